@@ -1,0 +1,38 @@
+/** What packages ask of the world around them, so that a test or a simulation can stand in for it. */
+
+export interface Clock {
+  /** Milliseconds that only go forward; the origin means nothing. */
+  nowMs(): number
+  /** Milliseconds since 1970, for showing to people; never for deciding. */
+  wallMs(): number
+}
+
+export const systemClock: Clock = { nowMs: () => performance.now(), wallMs: () => Date.now() }
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A constant message plus fields. Levels are explained in docs/HACKING.md. */
+export interface Logger {
+  debug(fields: Fields, message: string): void
+  info(fields: Fields, message: string): void
+  warn(fields: Fields, message: string): void
+  error(fields: Fields, message: string): void
+  child(fields: Fields): Logger
+}
+
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger
+}
+
+/** Names end in their unit: `_seconds`, `_bytes`, `_total`. Labels come from small closed sets. */
+export interface Metrics {
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void
+  gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void
+}
+
+export const silentMetrics: Metrics = { count() {}, gauge() {}, observe() {} }

@@ -1,0 +1,60 @@
+/** The network port: peers are named by their Ed25519 public key in lower-case hexadecimal. */
+
+export type PeerKey = string
+
+/** What to do with a gossiped message: pass on, drop, or drop and lower the sender's score. */
+export type Verdict = 'accept' | 'ignore' | 'reject'
+
+export type GossipHandler = (message: Uint8Array, from: PeerKey) => Verdict | Promise<Verdict>
+export type RequestHandler = (request: Uint8Array, from: PeerKey) => Promise<Uint8Array>
+
+export interface TopicOptions {
+  /** Longer messages are rejected unread. */
+  readonly maxBytes: number
+}
+
+export interface RequestOptions {
+  readonly timeoutMs: number
+  /** Longer replies are cut off with a `NET_REPLY_TOO_LONG` error. */
+  readonly maxReplyBytes: number
+  readonly signal?: AbortSignal
+}
+
+export interface PeerConnection {
+  readonly key: PeerKey
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly rttMs: number | null
+  /** Gossip score; below the graylist threshold a peer's messages are not read. */
+  readonly score: number
+  readonly graylisted: boolean
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
+
+export interface Traffic {
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  /** Bytes of gossip payloads and direct requests by topic or protocol, one copy of each message. */
+  readonly byTopic: Readonly<Record<string, { readonly messages: number; readonly bytes: number }>>
+}
+
+/** `handle` and `subscribe` come before `start`; everything else after it. */
+export interface Net {
+  readonly self: PeerKey
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Multiaddrs, peer id included, that others can dial. */
+  addresses(): readonly string[]
+  dial(address: string): Promise<PeerKey>
+  hangUp(peer: PeerKey): Promise<void>
+  peers(): readonly PeerConnection[]
+  onConnect(listener: (peer: PeerKey) => void): void
+  onDisconnect(listener: (peer: PeerKey) => void): void
+  subscribe(topic: string, options: TopicOptions, handler: GossipHandler): void
+  /** Resolves once the message is queued; having no peers is not an error. The own handler is not called. */
+  publish(topic: string, message: Uint8Array): Promise<void>
+  handle(protocol: string, maxRequestBytes: number, handler: RequestHandler): void
+  request(peer: PeerKey, protocol: string, message: Uint8Array, options: RequestOptions): Promise<Uint8Array>
+  traffic(): Traffic
+}

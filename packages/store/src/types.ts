@@ -1,0 +1,25 @@
+/**
+ * The storage port. `sync: true` resolves only once the batch is on the disk: whatever is promised
+ * to other peers is promised after that. Keys are byte arrays in lexicographic order.
+ */
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array }
+
+export interface Range {
+  /** Inclusive. */
+  readonly from: Uint8Array
+  /** Exclusive. */
+  readonly to: Uint8Array
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+export interface Database {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>
+  /** All or nothing. */
+  batch(operations: readonly Operation[], options: { readonly sync: boolean }): Promise<void>
+  entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>
+  close(): Promise<void>
+}
