@@ -22,6 +22,12 @@ export interface ValidatorAccount {
 
 /** Everything of the state but the weights; what a checkpoint carries whole. */
 export interface Accounts {
+  /**
+   * Height of the block that closed the newest round, 0 in the genesis. An empty block leaves the state
+   * exactly as it is, this field and so the root included: deltas are bound to the root, and an empty
+   * block between two rounds must not invalidate those already trained. (The height of the chain is in
+   * the headers: `validateBlock` counts from the parent's header.)
+   */
   readonly height: number
   /** The round that is open: deltas for it are due. */
   readonly round: number

@@ -245,6 +245,8 @@ export type GetRequest =
   | { readonly what: 'genesis' }
   | { readonly what: 'block'; readonly id: Digest }
   | { readonly what: 'delta'; readonly digest: Digest; readonly offset: number }
+  /** The signed delta headers that the asked peer holds for a round; the answer is a list of them. */
+  | { readonly what: 'headers'; readonly round: number }
   | { readonly what: 'checkpoint' }
   | { readonly what: 'leaf'; readonly height: number; readonly index: number }
 
