@@ -1,1 +1,40 @@
-export {}
+export {
+  makeProblem,
+  PROBLEM_MEDIA,
+  type Problem,
+  type ProblemCode,
+  problem,
+  problemKinds
+} from './problem.ts'
+export {
+  type Block,
+  type BlockSummary,
+  type Blocks,
+  type DeltaEvent,
+  type FinalEvent,
+  type GapEvent,
+  type Health,
+  type LastError,
+  type MeshEvent,
+  OUTCOMES,
+  type Outcome,
+  type Peer,
+  type PeerEvent,
+  type Peers,
+  PHASES,
+  type Phase,
+  type PhaseEvent,
+  type Receipt,
+  ROLES,
+  type Role,
+  type RoundEvent,
+  type Stakes,
+  type Status,
+  type StatusEvent,
+  type StreamEvent,
+  type Trainer,
+  type Validator
+} from './replies.ts'
+export type { InputOf, ReplyOf, Route, RouteKind } from './route.ts'
+export { BLOCKS_PAGE, BLOCKS_PAGE_MAX, commonErrors, type Routes, routes } from './routes.ts'
+export type { Fields, Infer, JsonSchema, ObjectOf, Schema } from './schema.ts'

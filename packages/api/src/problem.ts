@@ -1,0 +1,97 @@
+/** RFC 9457 problem documents: how every error of the HTTP interface is told. */
+import { array, type Infer, integer, named, object, optional, text } from './schema.ts'
+
+export const PROBLEM_MEDIA = 'application/problem+json'
+
+export const problem = named(
+  'Problem',
+  object({
+    type: text({ description: 'urn:gradmesh:problem:CODE' }),
+    title: text({ description: 'the kind of problem, the same every time' }),
+    status: integer({ minimum: 400, maximum: 599 }),
+    detail: text({ description: 'this occurrence' }),
+    code: text({ description: 'as listed in docs/ERRORS.md' }),
+    remedy: optional(text({ description: 'what to do about it' })),
+    errors: optional(array(object({ name: text(), detail: text() }), { maxItems: 8 }))
+  })
+)
+export type Problem = Infer<typeof problem>
+
+interface ProblemKind {
+  readonly status: number
+  readonly title: string
+  readonly remedy?: string
+}
+
+/** Every code that the server can answer with; the meaning stands in the README. */
+export const problemKinds = {
+  HTTP_ROUTE_UNKNOWN: { status: 404, title: 'No such route', remedy: 'GET /openapi.json lists every route' },
+  HTTP_METHOD: {
+    status: 405,
+    title: 'Method not allowed',
+    remedy: 'use a method that the Allow header names'
+  },
+  HTTP_PARAMETER: {
+    status: 400,
+    title: 'Parameter not valid',
+    remedy: 'GET /openapi.json says what is valid'
+  },
+  HTTP_REQUEST_MALFORMED: { status: 400, title: 'Not an HTTP request that can be read' },
+  HTTP_BODY_MALFORMED: {
+    status: 400,
+    title: 'Body not valid',
+    remedy: 'leave the body out, or send valid JSON'
+  },
+  HTTP_BODY_TOO_LARGE: { status: 413, title: 'Body too large', remedy: 'no route takes a large body' },
+  HTTP_BODY_TYPE: { status: 415, title: 'Body of an unknown type', remedy: 'send application/json' },
+  HTTP_REQUEST_SLOW: { status: 408, title: 'Request too slow' },
+  HTTP_URL_TOO_LONG: { status: 414, title: 'URL too long' },
+  HTTP_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },
+  HTTP_HOST: {
+    status: 421,
+    title: 'Host not served',
+    remedy: 'use the address that the peer printed, for example http://127.0.0.1:4180'
+  },
+  HTTP_CROSS_SITE: {
+    status: 403,
+    title: 'Asked by another web page',
+    remedy: "open the peer's own page, or ask from outside a browser"
+  },
+  HTTP_BUSY: { status: 503, title: 'Too many requests at once', remedy: 'try again in a second' },
+  HTTP_EVENTS_FULL: { status: 503, title: 'Too many event streams', remedy: 'close one, then try again' },
+  HTTP_UNHEALTHY: {
+    status: 503,
+    title: 'No final progress',
+    remedy: 'GET /v1/status shows the phase and the last error'
+  },
+  HTTP_INTERNAL: { status: 500, title: 'Internal error', remedy: "the peer's log says more" },
+  BLOCK_UNKNOWN: {
+    status: 404,
+    title: 'No such final block',
+    remedy: 'GET /v1/status shows the newest height'
+  },
+  DELTA_UNKNOWN: {
+    status: 404,
+    title: 'No such delta',
+    remedy: 'GET /v1/blocks/:height lists the deltas of a block'
+  }
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof problemKinds
+
+export const makeProblem = (
+  code: ProblemCode,
+  detail: string,
+  errors?: readonly { readonly name: string; readonly detail: string }[]
+): Problem => {
+  const kind: ProblemKind = problemKinds[code]
+  return {
+    type: `urn:gradmesh:problem:${code}`,
+    title: kind.title,
+    status: kind.status,
+    detail,
+    code,
+    ...(kind.remedy === undefined ? {} : { remedy: kind.remedy }),
+    ...(errors === undefined ? {} : { errors: errors.slice(0, 8) })
+  }
+}

@@ -1,0 +1,95 @@
+/** The table. Server, typed client and OpenAPI document all follow from it. */
+import type { ProblemCode } from './problem.ts'
+import { block, blocks, health, peers, receipt, stakes, status, streamEvent } from './replies.ts'
+import { route } from './route.ts'
+import { hex32, integer, object, oneOf, optional, text } from './schema.ts'
+
+export const BLOCKS_PAGE = 20
+export const BLOCKS_PAGE_MAX = 100
+
+/** What any route may answer with. */
+export const commonErrors = [
+  'HTTP_PARAMETER',
+  'HTTP_CROSS_SITE',
+  'HTTP_HOST',
+  'HTTP_BUSY',
+  'HTTP_INTERNAL'
+] as const satisfies readonly ProblemCode[]
+
+export const routes = {
+  status: route({
+    kind: 'json',
+    url: '/v1/status',
+    summary: 'How this peer is doing.',
+    reply: status
+  }),
+  peers: route({
+    kind: 'json',
+    url: '/v1/peers',
+    summary: 'The connections of this peer.',
+    query: { state: optional(oneOf('active', 'graylisted')) },
+    reply: peers
+  }),
+  blocks: route({
+    kind: 'json',
+    url: '/v1/blocks',
+    summary: 'Final blocks, newest first.',
+    query: {
+      from: optional(integer({ description: 'the highest height to list; the head when left out' })),
+      limit: optional(integer({ minimum: 1, maximum: BLOCKS_PAGE_MAX, default: BLOCKS_PAGE }))
+    },
+    reply: blocks
+  }),
+  block: route({
+    kind: 'json',
+    url: '/v1/blocks/:height',
+    summary: 'One final block.',
+    params: { height: integer() },
+    reply: block,
+    errors: ['BLOCK_UNKNOWN']
+  }),
+  stakes: route({
+    kind: 'json',
+    url: '/v1/stakes',
+    summary: 'Validators and trainers with their stakes, balances and records.',
+    reply: stakes
+  }),
+  delta: route({
+    kind: 'json',
+    url: '/v1/deltas/:digest',
+    summary: 'The receipt of a delta: accepted or not, its weight, its reward, and why.',
+    params: { digest: hex32() },
+    reply: receipt,
+    errors: ['DELTA_UNKNOWN']
+  }),
+  events: route({
+    kind: 'events',
+    url: '/v1/events',
+    summary:
+      'What happens, as it happens (server-sent events). `Last-Event-ID` resumes; `replay=all` begins with everything that is still remembered.',
+    query: { replay: optional(oneOf('all', 'none')) },
+    reply: streamEvent,
+    errors: ['HTTP_EVENTS_FULL']
+  }),
+  metrics: route({
+    kind: 'text',
+    url: '/metrics',
+    summary: 'Prometheus metrics.',
+    reply: text()
+  }),
+  health: route({
+    kind: 'json',
+    url: '/healthz',
+    summary: '200 while blocks become final or the run has finished; else 503 with the reason.',
+    reply: health,
+    errors: ['HTTP_UNHEALTHY']
+  }),
+  openApi: route({
+    kind: 'json',
+    url: '/openapi.json',
+    summary: 'This document.',
+    reply: object({ openapi: text(), info: object({ title: text(), version: text() }) })
+  })
+} as const
+
+export type Routes = typeof routes

@@ -1,0 +1,28 @@
+/**
+ * What the daemon shows to the HTTP server: everything it answers with comes through here, and
+ * nothing goes back. Answers are the reply types of `@gradmesh/api`; `null` where a thing is unknown.
+ */
+import type { Block, Blocks, MeshEvent, Peers, Receipt, Stakes, Status } from '@gradmesh/api'
+
+export type Answer<T> = T | Promise<T>
+
+/** Healthy: blocks become final, or the run has finished. The reason is a sentence for an operator. */
+export interface HealthReport {
+  readonly healthy: boolean
+  readonly reason: string
+}
+
+export interface PeerView {
+  /** Cheap: asked about once a second while anyone watches. */
+  status(): Status
+  peers(): Answer<Peers>
+  /** At most `limit` final blocks from height `from` (the head when null) downwards. */
+  blocks(from: number | null, limit: number): Answer<Blocks>
+  block(height: number): Answer<Block | null>
+  stakes(): Answer<Stakes>
+  /** `digest`: 64 lower-case hexadecimal digits. */
+  delta(digest: string): Answer<Receipt | null>
+  /** Tells what happens until the returned function is called. Listeners return at once and never throw. */
+  subscribe(listener: (event: MeshEvent) => void): () => void
+  healthy(): HealthReport
+}
