@@ -1,3 +1,13 @@
+export { check, fits, type Mismatch, readParameters } from './check.ts'
+export {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type EventsInput,
+  type IdentifiedEvent
+} from './client.ts'
+export { readEventStream, type ServerSentEvent } from './event-stream.ts'
+export { openApi } from './openapi.ts'
 export {
   makeProblem,
   PROBLEM_MEDIA,

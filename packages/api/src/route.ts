@@ -54,5 +54,4 @@ export const route = <
 export type ReplyOf<T> = T extends Route<infer _P, infer _Q, infer R, infer _K> ? R : never
 
 /** Parameters and query of a route in one object, as the client's caller and the handler see them. */
-export type InputOf<T> =
-  T extends Route<infer P, infer Q, infer _R, infer _K> ? ObjectOf<P> & ObjectOf<Q> : never
+export type InputOf<T> = T extends Route<infer P, infer Q, infer _R, infer _K> ? ObjectOf<P & Q> : never
