@@ -1,1 +1,26 @@
+export { listAdapters, openDevice } from './device.ts'
+export type {
+  ArraySpec,
+  ElementType,
+  Kernel,
+  Machine,
+  Scalars,
+  Tolerance
+} from './kernel.ts'
+export { adamw } from './kernels/adamw.ts'
+export { type AdamwOptions, type AdamwScalars, adamwScalars } from './kernels/adamw-rule.ts'
+export { biasRelu } from './kernels/bias-relu.ts'
+export { columnSum, columnSumAdamw } from './kernels/column-sum.ts'
+export { countCorrect } from './kernels/count-correct.ts'
+export { fill } from './kernels/fill.ts'
+export { gatherRows } from './kernels/gather-rows.ts'
+export { kernels } from './kernels/index.ts'
+export { reluBackward } from './kernels/relu-backward.ts'
+export { scaleAdd } from './kernels/scale-add.ts'
+export { sgd } from './kernels/sgd.ts'
+export { softmaxCrossEntropy } from './kernels/softmax-cross-entropy.ts'
+export type { MemoryUse } from './pool.ts'
+export type { Recording } from './recording.ts'
+export type { Device } from './runtime.ts'
+export { type HostArray, Tensor, VIEW_ALIGNMENT } from './tensor.ts'
 export type * from './types.ts'

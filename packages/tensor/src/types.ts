@@ -16,4 +16,6 @@ export interface OpenDeviceOptions {
   readonly adapter?: string
   /** Give the core back while waiting for the adapter. On for software adapters when left out. */
   readonly throttle?: boolean
+  /** Names the kernels of a submit that the GPU refuses; costs an error scope for each submit. */
+  readonly checked?: boolean
 }

@@ -1,0 +1,155 @@
+/**
+ * The one file that meets `webgpu`. The import is dynamic, so nothing loads the native runtime by
+ * accident. Dawn crashes when what `create` returned is collected while in use, and keeps the process
+ * alive while it is held: so it is held here from open to close.
+ */
+import { MeshError } from '@gradmesh/core'
+import type { Machine } from './kernel.ts'
+import { Device } from './runtime.ts'
+import type { AdapterInfo, OpenDeviceOptions } from './types.ts'
+
+const alive = new Set<GPU>()
+
+/** No adapter has this name, so that dawn answers with the names there are. */
+const NOBODY = '\u0001nobody'
+const LISTED = /^ \* backend: '([^']*)', name: '(.*)'$/gm
+const NO_ADAPTER_REMEDY =
+  'install a driver for your GPU; without one, Mesa 24 or newer has a software adapter (Debian and Ubuntu: mesa-vulkan-drivers)'
+
+type Create = (flags: string[]) => GPU
+
+const load = async (): Promise<Create> => {
+  try {
+    const { create } = await import('webgpu')
+    return create
+  } catch (cause) {
+    throw new MeshError('GPU_RUNTIME', `the WebGPU runtime does not load here: ${String(cause)}`, {
+      remedy: 'x64 or arm64 Linux with glibc, macOS, or x64 Windows is needed',
+      cause
+    })
+  }
+}
+
+/** Adapter names with their backend; `create` tells them only in the error for a name it does not know. */
+const adapterNames = async (create: Create): Promise<readonly { backend: string; name: string }[]> => {
+  try {
+    await create([`adapter=${NOBODY}`]).requestAdapter()
+    return []
+  } catch (error) {
+    const found = [...String(error).matchAll(LISTED)].map(([, backend, name]) => ({
+      backend: backend!,
+      name: name!
+    }))
+    return found.filter(({ backend }) => backend !== 'null')
+  }
+}
+
+interface Candidate {
+  readonly gpu: GPU
+  readonly adapter: GPUAdapter
+  readonly info: AdapterInfo
+}
+
+const plainLimits = (limits: GPUSupportedLimits): Record<string, number> => {
+  const plain: Record<string, number> = {}
+  for (const name in limits) {
+    const value = limits[name as keyof GPUSupportedLimits]
+    if (typeof value === 'number') plain[name] = value
+  }
+  return plain
+}
+
+const SOFTWARE_NAME = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i
+
+/** Every adapter once, hardware before software, in the order the system gives. */
+const candidates = async (create: Create): Promise<readonly Candidate[]> => {
+  const found: Candidate[] = []
+  for (const { backend, name } of await adapterNames(create)) {
+    const gpu = create([`backend=${backend}`, `adapter=${name}`])
+    const adapter = await gpu.requestAdapter().catch(() => null)
+    if (adapter === null) continue
+    const { vendor, architecture, description } = adapter.info
+    found.push({
+      gpu,
+      adapter,
+      info: {
+        name,
+        vendor,
+        architecture,
+        driver: description,
+        software: adapter.info.isFallbackAdapter || architecture === 'software' || SOFTWARE_NAME.test(name),
+        features: [...adapter.features].sort(),
+        limits: plainLimits(adapter.limits)
+      }
+    })
+  }
+  return found.sort((a, b) => Number(a.info.software) - Number(b.info.software))
+}
+
+/** What this machine has, hardware before software. Throws GPU_RUNTIME. */
+export const listAdapters = async (): Promise<AdapterInfo[]> =>
+  (await candidates(await load())).map(({ info }) => info)
+
+const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups']
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX'
+] as const
+
+/** Subgroups count only where every pipeline has the same size: kernels unroll by it. */
+const machineOf = ({ adapter, info }: Candidate): Machine => {
+  const { subgroupMinSize, subgroupMaxSize } = adapter.info
+  const usable = adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize
+  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0 }
+}
+
+/**
+ * Opens the adapter named, else hardware before software. Codes: GPU_RUNTIME, GPU_NO_ADAPTER,
+ * GPU_ADAPTER_NAME, GPU_OUT_OF_MEMORY.
+ *
+ * @example
+ * using device = await openDevice()
+ * const x = device.upload(Float32Array.of(1, 2, 3))
+ */
+export const openDevice = async (options: OpenDeviceOptions = {}): Promise<Device> => {
+  const present = await candidates(await load())
+  if (present.length === 0) {
+    throw new MeshError('GPU_NO_ADAPTER', 'this machine has no WebGPU adapter', { remedy: NO_ADAPTER_REMEDY })
+  }
+  const wanted = options.adapter
+  const chosen = present.find(({ info }) => wanted === undefined || info.name.includes(wanted))
+  if (chosen === undefined) {
+    const names = present.map(({ info }) => info.name).join('; ')
+    throw new MeshError('GPU_ADAPTER_NAME', `no adapter's name contains "${wanted}"`, {
+      remedy: `choose part of one of these names: ${names}`,
+      data: { wanted: wanted ?? '', names }
+    })
+  }
+  const { gpu, adapter, info } = chosen
+  alive.add(gpu)
+  try {
+    const device = await adapter.requestDevice({
+      requiredFeatures: FEATURES.filter(name => adapter.features.has(name)),
+      requiredLimits: Object.fromEntries(LIMITS.map(name => [name, adapter.limits[name]]))
+    })
+    return new Device({
+      gpu: device,
+      info,
+      machine: machineOf(chosen),
+      throttle: options.throttle ?? info.software,
+      checked: options.checked ?? false,
+      onClose: () => alive.delete(gpu)
+    })
+  } catch (cause) {
+    alive.delete(gpu)
+    throw new MeshError('GPU_OUT_OF_MEMORY', `the adapter ${info.name} gives no device: ${String(cause)}`, {
+      remedy: 'close other programs that use the GPU, then try again',
+      cause,
+      data: { adapter: info.name }
+    })
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * dawn.node waits for the GPU by calling the global `setImmediate` in a loop, which burns a core. On
+ * a software adapter that core is the "GPU". While somebody waits, each turn of the loop therefore
+ * sleeps first. The sleep blocks the whole thread, so it is meant for worker threads, and it is
+ * installed only between the first wait and the last completion.
+ */
+const SLEEP_MS = 0.1
+const cell = new Int32Array(new SharedArrayBuffer(4))
+
+let waiters = 0
+let original: typeof setImmediate | undefined
+
+const install = (): void => {
+  const plain = globalThis.setImmediate
+  original = plain
+  const sleepy = (...args: Parameters<typeof plain>): NodeJS.Immediate => {
+    Atomics.wait(cell, 0, 0, SLEEP_MS)
+    return plain(...args)
+  }
+  globalThis.setImmediate = Object.assign(sleepy, { __promisify__: plain.__promisify__ }) as typeof plain
+}
+
+const uninstall = (): void => {
+  if (original !== undefined) globalThis.setImmediate = original
+  original = undefined
+}
+
+/** Runs `wait` with the poll loop slowed down; nested and concurrent waits share one installation. */
+export const throttled = async <T>(wait: Promise<T>): Promise<T> => {
+  if (waiters++ === 0) install()
+  try {
+    return await wait
+  } finally {
+    if (--waiters === 0) uninstall()
+  }
+}
