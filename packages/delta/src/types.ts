@@ -7,7 +7,12 @@
 export interface Layout {
   readonly chunk: number
   readonly keep: number
-  readonly tensors: readonly { readonly name: string; readonly length: number; readonly firstChunk: number; readonly chunks: number }[]
+  readonly tensors: readonly {
+    readonly name: string
+    readonly length: number
+    readonly firstChunk: number
+    readonly chunks: number
+  }[]
   /** Chunks in all; the flat array has chunks * chunk entries, padding included. */
   readonly chunks: number
   /** Real entries of each chunk, 1..chunk; the rest is padding. */
@@ -25,9 +30,4 @@ export interface Delta {
   readonly codes: Int8Array
 }
 
-export type DeltaFault =
-  | 'DELTA_LENGTH'
-  | 'DELTA_SCALE'
-  | 'DELTA_INDEX'
-  | 'DELTA_RICE'
-  | 'DELTA_PADDING'
+export type DeltaFault = 'DELTA_LENGTH' | 'DELTA_SCALE' | 'DELTA_INDEX' | 'DELTA_RICE' | 'DELTA_PADDING'
