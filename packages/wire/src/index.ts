@@ -1,1 +1,58 @@
+export { decodeAttest, encodeAttest, signAttest, verifyAttest } from './attest.ts'
+export { bitmapBytes, bitmapCount, bitmapHas, bitmapIndices, bitmapOf, isBitmapOver } from './bitmap.ts'
+export { bodyHashOf, decodeBlock, encodeBlock, signBlock } from './block.ts'
+export { BOUNDS } from './bounds.ts'
+export {
+  certificateFromVotes,
+  decodeCertificate,
+  encodeCertificate,
+  verifyCertificate
+} from './certificate.ts'
+export { decodeCheckpointManifest, encodeCheckpointManifest } from './checkpoint.ts'
+export {
+  decodeSignedDelta,
+  decodeSignedDeltaHeader,
+  decodeSignedDeltaHeaders,
+  deltaDigest,
+  encodeSignedDelta,
+  encodeSignedDeltaHeader,
+  encodeSignedDeltaHeaders,
+  SIGNED_DELTA_HEADER_BYTES,
+  signDeltaHeader,
+  verifyDeltaHeader
+} from './delta.ts'
+export {
+  contradict,
+  decodeEvidence,
+  type EvidenceFault,
+  encodeEvidence,
+  type LeaderKeyOfSlot,
+  type Offender,
+  verifyEvidence
+} from './evidence.ts'
+export type { WireFault } from './faults.ts'
+export {
+  chainIdOf,
+  decodeGenesis,
+  encodeGenesis,
+  rulesHashOf,
+  trainerSetHash,
+  validatorSetHash
+} from './genesis.ts'
+export { decodeGetRequest, encodeGetRequest } from './get.ts'
+export { blockIdOf, verifyBlockSignature } from './header.ts'
+export { decodeHello, encodeHello } from './hello.ts'
+export { generateKeyPair, isUsableKey, type KeyPair, keyPairFromSeed, sign, verify } from './keys.ts'
+export { isMoreThanThird, isQuorum } from './quorum.ts'
+export { decodeSyncReply, decodeSyncRequest, encodeSyncReply, encodeSyncRequest } from './sync.ts'
+export { decodeTicket, encodeTicket, isExpired, type TicketFault } from './ticket.ts'
+export {
+  decodeTransaction,
+  encodeTransaction,
+  signRegister,
+  transactionId,
+  verifyTransaction
+} from './transaction.ts'
 export * from './types.ts'
+export { type GenesisFault, validateGenesis } from './validate-genesis.ts'
+export { decodeVote, encodeVote, signVote, verifyVote } from './vote.ts'

@@ -37,7 +37,11 @@ export interface Genesis {
   readonly name: string
   readonly seed: Digest
   /** Which task plug-in trains, and its own options as plain integers and texts. */
-  readonly task: { readonly id: string; readonly digest: Digest | null; readonly options: Readonly<Record<string, number | string>> }
+  readonly task: {
+    readonly id: string
+    readonly digest: Digest | null
+    readonly options: Readonly<Record<string, number | string>>
+  }
   readonly tensors: readonly TensorSpec[]
   readonly training: {
     /** H_max: inner steps for a complete delta. */
@@ -237,7 +241,11 @@ export interface SyncReply {
   /** Consecutive final blocks after the asker's height, oldest first, bounded in bytes; the last carries its certificate. */
   readonly blocks: readonly FinalBlock[]
   /** Live blocks, certificates and own votes above the final height. */
-  readonly live: { readonly blocks: readonly Block[]; readonly certificates: readonly Certificate[]; readonly votes: readonly Vote[] }
+  readonly live: {
+    readonly blocks: readonly Block[]
+    readonly certificates: readonly Certificate[]
+    readonly votes: readonly Vote[]
+  }
 }
 
 /** One thing asked for by its digest, in pieces of at most 256 KiB. */

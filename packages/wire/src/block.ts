@@ -1,0 +1,86 @@
+/**
+ * A block is a map {header, signature, body}. Its id is the SHA-256 of the header's dag-cbor, so a CID
+ * over the header's bytes carries the same digest; the header binds the body by `bodyHash`.
+ * Attestations stand in the body as byte strings in their own binary form.
+ */
+import { equalBytes, type Fault, sha256 } from '@gradmesh/core'
+import { decodeAttest, encodeAttest } from './attest.ts'
+import { BOUNDS } from './bounds.ts'
+import { cborCodec } from './cbor.ts'
+import { evidenceShape } from './evidence.ts'
+import { refuse, type WireFault } from './faults.ts'
+import { digest, signature, trainerIndex, validatorIndex } from './fields.ts'
+import { encodeHeader, headerShape } from './header.ts'
+import { type KeyPair, sign } from './keys.ts'
+import { bytes, embedded, integer, list, record, tuple } from './shape.ts'
+import { transactionShape } from './transaction.ts'
+import type { Block, BlockBody, BlockHeader, Digest } from './types.ts'
+
+const bodyShape = record<BlockBody>({
+  deltas: list(
+    tuple<BlockBody['deltas'][number]>({ trainer: trainerIndex, digest }),
+    BOUNDS.deltasPerBlockMax
+  ),
+  attests: list(embedded(encodeAttest, decodeAttest), BOUNDS.attestsPerBlockMax),
+  keys: list(
+    tuple<BlockBody['keys'][number]>({ trainer: trainerIndex, key: bytes(32) }),
+    BOUNDS.deltasPerBlockMax
+  ),
+  scores: list(
+    tuple<BlockBody['scores'][number]>({
+      validator: validatorIndex,
+      trainer: trainerIndex,
+      score: integer(-32_768, 32_767)
+    }),
+    BOUNDS.scoresPerBlockMax
+  ),
+  txs: list(transactionShape, BOUNDS.txsPerBlockMax),
+  evidence: list(evidenceShape, BOUNDS.evidencePerBlockMax)
+})
+
+/** Items of a full body: scores are 4 each, evidence at most 40, the rest fits in the margin. */
+const ITEMS_MAX = 4 * BOUNDS.scoresPerBlockMax + 40 * BOUNDS.evidencePerBlockMax + 8_192
+
+const bodyCodec = cborCodec<BlockBody>({
+  name: 'block.body',
+  shape: bodyShape,
+  bytesMax: BOUNDS.blockBytesMax,
+  itemsMax: ITEMS_MAX
+})
+
+export const bodyHashOf = (body: BlockBody): Digest => sha256(bodyCodec.encode(body))
+
+const codec = cborCodec<Block>({
+  name: 'block',
+  shape: record<Block>({ header: headerShape, signature, body: bodyShape }),
+  bytesMax: BOUNDS.blockBytesMax,
+  itemsMax: ITEMS_MAX,
+  protocolAt: ['header', 'protocol'],
+  check: ({ header, body }) =>
+    equalBytes(bodyHashOf(body), header.bodyHash)
+      ? null
+      : refuse('WIRE_HASH', 'block.body: not what header.bodyHash says')
+})
+
+export const encodeBlock = (block: Block): Uint8Array => codec.encode(block)
+
+/**
+ * The header's `bodyHash` has been checked, the leader's signature and all rules have not.
+ * Faults: WIRE_LENGTH, WIRE_CBOR, WIRE_PROTOCOL, WIRE_SHAPE, WIRE_RANGE, WIRE_BOUNDS, WIRE_CANONICAL,
+ * WIRE_HASH, and those of attestations, transactions and evidence inside.
+ */
+export const decodeBlock = (input: Uint8Array): Block | Fault<WireFault> => codec.decode(input)
+
+/** Puts the body's hash into the header (whatever stood there) and signs as the slot's leader. */
+export const signBlock = (
+  header: BlockHeader | Omit<BlockHeader, 'bodyHash'>,
+  body: BlockBody,
+  keyPair: KeyPair
+): Block => {
+  const bound: BlockHeader = { ...header, bodyHash: bodyHashOf(body) }
+  return {
+    header: bound,
+    body,
+    signature: sign('block', bound.chainId, bound.epoch, encodeHeader(bound), keyPair)
+  }
+}

@@ -1,0 +1,45 @@
+/** What a joiner needs to check a state that it downloads. The leaves' digests stand as one byte string. */
+import { concatBytes, type Fault } from '@gradmesh/core'
+import { DIGEST_BYTES } from './binary.ts'
+import { decodeBlock, encodeBlock } from './block.ts'
+import { BOUNDS } from './bounds.ts'
+import { cborCodec } from './cbor.ts'
+import { refuse, type WireFault } from './faults.ts'
+import { counter } from './fields.ts'
+import { bytes, embedded, record, type Shape } from './shape.ts'
+import { finalBlockShape } from './sync.ts'
+import type { CheckpointManifest, Digest } from './types.ts'
+
+const leaves: Shape<readonly Digest[]> = {
+  read: (value, path) => {
+    if (!(value instanceof Uint8Array)) return refuse('WIRE_SHAPE', `${path}: bytes wanted`)
+    const count = value.length / DIGEST_BYTES
+    if (!Number.isInteger(count) || count > BOUNDS.leavesMax) {
+      return refuse(
+        'WIRE_BOUNDS',
+        `${path}: ${value.length} bytes, at most ${BOUNDS.leavesMax} digests wanted`
+      )
+    }
+    return Array.from({ length: count }, (_, i) => value.slice(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES))
+  },
+  write: digests => concatBytes(...digests)
+}
+
+const codec = cborCodec<CheckpointManifest>({
+  name: 'checkpoint',
+  shape: record<CheckpointManifest>({
+    height: counter,
+    accounts: bytes(0, BOUNDS.accountsBytesMax),
+    leaves,
+    block: embedded(encodeBlock, decodeBlock),
+    successor: finalBlockShape
+  }),
+  bytesMax: BOUNDS.checkpointBytesMax,
+  itemsMax: 32
+})
+
+export const encodeCheckpointManifest = (manifest: CheckpointManifest): Uint8Array => codec.encode(manifest)
+
+/** Faults: WIRE_LENGTH, WIRE_CBOR, WIRE_SHAPE, WIRE_RANGE, WIRE_BOUNDS, WIRE_CANONICAL, and those of the blocks inside. */
+export const decodeCheckpointManifest = (input: Uint8Array): CheckpointManifest | Fault<WireFault> =>
+  codec.decode(input)
