@@ -1,0 +1,87 @@
+/** Certificates: proofs that more than two thirds of the stake voted alike in one slot. */
+import { toHex } from '@gradmesh/core'
+import { type Certificate, VoteKind } from '@gradmesh/wire'
+import { type Draft, editSlot, slotOf } from './draft.ts'
+import { SLOTS_BELOW_FINAL, type Slot } from './state.ts'
+import type { BlockId } from './types.ts'
+
+/**
+ * Takes in a certificate whose quorum has been checked. True when it is news. Two that exclude each other
+ * (two blocks notarised or final in one slot, FINAL and SKIP in one slot) break the state for good.
+ */
+export const addCertificate = (draft: Draft, certificate: Certificate): boolean => {
+  const { slot, kind } = certificate
+  if (slot < draft.final.slot - SLOTS_BELOW_FINAL) return false
+  const known = slotOf(draft, slot)
+  const contradicted = contradiction(known, certificate)
+  if (contradicted !== undefined) {
+    if (!draft.broken) draft.effects.push({ type: 'broken', first: contradicted, second: certificate })
+    draft.broken = true
+    return false
+  }
+  const field = fieldOf(kind)
+  if (known[field] !== null) return false
+  editSlot(draft, slot, { [field]: certificate })
+  if (kind === VoteKind.FINAL && slot > (draft.topFinal?.slot ?? 0)) draft.topFinal = certificate
+  return true
+}
+
+export const fieldOf = (kind: VoteKind): 'notar' | 'skip' | 'final' =>
+  kind === VoteKind.NOTAR ? 'notar' : kind === VoteKind.SKIP ? 'skip' : 'final'
+
+const contradiction = (known: Slot, { kind, blockId }: Certificate): Certificate | undefined => {
+  const id = toHex(blockId)
+  const excluded =
+    kind === VoteKind.SKIP
+      ? [known.final]
+      : [known.notar, known.final].map(other => (other && toHex(other.blockId) !== id ? other : null))
+  if (kind === VoteKind.FINAL) excluded.push(known.skip)
+  return excluded.find(other => other !== null)
+}
+
+/** The block certified in a slot by NOTAR, FINAL or being final, if there is one. */
+export const certifiedIn = (draft: Draft, slot: number): BlockId | undefined => {
+  if (slot === draft.final.slot) return draft.final.id
+  const known = draft.slots.get(slot)
+  const certificate = known?.notar ?? known?.final
+  return certificate ? toHex(certificate.blockId) : undefined
+}
+
+export const isSkipped = (draft: Draft, slot: number): boolean => Boolean(draft.slots.get(slot)?.skip)
+
+/** The newest slot known final, whether or not its block is here. */
+export const finalSlot = (draft: Draft): number => Math.max(draft.final.slot, draft.topFinal?.slot ?? 0)
+
+/** What tells a peer that a slot is over; undefined while it is not, or for genesis. */
+export const endOf = (draft: Draft, slot: number): Certificate | undefined => {
+  if (draft.topFinal !== null && slot <= draft.topFinal.slot) return draft.topFinal
+  const known = draft.slots.get(slot)
+  return known?.notar ?? known?.skip ?? undefined
+}
+
+/** Moves the frontier to the lowest slot that nothing has ended. True when it moved. */
+export const advanceFrontier = (draft: Draft): boolean => {
+  const before = draft.frontier
+  draft.frontier = Math.max(draft.frontier, finalSlot(draft) + 1)
+  while (endOf(draft, draft.frontier) !== undefined) draft.frontier++
+  return draft.frontier !== before
+}
+
+/**
+ * The slot of the block that a child in `slot` builds on: the highest certified one below with a SKIP
+ * certificate for every slot between. Undefined when a certificate is missing on the way.
+ */
+export const parentSlotOf = (draft: Draft, slot: number): number | undefined => {
+  for (let below = slot - 1; below >= draft.final.slot; below--) {
+    if (certifiedIn(draft, below) !== undefined) return below
+    if (!isSkipped(draft, below)) return undefined
+  }
+  return undefined
+}
+
+/** Whether a child in `slot` of the block in `parentSlot` has its parent and every gap certified. */
+export const bridges = (draft: Draft, parentSlot: number, parentId: BlockId, slot: number): boolean => {
+  if (parentSlot < draft.final.slot || certifiedIn(draft, parentSlot) !== parentId) return false
+  for (let gap = parentSlot + 1; gap < slot; gap++) if (!isSkipped(draft, gap)) return false
+  return true
+}
