@@ -6,6 +6,10 @@ import { columnSum, columnSumAdamw } from './column-sum.ts'
 import { countCorrect } from './count-correct.ts'
 import { fill } from './fill.ts'
 import { gatherRows } from './gather-rows.ts'
+import { matmulNN } from './matmul-nn.ts'
+import { matmulNT } from './matmul-nt.ts'
+import { matmulTN } from './matmul-tn.ts'
+import { matmulTNAdamw } from './matmul-tn-adamw.ts'
 import { reluBackward } from './relu-backward.ts'
 import { scaleAdd } from './scale-add.ts'
 import { sgd } from './sgd.ts'
@@ -19,6 +23,10 @@ export const kernels = [
   countCorrect,
   fill,
   gatherRows,
+  matmulNN,
+  matmulNT,
+  matmulTN,
+  matmulTNAdamw,
   reluBackward,
   scaleAdd,
   sgd,

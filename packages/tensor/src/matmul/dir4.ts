@@ -1,0 +1,125 @@
+/**
+ * dir4, for software adapters with subgroups. On lavapipe a load costs far more than arithmetic, and a
+ * subgroup shuffle next to nothing: so a is loaded once, each lane another row (another k for the
+ * transposed form), and spread from registers by shuffles with constant lanes, while each lane owns
+ * four columns of out. One workgroup is one subgroup; the code is unrolled by its size, which the
+ * device tells. Sums go through a private array at the end so that the epilogue is compiled once and
+ * not once for each row (cold compile 3 to 6 s otherwise).
+ *
+ * Rows and columns past the edge are computed from whatever lies there (loads are clamped by WebGPU)
+ * and not stored. Only k past its end must count as 0.
+ */
+import { ceilDiv, type Wgsl } from '../kernel.ts'
+import { finishText, type Shape, type Variant, wideArrays } from './form.ts'
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+const XYZW = ['x', 'y', 'z', 'w'] as const
+
+/** `values`, or zeros where k has ended. */
+const masked = (edge: boolean, value: string, k: string): string =>
+  edge ? `select(vec4f(), ${value}, ${k} < scalars.k)` : value
+
+/** A vec4 of `array` from element `at` on, `at` being a multiple of 4 where `wide`. */
+const along = (wide: boolean, array: string, at: string): string =>
+  wide ? `${array}[(${at}) / 4u]` : `vec4f(${XYZW.map((_, x) => `${array}[${at} + ${x}u]`).join(', ')})`
+
+/** The same along k, so that each component past the end is 0. */
+const alongK = (v: Variant, wide: boolean, array: string, at: string, k: string): string =>
+  wide || !v.edgeK
+    ? along(wide, array, at)
+    : `vec4f(${XYZW.map((_, x) => `select(0.0, ${array}[${at} + ${x}u], ${k} + ${x}u < scalars.k)`).join(', ')})`
+
+/** b0..b3: rows k..k+3 of b at this lane's four columns. */
+const loadB = (v: Variant, k: string): string => {
+  if (v.form !== 'nt') {
+    return range(4)
+      .map(x => {
+        const load = along(v.wideB, 'b', `(${k} + ${x}u) * scalars.n + column`)
+        return `let b${x} = ${masked(v.edgeK, load, `${k} + ${x}u`)};`
+      })
+      .join('\n    ')
+  }
+  const rows = range(4).map(
+    j => `let q${j} = ${alongK(v, v.wideB, 'b', `(column + ${j}u) * scalars.k + ${k}`, k)};`
+  )
+  const turned = XYZW.map(
+    (c, x) =>
+      `let b${x} = vec4f(${range(4)
+        .map(j => `q${j}.${c}`)
+        .join(', ')});`
+  )
+  return [...rows, ...turned].join('\n    ')
+}
+
+const productSum = 'a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3'
+
+/** Lanes are rows of a; one turn takes four k. */
+const turnByRows = (v: Variant): string => {
+  const loads = range(v.tileRows / v.lanes).map(q => {
+    const at = `(top + ${q * v.lanes}u + lane) * scalars.k + k`
+    return `let a${q} = ${alongK(v, v.wideA, 'a', at, 'k')};`
+  })
+  const sums = range(v.tileRows).map(
+    i => `{ let a = subgroupShuffle(a${Math.floor(i / v.lanes)}, ${i % v.lanes}u); s${i} += ${productSum}; }`
+  )
+  return `
+  for (var k = 0u; k < scalars.k; k += 4u) {
+    ${loadB(v, 'k')}
+    ${loads.join('\n    ')}
+    ${sums.join('\n    ')}
+  }`
+}
+
+/** Lanes are k; one turn takes as many k as the subgroup has lanes. */
+const turnByK = (v: Variant): string => {
+  const loads = range(v.tileRows / 4).map(q => {
+    const load = along(v.wideA, 'a', `(base + lane) * scalars.m + top + ${4 * q}u`)
+    return `let a${q} = ${masked(v.edgeK, load, 'base + lane')};`
+  })
+  const groups = range(v.lanes / 4).map(g => {
+    const sums = range(v.tileRows).map(i => {
+      const spread = range(4).map(x => `subgroupShuffle(a${Math.floor(i / 4)}.${XYZW[i % 4]}, ${4 * g + x}u)`)
+      return `{ let a = vec4f(${spread.join(', ')}); s${i} += ${productSum}; }`
+    })
+    return `{
+    let k = base + ${4 * g}u;
+    ${loadB(v, 'k')}
+    ${sums.join('\n    ')}
+    }`
+  })
+  return `
+  for (var base = 0u; base < scalars.k; base += ${v.lanes}u) {
+    ${loads.join('\n    ')}
+    ${groups.join('\n    ')}
+  }`
+}
+
+export const dir4 = (v: Variant): Wgsl => ({
+  enable: ['subgroups'],
+  wide: wideArrays(v, v.wideA, v.wideB),
+  code: `${finishText(v)}
+
+@compute @workgroup_size(${v.lanes})
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32
+) {
+  let index = group.x + group.y * groups.x;
+  let across = (scalars.n + ${4 * v.lanes - 1}u) / ${4 * v.lanes}u;
+  let top = (index / across) * ${v.tileRows}u;
+  let column = ((index % across) * ${v.lanes}u + lane) * 4u;
+  if (top >= scalars.m) { return; }
+  ${range(v.tileRows)
+    .map(i => `var s${i} = vec4f();`)
+    .join(' ')}
+  ${v.form === 'tn' ? turnByK(v) : turnByRows(v)}
+  var sums = array<vec4f, ${v.tileRows}>(${range(v.tileRows)
+    .map(i => `s${i}`)
+    .join(', ')});
+  for (var i = 0u; i < ${v.tileRows}u; i++) { finish(top + i, column, sums[i]); }
+}`
+})
+
+export const dir4Groups = ({ m, n }: Shape, { lanes, tileRows }: Variant): number =>
+  ceilDiv(m, tileRows) * ceilDiv(n, 4 * lanes)

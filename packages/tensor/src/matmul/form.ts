@@ -1,0 +1,108 @@
+/**
+ * What the matmul families share: the three forms, what happens to a product before it is stored, and
+ * the order of summation.
+ *
+ * Every family adds in this one order: k goes up in groups of four, and each group is one four-term
+ * sum, `s += ((a0 b0 + a1 b1) + a2 b2) + a3 b3`; k past the end counts as 0. So all families, forms
+ * and tiles give the same bits where the adapter does not fuse (lavapipe and SwiftShader do not), and
+ * the error is below that of plain sequential order.
+ */
+import { adamwUpdate } from '../kernels/adamw-rule.ts'
+
+/** Which operand lies transposed: out (m,n) = a (m,k) b (k,n), a (m,k) b (n,k)ᵀ or a (k,m)ᵀ b (k,n). */
+export type Form = 'nn' | 'nt' | 'tn'
+
+export type Family = 'dir4' | 'tiled'
+
+export type Shape = { readonly m: number; readonly n: number; readonly k: number }
+
+export interface Epilogue {
+  /** Add bias (n). */
+  readonly bias: boolean
+  /** Then max(·, 0). */
+  readonly relu: boolean
+  /** Then 0 where gate (m,n) is not positive: ReLU's gradient. */
+  readonly gate: boolean
+  /** Instead of storing the product, use it as the gradient of one AdamW step on w (m,n). */
+  readonly adamw: boolean
+}
+
+export interface Variant extends Epilogue {
+  readonly form: Form
+  readonly family: Family
+  /** Lanes of a subgroup (dir4). */
+  readonly lanes: number
+  /** Rows of out in a tile (dir4). */
+  readonly tileRows: number
+  /** Rows of a, rows of b, rows of out that are whole vec4s. */
+  readonly wideA: boolean
+  readonly wideB: boolean
+  readonly wideOut: boolean
+  /** k must be compared with its end: it is no multiple of what one turn takes. */
+  readonly edgeK: boolean
+}
+
+/** Arrays that are seen as vec4s. `a` and `b` only as the family loads them. */
+export const wideArrays = (v: Variant, a: boolean, b: boolean): string[] => [
+  ...(a ? ['a'] : []),
+  ...(b ? ['b'] : []),
+  ...(v.wideOut ? outputs(v).concat(v.bias ? ['bias'] : [], v.gate ? ['gate'] : []) : [])
+]
+
+const outputs = ({ adamw }: Epilogue): string[] => (adamw ? ['w', 'first', 'second'] : ['out'])
+
+const steps = (v: Epilogue, type: string, bias: string): string =>
+  [
+    'var value = sum;',
+    v.bias ? `value += bias[${bias}];` : '',
+    v.relu ? `value = max(value, ${type}());` : '',
+    v.gate ? `value = select(${type}(), value, gate[at] > ${type}());` : '',
+    v.adamw ? adamwUpdate('at', 'value') : 'out[at] = value;'
+  ]
+    .filter(line => line !== '')
+    .join('\n    ')
+
+/** `fn finish(row, column, sums)`: the four columns from `column` on, a multiple of 4, of one row. */
+export const finishText = (v: Variant): string =>
+  v.wideOut
+    ? `
+fn finish(row: u32, column: u32, sum: vec4f) {
+  if (row < scalars.m && column < scalars.n) {
+    let at = (row * scalars.n + column) / 4u;
+    ${steps(v, 'vec4f', 'column / 4u')}
+  }
+}`
+    : `
+fn finish(row: u32, column: u32, sums: vec4f) {
+  if (row >= scalars.m) { return; }
+  for (var j = 0u; j < 4u; j++) {
+    if (column + j >= scalars.n) { return; }
+    let at = row * scalars.n + column + j;
+    let sum = sums[j];
+    ${steps(v, 'f32', 'column + j')}
+  }
+}`
+
+const { fround } = Math
+
+/**
+ * The stated order in f32, for tests that ask for the same bits. `a` and `b` are f32 values laid out
+ * as `form` says; out is (m,n).
+ */
+export const matmulF32 = (form: Form, a: Float32Array, b: Float32Array, { m, n, k }: Shape): Float32Array => {
+  const atA = (i: number, p: number) => (p >= k ? 0 : form === 'tn' ? a[p * m + i]! : a[i * k + p]!)
+  const atB = (p: number, j: number) => (p >= k ? 0 : form === 'nt' ? b[j * k + p]! : b[p * n + j]!)
+  const out = new Float32Array(m * n)
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0
+      for (let p = 0; p < k; p += 4) {
+        let group = fround(atA(i, p) * atB(p, j))
+        for (let x = 1; x < 4; x++) group = fround(group + fround(atA(i, p + x) * atB(p + x, j)))
+        sum = fround(sum + group)
+      }
+      out[i * n + j] = sum
+    }
+  }
+  return out
+}

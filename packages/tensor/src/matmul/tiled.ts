@@ -1,0 +1,98 @@
+/**
+ * tiled, for hardware GPUs and adapters without subgroups: a workgroup of 128 makes a 64 x 64 tile of
+ * out, 16 k at a time through workgroup memory; each invocation owns 8 rows of four columns. a is kept
+ * as vec4s along k, b as vec4s along columns, which is the stated order and conflict-free to read.
+ */
+import { ceilDiv, type Wgsl } from '../kernel.ts'
+import { finishText, type Shape, type Variant, wideArrays } from './form.ts'
+
+const TILE = 64
+const TILE_K = 16
+const ROWS = 8
+const THREADS = (TILE / ROWS) * (TILE / 4)
+
+const elementA = (v: Variant): string => (v.form === 'tn' ? 'k * scalars.m + row' : 'row * scalars.k + k')
+const elementB = (v: Variant): string =>
+  v.form === 'nt' ? 'column * scalars.k + k' : 'k * scalars.n + column'
+
+/** a seen as vec4s holds four k; b seen as vec4s holds four columns. Other layouts load one by one. */
+const wideLoads = (v: Variant) => ({ a: v.form !== 'tn' && v.wideA, b: v.form !== 'nt' && v.wideB })
+
+const loaders = (v: Variant): string => {
+  const wide = wideLoads(v)
+  const a = wide.a
+    ? `fn fourA(row: u32, k: u32) -> vec4f {
+  return select(vec4f(), a[(row * scalars.k + k) / 4u], row < scalars.m && k < scalars.k);
+}`
+    : `fn oneA(row: u32, k: u32) -> f32 {
+  return select(0.0, a[${elementA(v)}], row < scalars.m && k < scalars.k);
+}
+fn fourA(row: u32, k: u32) -> vec4f {
+  return vec4f(oneA(row, k), oneA(row, k + 1u), oneA(row, k + 2u), oneA(row, k + 3u));
+}`
+  const b = wide.b
+    ? `fn fourB(k: u32, column: u32) -> vec4f {
+  return select(vec4f(), b[(k * scalars.n + column) / 4u], k < scalars.k && column < scalars.n);
+}`
+    : `fn oneB(k: u32, column: u32) -> f32 {
+  return select(0.0, b[${elementB(v)}], k < scalars.k && column < scalars.n);
+}
+fn fourB(k: u32, column: u32) -> vec4f {
+  return vec4f(oneB(k, column), oneB(k, column + 1u), oneB(k, column + 2u), oneB(k, column + 3u));
+}`
+  return `${a}\n${b}`
+}
+
+/** Which element of a tile load `e` takes: neighbours in memory for neighbouring invocations. */
+const placeA = (v: Variant): string =>
+  v.form === 'tn' ? `let row = e % ${TILE}u; let k4 = e / ${TILE}u;` : 'let row = e / 4u; let k4 = e % 4u;'
+const placeB = (v: Variant): string =>
+  v.form === 'nt'
+    ? `let k = e % ${TILE_K}u; let column4 = e / ${TILE_K}u;`
+    : `let k = e / ${TILE / 4}u; let column4 = e % ${TILE / 4}u;`
+
+export const tiled = (v: Variant): Wgsl => ({
+  wide: wideArrays(v, wideLoads(v).a, wideLoads(v).b),
+  code: `${finishText(v)}
+${loaders(v)}
+
+var<workgroup> tileA: array<vec4f, ${(TILE * TILE_K) / 4}>;
+var<workgroup> tileB: array<vec4f, ${(TILE * TILE_K) / 4}>;
+
+@compute @workgroup_size(${THREADS})
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32
+) {
+  let index = group.x + group.y * groups.x;
+  let across = (scalars.n + ${TILE - 1}u) / ${TILE}u;
+  let top = (index / across) * ${TILE}u;
+  let left = (index % across) * ${TILE}u;
+  if (top >= scalars.m) { return; }
+  let mine4 = local % ${TILE / 4}u;
+  let mineRow = (local / ${TILE / 4}u) * ${ROWS}u;
+  var sums: array<vec4f, ${ROWS}>;
+  for (var base = 0u; base < scalars.k; base += ${TILE_K}u) {
+    for (var e = local; e < ${(TILE * TILE_K) / 4}u; e += ${THREADS}u) {
+      { ${placeA(v)} tileA[row * 4u + k4] = fourA(top + row, base + 4u * k4); }
+      { ${placeB(v)} tileB[k * ${TILE / 4}u + column4] = fourB(base + k, left + 4u * column4); }
+    }
+    workgroupBarrier();
+    for (var k4 = 0u; k4 < 4u; k4++) {
+      let b0 = tileB[(4u * k4) * ${TILE / 4}u + mine4];
+      let b1 = tileB[(4u * k4 + 1u) * ${TILE / 4}u + mine4];
+      let b2 = tileB[(4u * k4 + 2u) * ${TILE / 4}u + mine4];
+      let b3 = tileB[(4u * k4 + 3u) * ${TILE / 4}u + mine4];
+      for (var i = 0u; i < ${ROWS}u; i++) {
+        let a = tileA[(mineRow + i) * 4u + k4];
+        sums[i] += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3;
+      }
+    }
+    workgroupBarrier();
+  }
+  for (var i = 0u; i < ${ROWS}u; i++) { finish(top + mineRow + i, left + 4u * mine4, sums[i]); }
+}`
+})
+
+export const tiledGroups = ({ m, n }: Shape): number => ceilDiv(m, TILE) * ceilDiv(n, TILE)

@@ -1,0 +1,22 @@
+import type { Prng } from '@gradmesh/core'
+import type { ArraySpec } from '../../src/index.ts'
+
+/** Test values as the spec says; f32 values, so that float64 and the device start from the same. */
+export const filled = ({ type, length, fill }: ArraySpec, prng: Prng): Float32Array | Uint32Array => {
+  const draw = fill ?? (random => random.below(2 ** 24) / 2 ** 23 - 1)
+  const make = (_: unknown, i: number) => draw(prng, i)
+  return type === 'f32' ? Float32Array.from({ length }, make) : Uint32Array.from({ length }, make)
+}
+
+/** The first element outside the tolerance, said in words; undefined when all are inside. */
+export const firstDifference = (
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  { rtol, atol }: { readonly rtol: number; readonly atol: number }
+): string | undefined => {
+  for (let i = 0; i < want.length; i++) {
+    const inside = Math.abs(got[i]! - want[i]!) <= atol + rtol * Math.abs(want[i]!)
+    if (!inside) return `element ${i}: got ${got[i]}, want ${want[i]}`
+  }
+  return got.length === want.length ? undefined : `${got.length} elements, want ${want.length}`
+}

@@ -1,0 +1,28 @@
+/** Every adapter of this machine, or the reason why there is none. */
+
+import type t from 'tap'
+import { type AdapterInfo, listAdapters, openDevice } from '../../src/index.ts'
+import type { Device } from '../../src/runtime.ts'
+
+export const adapters: readonly AdapterInfo[] = await listAdapters().catch(() => [])
+
+/** Runs `body` on each adapter, or skips the whole file with a reason that the report shows. */
+export const onEachAdapter = (
+  test: typeof t,
+  body: (test: typeof t, device: Device) => Promise<void>
+): void => {
+  if (adapters.length === 0) {
+    test.plan(0, 'no WebGPU adapter on this machine: install mesa-vulkan-drivers or a GPU driver')
+    return
+  }
+  for (const { name } of adapters) {
+    test.test(name, async sub => {
+      const device = await openDevice({ adapter: name, checked: true })
+      try {
+        await body(sub as typeof t, device)
+      } finally {
+        device.close()
+      }
+    })
+  }
+}
