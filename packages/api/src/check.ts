@@ -16,14 +16,18 @@ const MISMATCHES_MAX = 8
 
 /** What is wrong with `value`, at most eight things; an empty list means that it fits. */
 export const check = (schema: JsonSchema, value: unknown, options: CheckOptions = {}): readonly Mismatch[] =>
-  mismatches(schema, value, '', options.closed === true)
-    .take(MISMATCHES_MAX)
-    .toArray()
+  firstOf(mismatches(schema, value, '', options.closed === true))
 
 export const fits = <T>(schema: Schema<T>, value: unknown, options?: CheckOptions): value is T =>
   check(schema, value, options).length === 0
 
 type Found = Generator<Mismatch, void>
+
+const firstOf = (found: Found): readonly Mismatch[] => {
+  const kept: Mismatch[] = []
+  for (const wrong of found) if (kept.push(wrong) === MISMATCHES_MAX) break
+  return kept
+}
 
 function* mismatches(schema: JsonSchema, value: unknown, path: string, closed: boolean): Found {
   if (schema.anyOf !== undefined) yield* nearest(schema.anyOf, value, path, closed)
@@ -41,7 +45,7 @@ function* mismatches(schema: JsonSchema, value: unknown, path: string, closed: b
 
 /** Of several ways to be wrong, the one that came furthest tells the reader most. */
 function* nearest(schemas: readonly JsonSchema[], value: unknown, path: string, closed: boolean): Found {
-  const tries = schemas.map(schema => mismatches(schema, value, path, closed).take(MISMATCHES_MAX).toArray())
+  const tries = schemas.map(schema => firstOf(mismatches(schema, value, path, closed)))
   if (tries.some(found => found.length === 0)) return
   const depth = (found: readonly Mismatch[]): number => Math.min(...found.map(wrong => wrong.path.length))
   yield* tries.reduce((best, found) => (depth(found) > depth(best) ? found : best))

@@ -46,5 +46,5 @@ export {
   type Validator
 } from './replies.ts'
 export type { InputOf, ReplyOf, Route, RouteKind } from './route.ts'
-export { BLOCKS_PAGE, BLOCKS_PAGE_MAX, commonErrors, type Routes, routes } from './routes.ts'
+export { API_VERSION, BLOCKS_PAGE, BLOCKS_PAGE_MAX, commonErrors, type Routes, routes } from './routes.ts'
 export type { Fields, Infer, JsonSchema, ObjectOf, Schema } from './schema.ts'

@@ -1,14 +1,14 @@
 /** The OpenAPI 3.1 document of a table of routes; its schema dialect is JSON Schema 2020-12, as ours. */
 import { PROBLEM_MEDIA, type ProblemCode, problem, problemKinds } from './problem.ts'
 import type { Route } from './route.ts'
-import { commonErrors } from './routes.ts'
+import { API_VERSION, commonErrors } from './routes.ts'
 import { type Fields, isOptional, type JsonSchema } from './schema.ts'
 
 type Json = { readonly [key: string]: unknown }
 
 const MEDIA = { json: 'application/json', events: 'text/event-stream', text: 'text/plain' } as const
 
-export const openApi = (table: Readonly<Record<string, Route>>, info: { readonly version: string }): Json => {
+export const openApi = (table: Readonly<Record<string, Route>>): Json => {
   const schemas: Record<string, Json> = {}
   const paths: Record<string, Json> = {}
   for (const [operationId, route] of Object.entries(table))
@@ -19,7 +19,7 @@ export const openApi = (table: Readonly<Record<string, Route>>, info: { readonly
       title: 'gradmesh peer',
       summary: 'What one peer of a gradmesh tells about itself and the mesh. Nothing here changes anything.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      version: info.version
+      version: API_VERSION
     },
     servers: [{ url: '/' }],
     paths,

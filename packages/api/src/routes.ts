@@ -4,6 +4,9 @@ import { block, blocks, health, peers, receipt, stakes, status, streamEvent } fr
 import { route } from './route.ts'
 import { hex32, integer, object, oneOf, optional, text } from './schema.ts'
 
+/** Of this contract; `/v1` in the addresses is its first part. */
+export const API_VERSION = '1.0.0'
+
 export const BLOCKS_PAGE = 20
 export const BLOCKS_PAGE_MAX = 100
 
