@@ -1,5 +1,5 @@
 /** A task says what is learnt from what; the mesh neither knows nor cares. */
-
+import type { Device } from '@gradmesh/tensor'
 
 /** One tensor of a model, as the genesis will list it. */
 export interface ModelTensor {
@@ -39,6 +39,8 @@ export interface Task {
   tensors(): readonly ModelTensor[]
   /** Reads and splits the data; the split depends on `seed` alone. */
   load(seed: Uint8Array): Promise<TaskData>
+  /** The task's model on this device, which stays the caller's to close. */
+  trainer(device: Device, data: TaskData): Trainer
 }
 
 /**
@@ -48,8 +50,11 @@ export interface Task {
 export interface Trainer {
   /** Loads the base and resets the inner optimiser. */
   load(weights: Float32Array): void
-  /** One inner step on these rows of the training set; the loss is read back by `finish`, not here. */
-  step(rows: Uint32Array, rate: number): void
+  /**
+   * One inner step on these rows of the training set; the loss is read back by `finish`, not here.
+   * Resolves when few enough steps are in flight that a clock read between steps tells the true pace.
+   */
+  step(rows: Uint32Array, rate: number): Promise<void>
   /** Waits for all steps; base minus local weights, and the mean loss of the steps. */
   finish(): Promise<{ readonly difference: Float32Array; readonly loss: number }>
   evaluate(weights: Float32Array): Promise<Metrics>
