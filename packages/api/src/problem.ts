@@ -43,7 +43,6 @@ export const problemKinds = {
     remedy: 'leave the body out, or send valid JSON'
   },
   HTTP_BODY_TOO_LARGE: { status: 413, title: 'Body too large', remedy: 'no route takes a large body' },
-  HTTP_BODY_TYPE: { status: 415, title: 'Body of an unknown type', remedy: 'send application/json' },
   HTTP_REQUEST_SLOW: { status: 408, title: 'Request too slow' },
   HTTP_URL_TOO_LONG: { status: 414, title: 'URL too long' },
   HTTP_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },

@@ -30,12 +30,12 @@ export const sendProblem = (reply: FastifyReply, { problem, headers }: ProblemEr
     .header('cache-control', 'no-store')
     .status(problem.status)
     .type(PROBLEM_MEDIA)
-    .send(JSON.stringify(problem))
+    // As bytes: to text fastify would add a charset, which this media type does not have.
+    .send(Buffer.from(JSON.stringify(problem)))
 
 /** What fastify noticed, by its error codes. A body that was not read to its end costs the connection. */
 const NOTICED: Readonly<Record<string, readonly [code: ProblemCode, detail: string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['HTTP_BODY_TOO_LARGE', 'the body is longer than any route takes'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['HTTP_BODY_TYPE', 'no route takes a body of this type'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['HTTP_BODY_MALFORMED', 'the body is empty where JSON was announced'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['HTTP_BODY_MALFORMED', 'the body is not JSON'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['HTTP_BODY_MALFORMED', 'the body is not as long as announced'],

@@ -136,13 +136,19 @@ const build = (
   app.setErrorHandler((error, request, reply) => sendProblem(reply, problemOf(error, request, logger)))
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
+    const shown = path.slice(0, 128)
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
     const isKnown = files.has(path) || Object.values<Route>(routes).some(route => isPathOf(route, path))
-    const isAsked = request.method === 'GET'
-    sendProblem(
+    // A body that is not read costs the connection.
+    const headers = isRead ? {} : { connection: 'close' }
+    return sendProblem(
       reply,
-      isKnown && !isAsked
-        ? refuse('HTTP_METHOD', `${path} cannot be asked by ${request.method}`, { allow: 'GET, HEAD' })
-        : refuse('HTTP_ROUTE_UNKNOWN', `${path.slice(0, 128)} is not served here`)
+      isKnown && !isRead
+        ? refuse('HTTP_METHOD', `${shown} cannot be asked by ${request.method}`, {
+            ...headers,
+            allow: 'GET, HEAD'
+          })
+        : refuse('HTTP_ROUTE_UNKNOWN', `${shown} is not served here`, headers)
     )
   })
   return app
@@ -181,14 +187,13 @@ const listenError = (cause: unknown, host: string, port: number): unknown => {
   switch ((cause as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
       return new MeshError('HTTP_PORT_IN_USE', `port ${port} on ${host} is in use by another program`, {
-        remedy:
-          'stop that program (is another gradmesh peer running?), or choose another port with --http-port',
+        remedy: 'stop that program (is another gradmesh peer running?), or choose another port with --http',
         cause,
         data
       })
     case 'EACCES':
       return new MeshError('HTTP_PORT_FORBIDDEN', `this user may not listen on port ${port}`, {
-        remedy: 'choose a port above 1023 with --http-port',
+        remedy: 'choose a port above 1023 with --http',
         cause,
         data
       })
