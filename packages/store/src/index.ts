@@ -1,1 +1,6 @@
+export { type ChainStore, createChain, openChain } from './chain.ts'
+export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
+export { type FinalHead, initSafety, type OwnVote, openSafety, type SafetyStore } from './safety.ts'
+export type { SlotFacts } from './safety-entry.ts'
+export { type Scan, type ScanFinding, scanLevelDb } from './scan.ts'
 export type * from './types.ts'

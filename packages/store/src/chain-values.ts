@@ -1,0 +1,111 @@
+/** Values of `chain/` that are not messages of the mesh, as bytes. Numbers big-endian, as in keys. */
+import { concatBytes, equalBytes, u64 } from '@gradmesh/core'
+import type { Digest, PublicKey } from '@gradmesh/wire'
+import { beU32, NUMBER_BYTES, numberAt } from './keys.ts'
+
+const DIGEST_BYTES = 32
+
+export interface Head {
+  readonly height: number
+  readonly id: Digest
+}
+
+/** Why a delta counted, for its author to read. The shape of `ledger`. */
+export interface Receipt {
+  readonly digest: Digest
+  readonly trainer: number
+  readonly key: PublicKey
+  readonly round: number
+  readonly height: number
+  readonly steps: number
+  /** Share of the round's total weight, unit 2^-16. */
+  readonly weightQ16: number
+  readonly reward: bigint
+}
+
+export interface Checkpoint {
+  readonly height: number
+  /** The ledger's accounts in their canonical encoding. */
+  readonly accounts: Uint8Array
+  readonly leaves: readonly Digest[]
+}
+
+/** What was not sent yet, unit 2^-32, as it stood when `round` was sealed or judged. */
+export interface ErrorFeedback {
+  readonly round: number
+  readonly buffer: Int32Array
+  /** The own delta whose verdict the buffer still waits for. */
+  readonly pendingDelta: Digest | null
+}
+
+/** Where a held delta belongs; `height` is null until a final block names it. */
+export interface DeltaPlace {
+  readonly round: number
+  readonly height: number | null
+}
+
+const NO_HEIGHT = 0xffff_ffff
+
+/** height u32 · id 32 */
+export const encodeHead = ({ height, id }: Head): Uint8Array => concatBytes(beU32(height), id)
+
+export const decodeHead = (bytes: Uint8Array): Head => ({
+  height: numberAt(bytes, 0),
+  id: bytes.slice(NUMBER_BYTES)
+})
+
+/** trainer · round · height · steps · weight, u32 each · key 32 · reward u64; the digest is in the key. */
+export const encodeReceipt = ({
+  trainer,
+  round,
+  height,
+  steps,
+  weightQ16,
+  key,
+  reward
+}: Receipt): Uint8Array =>
+  concatBytes(beU32(trainer), beU32(round), beU32(height), beU32(steps), beU32(weightQ16), key, u64(reward))
+
+export const decodeReceipt = (digest: Digest, bytes: Uint8Array): Receipt => ({
+  digest,
+  trainer: numberAt(bytes, 0),
+  round: numberAt(bytes, 4),
+  height: numberAt(bytes, 8),
+  steps: numberAt(bytes, 12),
+  weightQ16: numberAt(bytes, 16),
+  key: bytes.slice(20, 52),
+  reward: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(52, true)
+})
+
+/** leaf count u32 · leaf digests · accounts */
+export const encodeCheckpoint = ({ accounts, leaves }: Checkpoint): Uint8Array =>
+  concatBytes(beU32(leaves.length), ...leaves, accounts)
+
+export const decodeCheckpoint = (height: number, bytes: Uint8Array): Checkpoint => {
+  const accountsAt = NUMBER_BYTES + numberAt(bytes, 0) * DIGEST_BYTES
+  const leaves: Digest[] = []
+  for (let at = NUMBER_BYTES; at < accountsAt; at += DIGEST_BYTES)
+    leaves.push(bytes.slice(at, at + DIGEST_BYTES))
+  return { height, leaves, accounts: bytes.slice(accountsAt) }
+}
+
+/** round u32 · entries u32 · pending delta 32, zeros for none */
+export const encodeErrorHead = (round: number, entries: number, pending: Digest | null): Uint8Array =>
+  concatBytes(beU32(round), beU32(entries), pending ?? new Uint8Array(DIGEST_BYTES))
+
+export const decodeErrorHead = (
+  bytes: Uint8Array
+): { readonly round: number; readonly entries: number; readonly pendingDelta: Digest | null } => {
+  const pending = bytes.slice(8)
+  const none = equalBytes(pending, new Uint8Array(DIGEST_BYTES))
+  return { round: numberAt(bytes, 0), entries: numberAt(bytes, 4), pendingDelta: none ? null : pending }
+}
+
+/** round u32 · height u32, all ones for none */
+export const encodePlace = ({ round, height }: DeltaPlace): Uint8Array =>
+  concatBytes(beU32(round), beU32(height ?? NO_HEIGHT))
+
+export const decodePlace = (bytes: Uint8Array): DeltaPlace => {
+  const height = numberAt(bytes, NUMBER_BYTES)
+  return { round: numberAt(bytes, 0), height: height === NO_HEIGHT ? null : height }
+}

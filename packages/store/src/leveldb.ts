@@ -1,0 +1,104 @@
+/** The one place that meets LevelDB. */
+import { readdir } from 'node:fs/promises'
+import { Level } from 'level'
+import { failureOf, missing, storeError } from './failures.ts'
+import type { Database, Operation, Range } from './types.ts'
+
+/** `level` types what every platform has; compaction is LevelDB's own. */
+type Bytes = Level<Uint8Array, Uint8Array> & {
+  compactRange(from: Uint8Array, to: Uint8Array): Promise<void>
+}
+
+const VIEWS = { keyEncoding: 'view', valueEncoding: 'view' } as const
+
+export interface LevelDatabase extends Database {
+  readonly folder: string
+  /** Merges the files below into one sorted level; only tests and benchmarks need it. */
+  compact(): Promise<void>
+}
+
+/**
+ * Opens the database in `folder`, or makes one there when `create` is set.
+ *
+ * LevelDB makes an empty database wherever CURRENT is absent, and then deletes the tables of the one
+ * that was there. So a folder that has LevelDB files and no CURRENT is refused.
+ *
+ * Codes: STORE_LOCKED, STORE_CORRUPT, STORE_MISSING, STORE_FULL, STORE_PERMISSION, STORE_IO.
+ */
+export const openLevelDb = async (
+  folder: string,
+  { create }: { readonly create: boolean }
+): Promise<LevelDatabase> => {
+  try {
+    const names = await namesIn(folder)
+    if (!names.includes('CURRENT')) {
+      const left = names.find(name => /^\d+\.(ldb|sst)$|^MANIFEST-\d+$/.test(name))
+      if (left !== undefined) throw lostCurrent(folder, left)
+      if (!create) throw missing(folder)
+    }
+    const level = new Level<Uint8Array, Uint8Array>(folder, { ...VIEWS, createIfMissing: create }) as Bytes
+    await level.open()
+    return new OpenLevelDb(folder, level)
+  } catch (error) {
+    throw failureOf(error, folder)
+  }
+}
+
+const namesIn = async (folder: string): Promise<readonly string[]> => {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+}
+
+const lostCurrent = (folder: string, left: string): Error =>
+  storeError('STORE_CORRUPT', `CURRENT is missing in ${folder}, though ${left} is there`, {
+    remedy: 'Restore the file from a backup: it holds one line, the name of the newest MANIFEST.',
+    data: { folder, file: 'CURRENT' }
+  })
+
+class OpenLevelDb implements LevelDatabase {
+  readonly folder: string
+  readonly #level: Bytes
+
+  constructor(folder: string, level: Bytes) {
+    this.folder = folder
+    this.#level = level
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#level.get(key).catch(this.#fail)
+  }
+
+  batch(operations: readonly Operation[], { sync }: { readonly sync: boolean }): Promise<void> {
+    // An empty batch still writes, and so still syncs what went before it.
+    return this.#level.batch(operations as Operation[], { sync }).catch(this.#fail)
+  }
+
+  async *entries({
+    from,
+    to,
+    reverse = false,
+    limit = -1
+  }: Range): AsyncIterable<readonly [Uint8Array, Uint8Array]> {
+    try {
+      yield* this.#level.iterator({ gte: from, lt: to, reverse, limit })
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  compact(): Promise<void> {
+    return this.#level.compactRange(new Uint8Array(0), new Uint8Array(64).fill(0xff)).catch(this.#fail)
+  }
+
+  async close(): Promise<void> {
+    await this.#level.close().catch(this.#fail)
+  }
+
+  readonly #fail = (error: unknown): never => {
+    throw failureOf(error, this.folder)
+  }
+}
