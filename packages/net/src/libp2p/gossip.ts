@@ -1,0 +1,85 @@
+/** Topics on gossipsub: a validator for each, which asks the handler, and what the port tells of scores. */
+import { type GossipSub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
+import { messageTooLong, topicUnknown } from '../errors.ts'
+import type { Registry } from '../registry.ts'
+import type { PeerKey, Verdict } from '../types.ts'
+import { type Judge, judge } from '../verdict.ts'
+import { keyOf, peerIdOf } from './addresses.ts'
+import { GRAYLIST_BELOW } from './scoring.ts'
+
+/** What the class behind the `GossipSub` type offers beyond it (17.1). */
+interface GossipInside {
+  getScore(peerId: string): number
+  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  readonly streamsInbound: ReadonlyMap<string, unknown>
+}
+
+const results: Record<Verdict, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject
+}
+
+export class Gossip {
+  readonly #pubsub: GossipSub & GossipInside
+  readonly #registry: Registry
+  readonly #judge: Judge
+
+  constructor(pubsub: GossipSub, registry: Registry, judging: Judge) {
+    this.#pubsub = pubsub as GossipSub & GossipInside
+    this.#registry = registry
+    this.#judge = judging
+  }
+
+  /** Before the node starts: no message may pass unjudged. */
+  validate(): void {
+    for (const [topic, entry] of this.#registry.topics) {
+      this.#pubsub.topicValidators.set(topic, async (source, message) => {
+        const from = keyOf(source)
+        if (from === undefined) return TopicValidatorResult.Reject
+        return results[await judge(this.#judge, topic, entry, message.data, from)]
+      })
+    }
+  }
+
+  /** After the node has started: from here on messages come. */
+  subscribe(): void {
+    for (const topic of this.#registry.topics.keys()) this.#pubsub.subscribe(topic)
+  }
+
+  async publish(topic: string, message: Uint8Array): Promise<void> {
+    const entry = this.#registry.topics.get(topic)
+    if (entry === undefined) throw topicUnknown(topic)
+    if (message.length > entry.maxBytes) throw messageTooLong(topic, message.length, entry.maxBytes)
+    this.#judge.tally.add(topic, message.length)
+    await this.#pubsub.publish(topic, message)
+  }
+
+  /** Both gossip streams stand and, if there are topics, the peer has told which it wants. */
+  reaches(peer: PeerKey): boolean {
+    const id = peerIdOf(peer)
+    if (id === undefined || !this.hasStreams(peer)) return false
+    const topics = [...this.#registry.topics.keys()]
+    return (
+      topics.length === 0 ||
+      topics.some(topic => this.#pubsub.getSubscribers(topic).some(sub => sub.equals(id)))
+    )
+  }
+
+  hasStreams(peer: PeerKey): boolean {
+    const id = peerIdOf(peer)?.toString() ?? ''
+    return this.#pubsub.streamsOutbound.has(id) && this.#pubsub.streamsInbound.has(id)
+  }
+
+  score(peer: PeerKey): number {
+    return this.#pubsub.getScore(peerIdOf(peer)?.toString() ?? '')
+  }
+
+  isGraylisted(peer: PeerKey): boolean {
+    return this.#judge.strikes.isOut(peer) || this.isBelowGraylist(peer)
+  }
+
+  isBelowGraylist(peer: PeerKey): boolean {
+    return this.score(peer) < GRAYLIST_BELOW
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Bytes that really crossed each connection, handshake, framing and encryption included: read from the
+ * TCP sockets' own counters. libp2p shows a connection with its authenticated peer to the gater, and
+ * that is the one place where both are known.
+ */
+import type { Socket } from 'node:net'
+import type { MultiaddrConnection } from '@libp2p/interface'
+import type { PeerKey } from '../types.ts'
+
+export interface Bytes {
+  readonly sent: number
+  readonly received: number
+}
+
+export class Meter {
+  readonly #open = new Map<Socket, PeerKey>()
+  readonly #closed = { sent: 0, received: 0 }
+
+  track(peer: PeerKey, connection: MultiaddrConnection): void {
+    const { socket } = connection as MultiaddrConnection & { readonly socket?: Socket }
+    if (socket === undefined || this.#open.has(socket)) return
+    this.#open.set(socket, peer)
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      this.#closed.sent += socket.bytesWritten
+      this.#closed.received += socket.bytesRead
+    })
+  }
+
+  /** Over the open connections with one peer. */
+  of(peer: PeerKey): Bytes {
+    return sum([...this.#open].filter(([, key]) => key === peer).map(([socket]) => socket))
+  }
+
+  /** Connections that are open with one peer. */
+  connections(peer: PeerKey): number {
+    return [...this.#open.values()].filter(key => key === peer).length
+  }
+
+  /** Over all connections since the start. */
+  total(): Bytes {
+    const open = sum([...this.#open.keys()])
+    return { sent: open.sent + this.#closed.sent, received: open.received + this.#closed.received }
+  }
+}
+
+const sum = (sockets: readonly Socket[]): Bytes =>
+  sockets.reduce(
+    (bytes, socket) => ({
+      sent: bytes.sent + socket.bytesWritten,
+      received: bytes.received + socket.bytesRead
+    }),
+    { sent: 0, received: 0 }
+  )

@@ -1,0 +1,232 @@
+/** Direct requests over libp2p streams: bounded in bytes, in time and in number, on both sides. */
+import type { Logger, Metrics } from '@gradmesh/core'
+import { MeshError } from '@gradmesh/core'
+import type { Connection, Stream } from '@libp2p/interface'
+import {
+  aborted,
+  busy,
+  peerGone,
+  protocolUnknown,
+  replyTooLong,
+  requestFailed,
+  requestTooLong,
+  timedOut
+} from '../errors.ts'
+import { REQUESTS_MAX } from '../limits.ts'
+import type { ProtocolEntry, Registry } from '../registry.ts'
+import type { Tally } from '../tally.ts'
+import type { PeerKey, RequestOptions } from '../types.ts'
+import { keyOf } from './addresses.ts'
+import {
+  REPLY_HEAD_BYTES,
+  REQUEST_HEAD_BYTES,
+  readFrame,
+  replyFrame,
+  requestFrame,
+  STATUS
+} from './frames.ts'
+import type { Node } from './node.ts'
+
+/** A request must have arrived within this time, and its reply must be taken within it. */
+const TRANSFER_MS_MAX = 10_000
+/** A handler that takes longer is given up; the asker sees `NET_REQUEST_FAILED`. */
+const HANDLER_MS_MAX = 60_000
+
+export interface StreamsInit {
+  readonly node: Node
+  readonly registry: Registry
+  readonly tally: Tally
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly connectionTo: (peer: PeerKey) => Connection | undefined
+}
+
+export class Streams {
+  readonly #init: StreamsInit
+  readonly #inbound = new Map<PeerKey, number>()
+  readonly #outbound = new Map<PeerKey, number>()
+  readonly #open = new Set<Stream>()
+  readonly #stopping = new AbortController()
+
+  constructor(init: StreamsInit) {
+    this.#init = init
+  }
+
+  async start(): Promise<void> {
+    for (const [protocol, entry] of this.#init.registry.protocols) {
+      await this.#init.node.handle(
+        protocol,
+        (stream, connection) => {
+          void this.#answer(protocol, entry, stream, connection)
+        },
+        { maxInboundStreams: 2 * REQUESTS_MAX, maxOutboundStreams: 2 * REQUESTS_MAX }
+      )
+    }
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+    for (const stream of this.#open) stream.abort(new MeshError('NET_STATE', 'the net stops'))
+  }
+
+  async request(
+    peer: PeerKey,
+    protocol: string,
+    message: Uint8Array,
+    options: RequestOptions
+  ): Promise<Uint8Array> {
+    const underWay = this.#outbound.get(peer) ?? 0
+    if (underWay >= REQUESTS_MAX) throw busy(peer, protocol)
+    this.#outbound.set(peer, underWay + 1)
+    let outcome = 'ok'
+    try {
+      const reply = await this.#exchange(peer, protocol, message, options)
+      this.#init.tally.add(protocol, message.length + reply.length)
+      return reply
+    } catch (error) {
+      outcome = error instanceof MeshError ? error.code : 'NET_REQUEST_FAILED'
+      throw error
+    } finally {
+      release(this.#outbound, peer)
+      this.#init.metrics.count('net_requests_total', { protocol, outcome })
+    }
+  }
+
+  async #exchange(
+    peer: PeerKey,
+    protocol: string,
+    message: Uint8Array,
+    { timeoutMs, maxReplyBytes, signal }: RequestOptions
+  ): Promise<Uint8Array> {
+    if (signal?.aborted === true) throw aborted(peer, protocol)
+    const connection = this.#init.connectionTo(peer)
+    if (connection === undefined) throw peerGone(peer)
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), timeoutMs)
+    const signals = [late.signal, this.#stopping.signal, ...(signal === undefined ? [] : [signal])]
+    const any = AbortSignal.any(signals)
+    let stream: Stream | undefined
+    const cut = (): void => stream?.abort(new MeshError('NET_ABORTED', 'given up'))
+    any.addEventListener('abort', cut, { once: true })
+    try {
+      stream = await connection.newStream(protocol, { signal: any, maxOutboundStreams: 2 * REQUESTS_MAX })
+      this.#open.add(stream)
+      if (any.aborted) throw aborted(peer, protocol)
+      const answer = readFrame(stream, REPLY_HEAD_BYTES, maxReplyBytes)
+      stream.send(requestFrame(message, maxReplyBytes))
+      const reply = await answer
+      if (any.aborted) throw aborted(peer, protocol)
+      if (reply === 'long') throw replyTooLong(peer, protocol, maxReplyBytes)
+      if (reply === 'broken') throw peerGone(peer)
+      const status = reply.head.getUint8(0)
+      if (status === STATUS.requestTooLong) throw requestTooLong(protocol, message.length)
+      if (status === STATUS.replyTooLong) throw replyTooLong(peer, protocol, maxReplyBytes)
+      if (status === STATUS.busy) throw busy(peer, protocol)
+      if (status !== STATUS.ok) throw requestFailed(peer, protocol)
+      void stream.close().catch(() => stream?.abort(new MeshError('NET_STATE', 'closing failed')))
+      return reply.body
+    } catch (error) {
+      stream?.abort(
+        error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'the request failed')
+      )
+      if (late.signal.aborted) throw timedOut(peer, protocol, timeoutMs)
+      if (any.aborted) throw aborted(peer, protocol)
+      if (error instanceof MeshError) throw error
+      if (error instanceof Error && error.name === 'UnsupportedProtocolError')
+        throw protocolUnknown(peer, protocol)
+      throw peerGone(peer, error)
+    } finally {
+      clearTimeout(timer)
+      any.removeEventListener('abort', cut)
+      if (stream !== undefined) this.#open.delete(stream)
+    }
+  }
+
+  async #answer(
+    protocol: string,
+    entry: ProtocolEntry,
+    stream: Stream,
+    connection: Connection
+  ): Promise<void> {
+    const peer = keyOf(connection.remotePeer)
+    if (peer === undefined) {
+      stream.abort(new MeshError('NET_BAD_ADDRESS', 'peers have Ed25519 keys'))
+      return
+    }
+    const underWay = this.#inbound.get(peer) ?? 0
+    if (underWay >= REQUESTS_MAX) {
+      await this.#send(stream, replyFrame(STATUS.busy, NOTHING))
+      return
+    }
+    this.#inbound.set(peer, underWay + 1)
+    this.#open.add(stream)
+    try {
+      const frame = await this.#replyTo(protocol, entry, stream, peer)
+      if (frame !== undefined) await this.#send(stream, frame)
+    } catch (error) {
+      this.#init.logger.debug({ peer, protocol, error }, 'a request could not be answered')
+      stream.abort(error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'no answer'))
+    } finally {
+      this.#open.delete(stream)
+      release(this.#inbound, peer)
+    }
+  }
+
+  async #replyTo(
+    protocol: string,
+    { maxRequestBytes, handler }: ProtocolEntry,
+    stream: Stream,
+    peer: PeerKey
+  ): Promise<Uint8Array | undefined> {
+    const request = await withinTime(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
+    if (request === 'long') return replyFrame(STATUS.requestTooLong, NOTHING)
+    if (request === 'broken') {
+      stream.abort(new MeshError('NET_REQUEST_FAILED', 'the request is broken'))
+      return undefined
+    }
+    let reply: Uint8Array
+    try {
+      reply = await withinTime(HANDLER_MS_MAX, handler(request.body, peer))
+    } catch (error) {
+      this.#init.logger.warn({ peer, protocol, error }, 'a request handler failed')
+      return replyFrame(STATUS.failed, NOTHING)
+    }
+    if (reply.length > request.head.getUint32(0, true)) return replyFrame(STATUS.replyTooLong, NOTHING)
+    this.#init.tally.add(protocol, request.body.length + reply.length)
+    return replyFrame(STATUS.ok, reply)
+  }
+
+  /** Sends the frame and sees it off: a peer that does not take it in time loses the stream. */
+  async #send(stream: Stream, frame: Uint8Array): Promise<void> {
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    stream.addEventListener('close', () => resolve(), { once: true })
+    try {
+      stream.send(frame)
+      await withinTime(TRANSFER_MS_MAX, Promise.all([stream.close(), closed]))
+    } catch (error) {
+      stream.abort(
+        error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'the reply was not taken')
+      )
+    }
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+const release = (counts: Map<PeerKey, number>, peer: PeerKey): void => {
+  const left = (counts.get(peer) ?? 1) - 1
+  if (left > 0) counts.set(peer, left)
+  else counts.delete(peer)
+}
+
+const withinTime = async <T>(timeMs: number, work: Promise<T>): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new MeshError('NET_TIMEOUT', `not done within ${timeMs} ms`)), timeMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * From a message to a verdict, the same in both adapters: who is out is not read, too long a message is
+ * rejected unread, a handler that throws or takes too long is an own fault and costs the sender nothing.
+ */
+import type { Logger, Metrics } from '@gradmesh/core'
+import type { TopicEntry } from './registry.ts'
+import type { Strikes } from './strikes.ts'
+import type { Tally } from './tally.ts'
+import type { PeerKey, Verdict } from './types.ts'
+
+/** A handler that has not answered by then counts as `ignore`; the sender's next message is read. */
+export const VERDICT_MS_MAX = 5000
+
+export interface Judge {
+  readonly strikes: Strikes
+  readonly tally: Tally
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export const judge = async (
+  { strikes, tally, logger, metrics }: Judge,
+  topic: string,
+  { maxBytes, handler }: TopicEntry,
+  message: Uint8Array,
+  from: PeerKey
+): Promise<Verdict> => {
+  if (strikes.isOut(from)) {
+    metrics.count('net_gossip_unread_total', { topic })
+    return 'ignore'
+  }
+  let verdict: Verdict = 'reject'
+  if (message.length <= maxBytes) {
+    tally.add(topic, message.length)
+    verdict = await within(VERDICT_MS_MAX, topic, logger, async () => handler(message, from))
+  }
+  metrics.count('net_gossip_messages_total', { topic, verdict })
+  metrics.count('net_gossip_bytes_total', { topic }, message.length)
+  if (verdict === 'reject') strikes.add(from)
+  return verdict
+}
+
+const within = async (
+  timeMs: number,
+  topic: string,
+  logger: Logger,
+  ask: () => Promise<Verdict>
+): Promise<Verdict> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Verdict>(resolve => {
+    timer = setTimeout(() => {
+      logger.warn({ topic, timeMs }, 'a gossip handler took too long; the message is dropped')
+      resolve('ignore')
+    }, timeMs)
+  })
+  try {
+    return await Promise.race([ask(), late])
+  } catch (error) {
+    logger.error({ topic, error }, 'a gossip handler threw; the message is dropped')
+    return 'ignore'
+  } finally {
+    clearTimeout(timer)
+  }
+}
