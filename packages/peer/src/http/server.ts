@@ -187,13 +187,13 @@ const listenError = (cause: unknown, host: string, port: number): unknown => {
   switch ((cause as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
       return new MeshError('HTTP_PORT_IN_USE', `port ${port} on ${host} is in use by another program`, {
-        remedy: 'stop that program (is another gradmesh peer running?), or choose another port with --http',
+        remedy: 'stop that program (is another gradmesh peer running?), or choose another HTTP port',
         cause,
         data
       })
     case 'EACCES':
       return new MeshError('HTTP_PORT_FORBIDDEN', `this user may not listen on port ${port}`, {
-        remedy: 'choose a port above 1023 with --http',
+        remedy: 'choose an HTTP port above 1023',
         cause,
         data
       })

@@ -1,0 +1,180 @@
+/**
+ * Attestations of the open round. A validator signs once what it holds: as soon as everybody it can
+ * expect has delivered, at the deadline otherwise. Whom to expect is each validator's own guess and
+ * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
+ * once two deadlines have passed without it.
+ */
+import { type Fault, equalBytes, fault, isFault, toHex } from '@gradmesh/core'
+import {
+  type Attest,
+  bitmapOf,
+  decodeAttest,
+  type Digest,
+  encodeAttest,
+  isQuorum,
+  signAttest,
+  trainerSetHash,
+  verifyAttest
+} from '@gradmesh/wire'
+import type { Context } from './context.ts'
+import type { DeltaPool } from './delta-pool.ts'
+import type { FinalPoint } from './ledger.ts'
+
+const MISSES_MAX = 2
+const RECENT_ROUNDS = 2
+const EARLY_ROUNDS = 2
+
+export class Attesting {
+  readonly #context: Context
+  readonly #pool: DeltaPool
+  readonly #missed = new Map<string, number>()
+  readonly #early = new Map<number, Attest>()
+  #attests = new Map<number, Attest>()
+  #final: FinalPoint
+  #setHash: Digest
+  #deadline: NodeJS.Timeout | undefined
+  #signed = false
+  /** While behind the mesh a peer has nothing to attest. */
+  paused = true
+  /** Called whenever the set of attestations for the open round has grown. */
+  onAttest: () => void = () => {}
+
+  constructor(context: Context, pool: DeltaPool, final: FinalPoint) {
+    this.#context = context
+    this.#pool = pool
+    this.#final = final
+    this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
+  }
+
+  all(): Attest[] {
+    return [...this.#attests.values()].sort((a, b) => a.validator - b.validator)
+  }
+
+  hasQuorum(): boolean {
+    let weight = 0n
+    for (const validator of this.#attests.keys()) weight += this.#context.genesis.validators[validator]!.stake
+    return isQuorum(weight, this.#context.totalStake)
+  }
+
+  isComplete(): boolean {
+    return this.#attests.size === this.#context.genesis.validators.length
+  }
+
+  /** A new final point; a new round if its root is new. */
+  advance(final: FinalPoint): void {
+    const sameRound = final.accounts.round === this.#final.accounts.round
+    this.#final = final
+    if (sameRound) return
+    this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
+    this.#attests = new Map()
+    this.#signed = false
+    for (const [validator, attest] of this.#early) {
+      if (attest.round > final.accounts.round) continue
+      this.#early.delete(validator)
+      if (attest.round === final.accounts.round && this.#matches(attest)) this.#attests.set(validator, attest)
+    }
+    this.open()
+  }
+
+  /** Starts (or starts again) to wait for the open round's deltas. */
+  open(): void {
+    clearTimeout(this.#deadline)
+    if (this.paused) return
+    this.#deadline = setTimeout(() => this.#atDeadline(), this.#context.genesis.timing.roundDeadlineMs)
+    this.consider()
+  }
+
+  stop(): void {
+    clearTimeout(this.#deadline)
+    this.paused = true
+  }
+
+  /** An attestation from gossip. */
+  offer(bytes: Uint8Array): Fault | null {
+    const attest = decodeAttest(bytes)
+    if (isFault(attest)) return attest
+    const open = this.#final.accounts.round
+    if (attest.round < open) return fault('ATTEST_STALE')
+    if (!verifyAttest(attest, this.#context.validatorKeys, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+    if (attest.round > open + EARLY_ROUNDS) return fault('ATTEST_EARLY')
+    if (attest.round > open) this.#early.set(attest.validator, attest)
+    else if (!this.#matches(attest)) return fault('ATTEST_SET')
+    else this.#take(attest)
+    return null
+  }
+
+  /** Signs if everybody who can be expected has delivered. */
+  consider(): void {
+    if (this.paused || this.#signed || this.#context.validator === null) return
+    const expected = this.#expected()
+    if (expected.some(key => this.#pool.ofTrainer(key) !== undefined) && expected.every(key => this.#pool.ofTrainer(key) !== undefined)) {
+      this.#sign()
+    }
+  }
+
+  #matches(attest: Attest): boolean {
+    return equalBytes(attest.base, this.#final.root) && equalBytes(attest.setHash, this.#setHash)
+  }
+
+  #take(attest: Attest): void {
+    if (this.#attests.has(attest.validator)) return
+    this.#attests.set(attest.validator, attest)
+    this.onAttest()
+  }
+
+  #expected(): string[] {
+    const connected = new Set(this.#context.net.peers().map(peer => peer.key))
+    connected.add(this.#context.self)
+    const { round, trainers } = this.#final.accounts
+    return trainers
+      .filter(({ key, lastRound }) => {
+        const hex = toHex(key)
+        if ((this.#missed.get(hex) ?? 0) >= MISSES_MAX) return false
+        return connected.has(hex) || (lastRound >= 0 && round - lastRound <= RECENT_ROUNDS)
+      })
+      .map(({ key }) => toHex(key))
+  }
+
+  #atDeadline(): void {
+    if (!this.#signed && this.#context.validator !== null) {
+      for (const key of this.#expected()) {
+        if (this.#pool.ofTrainer(key) === undefined) this.#missed.set(key, (this.#missed.get(key) ?? 0) + 1)
+      }
+      this.#sign()
+    }
+    // Attestations may have been lost on the way: say it again until the round has closed.
+    const own = this.#context.validator === null ? undefined : this.#attests.get(this.#context.validator)
+    if (own !== undefined) void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
+    if (!this.paused) this.#deadline = setTimeout(() => this.#atDeadline(), this.#context.genesis.timing.roundDeadlineMs)
+  }
+
+  /** A delta of this trainer arrived, late or not: it is alive. */
+  seen(trainer: string): void {
+    this.#missed.delete(trainer)
+  }
+
+  #sign(): void {
+    const { trainers, round } = this.#final.accounts
+    const held = trainers.flatMap(({ key }, index) => (this.#pool.ofTrainer(toHex(key)) === undefined ? [] : [index]))
+    this.#signed = true
+    void this.#publish(round, held)
+  }
+
+  /** "Held" means durable: the payloads are on the disk before the signature leaves. */
+  async #publish(round: number, held: readonly number[]): Promise<void> {
+    const { chain, chainId, keys, net, topics, validator, fail } = this.#context
+    const { root, accounts } = this.#final
+    const setHash = this.#setHash
+    try {
+      const deltas = held.flatMap(index => this.#pool.ofTrainer(toHex(accounts.trainers[index]!.key))?.signed ?? [])
+      await chain.putDeltas(deltas)
+      if (this.#final.accounts.round !== round) return
+      const bitmap = bitmapOf(accounts.trainers.length, held)
+      const attest = signAttest({ epoch: 0, round, base: root, setHash, bitmap }, validator!, chainId, keys)
+      this.#take(attest)
+      await net.publish(topics.attests.name, encodeAttest(attest))
+    } catch (error) {
+      fail(error)
+    }
+  }
+}

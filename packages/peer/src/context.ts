@@ -1,0 +1,42 @@
+/** What every part of a running peer is given: the agreed, the own, and the doors to the outside. */
+import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } from '@gradmesh/core'
+import type { Net } from '@gradmesh/net'
+import type { ChainStore, SafetyStore } from '@gradmesh/store'
+import type { Digest, Genesis, KeyPair, PublicKey } from '@gradmesh/wire'
+import type { FaultCounter } from './faults.ts'
+import type { NodeOptions } from './options.ts'
+import type { StateTable } from './state-worker.ts'
+import type { Topics } from './topics.ts'
+import type { Remote } from './worker-rpc.ts'
+
+export interface Context {
+  readonly genesis: Genesis
+  readonly genesisBytes: Uint8Array
+  readonly chainId: Digest
+  readonly topics: Topics
+  readonly keys: KeyPair
+  /** The own public key in hexadecimal. */
+  readonly self: string
+  /** Index into the genesis' validators, or null for a peer that does not vote. */
+  readonly validator: number | null
+  readonly validatorKeys: readonly PublicKey[]
+  readonly totalStake: bigint
+  readonly options: NodeOptions
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly faults: FaultCounter
+  readonly net: Net
+  readonly chain: ChainStore
+  readonly safety: SafetyStore
+  readonly state: Remote<StateTable>
+  /** For failures that no part can handle: the peer stops, loudly, with its ledger intact. */
+  readonly fail: (error: unknown) => void
+}
+
+/** A digest back from its hexadecimal form, which the parts of a peer use as map keys. */
+export const digestOf = (hex: string): Digest => {
+  const bytes = fromHex(hex)
+  assert(bytes?.length === DIGEST_BYTES, 'a digest has 64 hexadecimal digits')
+  return bytes
+}

@@ -1,0 +1,201 @@
+/**
+ * Deltas of the open round, and a few that came early. What is in `byDigest` has passed every check:
+ * signature, header against the final state, payload. One delta a trainer and round counts; a second,
+ * different one is evidence against its author.
+ */
+import { type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import type { PeerKey } from '@gradmesh/net'
+import {
+  decodeSignedDelta,
+  decodeSignedDeltaHeader,
+  SIGNED_DELTA_HEADER_BYTES,
+  deltaDigest,
+  encodeGetRequest,
+  type SignedDelta,
+  type SignedDeltaHeader,
+  verifyDeltaHeader
+} from '@gradmesh/wire'
+import { type Context, digestOf } from './context.ts'
+import type { Evidences } from './evidences.ts'
+import type { FinalPoint } from './ledger.ts'
+import { PROTOCOLS } from './topics.ts'
+
+/** Rounds ahead of ours whose deltas are kept for later; a peer is rarely further behind without syncing. */
+const EARLY_ROUNDS = 2
+const EARLY_MAX = 256
+const AHEAD_MAX = 4096
+const FETCH_TIMEOUT_MS = 5000
+
+export interface PooledDelta {
+  readonly digest: string
+  readonly trainer: string
+  readonly round: number
+  readonly signed: SignedDelta
+  readonly bytes: Uint8Array
+}
+
+export class DeltaPool {
+  readonly #context: Context
+  readonly #evidences: Evidences
+  readonly #byDigest = new Map<string, PooledDelta>()
+  /** The first delta of each trainer in the open round, by the trainer's key. */
+  readonly #byTrainer = new Map<string, PooledDelta>()
+  readonly #early = new Map<string, { round: number; bytes: Uint8Array }>()
+  /** Pulled ahead of their round while syncing; looked at when their block is committed. */
+  readonly #ahead = new Map<string, Uint8Array>()
+  readonly #fetching = new Map<string, Promise<PooledDelta | undefined>>()
+  #final: FinalPoint
+  /** Called with every delta that newly counts for the open round. */
+  onDelta: (delta: PooledDelta) => void = () => {}
+
+  constructor(context: Context, evidences: Evidences, final: FinalPoint) {
+    this.#context = context
+    this.#evidences = evidences
+    this.#final = final
+  }
+
+  get(digest: string): PooledDelta | undefined {
+    return this.#byDigest.get(digest)
+  }
+
+  ofTrainer(key: string): PooledDelta | undefined {
+    return this.#byTrainer.get(key)
+  }
+
+  headersOf(round: number): SignedDeltaHeader[] {
+    return [...this.#byDigest.values()].filter(d => d.round === round).map(d => d.signed)
+  }
+
+  /** Bytes pulled in advance; `fetch` checks them like any others when their block's turn comes. */
+  keepForSync(digest: string, bytes: Uint8Array): void {
+    if (this.#ahead.size < AHEAD_MAX) this.#ahead.set(digest, bytes)
+  }
+
+  /** The newest final state: past rounds are forgotten, early ones looked at again. */
+  async advance(final: FinalPoint): Promise<void> {
+    const before = this.#final.accounts.round
+    this.#final = final
+    const { round } = final.accounts
+    if (round === before) return
+    this.#byTrainer.clear()
+    for (const [digest, delta] of this.#byDigest) if (delta.round < round) this.#byDigest.delete(digest)
+    const due = [...this.#early].filter(([, early]) => early.round <= round)
+    for (const [key, early] of due) {
+      this.#early.delete(key)
+      if (early.round === round) await this.offer(early.bytes)
+    }
+  }
+
+  /** A delta in its wire form, from gossip, a pull, or this peer itself. */
+  async offer(bytes: Uint8Array): Promise<PooledDelta | Fault> {
+    const signed = decodeSignedDelta(bytes)
+    if (isFault(signed)) return signed
+    const digest = toHex(deltaDigest(signed.header))
+    const known = this.#byDigest.get(digest)
+    if (known !== undefined) return known
+    const timing = this.#timingOf(signed.header.round)
+    if (timing === 'DELTA_EARLY') this.#keepEarly(signed, bytes)
+    if (timing !== null) return fault(timing)
+    const admitted = await this.#context.state.admit({ delta: bytes, on: this.#final.id })
+    if (isFault(admitted)) return admitted
+    if (signed.header.round !== this.#final.accounts.round) return fault('DELTA_STALE')
+    return this.#add({ digest, trainer: toHex(signed.header.trainer), round: signed.header.round, signed, bytes })
+  }
+
+  /** An announcement of a delta that is too large for gossip: pull it from whoever spoke of it. */
+  async offerHeader(bytes: Uint8Array, from: PeerKey): Promise<PooledDelta | Fault> {
+    const announced = decodeSignedDeltaHeader(bytes)
+    if (isFault(announced)) return announced
+    const timing = this.#timingOf(announced.header.round)
+    if (timing !== null) return fault(timing)
+    if (!verifyDeltaHeader(announced, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+    const pulled = await this.fetch(toHex(deltaDigest(announced.header)), [from])
+    return pulled ?? fault('DELTA_UNAVAILABLE')
+  }
+
+  /** The delta with this digest, from memory or from any of these peers, else from any peer at all. */
+  async fetch(digest: string, hints: readonly PeerKey[]): Promise<PooledDelta | undefined> {
+    const held = this.#byDigest.get(digest)
+    if (held !== undefined) return held
+    const running = this.#fetching.get(digest)
+    if (running !== undefined) return running
+    const pull = this.#pull(digest, hints).finally(() => this.#fetching.delete(digest))
+    this.#fetching.set(digest, pull)
+    return pull
+  }
+
+  async #pull(digest: string, hints: readonly PeerKey[]): Promise<PooledDelta | undefined> {
+    const bytes = this.#ahead.get(digest) ?? (await this.#context.chain.deltaBytes(digestOf(digest))) ?? (await pullDelta(this.#context, digest, hints))
+    this.#ahead.delete(digest)
+    if (bytes === undefined) return undefined
+    const offered = await this.offer(bytes)
+    if (!isFault(offered)) return offered
+    this.#context.faults.count(offered)
+    return undefined
+  }
+
+  #timingOf(round: number): 'DELTA_STALE' | 'DELTA_EARLY' | null {
+    const open = this.#final.accounts.round
+    return round < open ? 'DELTA_STALE' : round > open ? 'DELTA_EARLY' : null
+  }
+
+  #keepEarly(signed: SignedDelta, bytes: Uint8Array): void {
+    const { round, trainer } = signed.header
+    if (round > this.#final.accounts.round + EARLY_ROUNDS || this.#early.size >= EARLY_MAX) return
+    const key = `${round}/${toHex(trainer)}`
+    if (this.#early.has(key) || !this.#final.isTrainer(trainer)) return
+    if (verifyDeltaHeader(signed, this.#context.chainId)) this.#early.set(key, { round, bytes })
+  }
+
+  #add(delta: PooledDelta): PooledDelta | Fault {
+    const first = this.#byTrainer.get(delta.trainer)
+    this.#byDigest.set(delta.digest, delta)
+    if (first !== undefined && first.digest !== delta.digest) {
+      this.#evidences.add({ kind: 'deltas', first: headerOf(first.signed), second: headerOf(delta.signed) })
+      return fault('DELTA_TWICE')
+    }
+    this.#byTrainer.set(delta.trainer, delta)
+    this.onDelta(delta)
+    return delta
+  }
+}
+
+const headerOf = ({ header, signature }: SignedDelta): SignedDeltaHeader => ({ header, signature })
+
+/** Pulls a delta's bytes piece by piece; what comes is checked against the digest, the payload by `admit`. */
+export const pullDelta = async (context: Context, digest: string, hints: readonly PeerKey[]): Promise<Uint8Array | undefined> => {
+  const others = context.net.peers().map(peer => peer.key)
+  const sources = [...new Set([...hints, ...others])].filter(peer => peer !== context.self)
+  for (const source of sources) {
+    const bytes = await pullFrom(context, digest, source)
+    if (bytes !== undefined) return bytes
+  }
+  return undefined
+}
+
+const pullFrom = async ({ net, log }: Context, digest: string, source: PeerKey): Promise<Uint8Array | undefined> => {
+  const piece = (offset: number): Promise<Uint8Array> =>
+    net.request(source, PROTOCOLS.get.name, encodeGetRequest({ what: 'delta', digest: digestOf(digest), offset }), {
+      timeoutMs: FETCH_TIMEOUT_MS,
+      maxReplyBytes: PROTOCOLS.get.replyBytes
+    })
+  try {
+    const first = await piece(0)
+    if (first.length < SIGNED_DELTA_HEADER_BYTES) return undefined
+    const announced = decodeSignedDeltaHeader(first.subarray(0, SIGNED_DELTA_HEADER_BYTES))
+    if (isFault(announced) || toHex(deltaDigest(announced.header)) !== digest) return undefined
+    const whole = new Uint8Array(SIGNED_DELTA_HEADER_BYTES + announced.header.payloadBytes)
+    if (first.length > whole.length) return undefined
+    whole.set(first)
+    for (let at = first.length; at < whole.length; ) {
+      const next = await piece(at)
+      if (next.length === 0 || at + next.length > whole.length) return undefined
+      whole.set(next, at)
+      at += next.length
+    }
+    return whole
+  } catch (error) {
+    log.debug({ error, source, digest }, 'a delta could not be pulled')
+    return undefined
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * Interprets the effects of the pure consensus step: makes votes durable before they are sent,
+ * proposes, validates, commits. Inputs are taken one after another and the effects of one are
+ * finished before the next; only checking a block and committing run beside, and answer as inputs.
+ */
+import { type Fault, fault, isFault, MeshError, toHex } from '@gradmesh/core'
+import {
+  type BlockRef,
+  type ConsensusConfig,
+  createConsensus,
+  type Effect,
+  type Input,
+  leaderOf,
+  type Restored,
+  type State,
+  step
+} from '@gradmesh/consensus'
+import {
+  type Block,
+  blockIdOf,
+  type Certificate,
+  decodeBlock,
+  decodeCertificate,
+  decodeVote,
+  encodeBlock,
+  encodeCertificate,
+  encodeVote,
+  signVote,
+  verifyBlockSignature,
+  verifyCertificate,
+  verifyVote,
+  type Vote,
+  type VoteBody
+} from '@gradmesh/wire'
+import type { Context } from './context.ts'
+import type { Evidences } from './evidences.ts'
+import type { Ledger } from './ledger.ts'
+import { Serial } from './serial.ts'
+
+/** Live certificates kept to bring others on: a few a slot, for the slots above the final one. */
+const CERTIFICATES_MAX = 256
+/** Blocks of slots further ahead than this are not kept. */
+const SLOTS_AHEAD = 32
+
+export interface Proposal {
+  readonly slot: number
+  readonly parentSlot: number
+  readonly parentId: string
+  readonly empty: boolean
+}
+
+export interface DriverParts {
+  readonly ledger: Ledger
+  readonly evidences: Evidences
+  /** Builds, signs and stores a block, or answers undefined when the order has lapsed. */
+  readonly propose: (proposal: Proposal, lapsed: () => boolean) => Promise<Block | undefined>
+  readonly fetchBlock: (id: string) => Promise<Block | undefined>
+  readonly sync: () => void
+}
+
+export class Driver {
+  readonly #context: Context
+  readonly #parts: DriverParts
+  readonly #serial = new Serial()
+  readonly #certificates = new Map<string, Certificate>()
+  #state: State
+  #timer: NodeJS.Timeout | undefined
+  #running = false
+  /** First sight of each live block, for the time to finality. */
+  readonly #seenMs = new Map<string, number>()
+  onFinality: (milliseconds: number) => void = () => {}
+
+  constructor(context: Context, parts: DriverParts, config: ConsensusConfig, restored: Restored) {
+    this.#context = context
+    this.#parts = parts
+    this.#state = createConsensus(config, restored)
+  }
+
+  get frontier(): number {
+    return this.#state.frontier
+  }
+
+  certificates(): Certificate[] {
+    return [...this.#certificates.values()]
+  }
+
+  /** Starts the clocks, with the own votes that the disk remembers. */
+  start(votes: readonly Vote[]): void {
+    this.#running = true
+    this.input({ type: 'tick' })
+    for (const vote of votes) this.input({ type: 'vote', vote })
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false
+    clearTimeout(this.#timer)
+    await this.#serial.idle()
+  }
+
+  input(input: Input): void {
+    if (!this.#running) return
+    void this.#serial.run(async () => {
+      if (!this.#running) return
+      try {
+        const [next, effects] = step(this.#state, Math.floor(this.#context.clock.nowMs()), input)
+        this.#state = next
+        for (const effect of effects) await this.#perform(effect)
+      } catch (error) {
+        this.#context.fail(error)
+      }
+    })
+  }
+
+  // ------------------------------------------------------------- the door: bytes become inputs
+
+  offerVote(bytes: Uint8Array): Fault | null {
+    const vote = decodeVote(bytes)
+    return isFault(vote) ? vote : this.takeVote(vote)
+  }
+
+  takeVote(vote: Vote): Fault | null {
+    if (!verifyVote(vote, this.#context.validatorKeys, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+    this.input({ type: 'vote', vote })
+    return null
+  }
+
+  offerCertificate(bytes: Uint8Array): Fault | null {
+    const certificate = decodeCertificate(bytes)
+    return isFault(certificate) ? certificate : this.takeCertificate(certificate)
+  }
+
+  takeCertificate(certificate: Certificate): Fault | null {
+    if (certificate.slot <= this.#parts.ledger.final.slot) return fault('VOTE_PAST')
+    if (this.#certificates.has(keyOf(certificate))) return null
+    const { genesis, chainId } = this.#context
+    if (!verifyCertificate(certificate, genesis.validators, chainId)) return fault('WIRE_SIGNATURE')
+    this.input({ type: 'certificate', certificate })
+    return null
+  }
+
+  offerBlock(bytes: Uint8Array): Fault | null {
+    const block = decodeBlock(bytes)
+    return isFault(block) ? block : this.takeBlock(block)
+  }
+
+  takeBlock(block: Block): Fault | null {
+    const { slot } = block.header
+    const { ledger } = this.#parts
+    if (slot <= ledger.final.slot) return fault('BLOCK_PAST')
+    if (slot > this.#state.frontier + SLOTS_AHEAD) return fault('BLOCK_PAST', 'too far ahead')
+    if (!verifyBlockSignature(block, this.leaderKey(slot))) return fault('BLOCK_LEADER')
+    const id = toHex(blockIdOf(block.header))
+    if (ledger.block(id) !== undefined) return null
+    this.#accuse(block, id)
+    ledger.add(block)
+    if (!this.#seenMs.has(id)) this.#seenMs.set(id, this.#context.clock.nowMs())
+    this.input({ type: 'block', block: refOf(block, id) })
+    return null
+  }
+
+  leaderKey(slot: number): Uint8Array {
+    return this.#context.validatorKeys[leaderOf(this.#state.config, slot)]!
+  }
+
+  /** Final blocks that sync has committed already. */
+  jump(block: Block, certificate: Certificate): void {
+    this.input({ type: 'final', block: refOf(block, toHex(blockIdOf(block.header))), certificate })
+  }
+
+  // ------------------------------------------------------------- effects
+
+  async #perform(effect: Effect): Promise<void> {
+    const { net, topics, safety, log } = this.#context
+    switch (effect.type) {
+      case 'vote': {
+        const vote = await this.#sign(effect.vote, effect.facts)
+        await net.publish(topics.votes.name, encodeVote(vote))
+        this.input({ type: 'vote', vote })
+        return
+      }
+      case 'resend': {
+        const votes = (await safety.votesFrom(effect.slot)).filter(({ slot }) => slot === effect.slot)
+        for (const { bytes } of votes) await net.publish(topics.votes.name, bytes)
+        const own = await safety.ownBlock(effect.slot)
+        if (own !== undefined) await net.publish(topics.blocks.name, own.bytes)
+        return
+      }
+      case 'certificate':
+        this.#keep(effect.certificate)
+        await this.#context.chain.putCertificate(effect.certificate)
+        await net.publish(topics.certificates.name, encodeCertificate(effect.certificate))
+        return
+      case 'answer':
+        await net.publish(topics.certificates.name, encodeCertificate(effect.certificate))
+        return
+      case 'validate':
+        void this.#validate(effect.id)
+        return
+      case 'propose':
+        void this.#propose(effect)
+        return
+      case 'fetch':
+        void this.#fetch(effect.id)
+        return
+      case 'finalise':
+        void this.#finalise(effect.blocks, effect.certificate)
+        return
+      case 'sync':
+        this.#parts.sync()
+        return
+      case 'evidence':
+        log.warn({ validator: effect.first.validator, slot: effect.first.slot }, 'a validator contradicted itself')
+        this.#parts.evidences.add({ kind: 'votes', first: effect.first, second: effect.second })
+        return
+      case 'broken':
+        this.#context.fail(
+          new MeshError('CONSENSUS_BROKEN', `two certificates exclude each other in slot ${effect.first.slot}: more than a third of the stake is faulty`, {
+            remedy: 'Stop, keep the data folder as evidence, and agree with the other operators on how to go on.',
+            data: { slot: effect.first.slot, other: effect.second.slot }
+          })
+        )
+        return
+      case 'wake': {
+        clearTimeout(this.#timer)
+        const delay = Math.max(1, effect.atMs - this.#context.clock.nowMs())
+        this.#timer = setTimeout(() => this.input({ type: 'tick' }), delay)
+        return
+      }
+      default:
+        effect satisfies never
+    }
+  }
+
+  /** The vote and what it rests on are on the disk when this resolves. */
+  async #sign(body: VoteBody, facts: Extract<Effect, { type: 'vote' }>['facts']): Promise<Vote> {
+    const { keys, chainId, validator, safety } = this.#context
+    const vote = signVote(body, validator!, chainId, keys)
+    await safety.recordVote(facts, encodeVote(vote))
+    return vote
+  }
+
+  async #validate(id: string): Promise<void> {
+    try {
+      const block = this.#parts.ledger.block(id)
+      if (block === undefined) return
+      const wrong = await this.#parts.ledger.prepare(id, this.leaderKey(block.header.slot))
+      // Missing is not wrong: without an answer the slot times out, and sync or a later pull helps.
+      if (wrong !== null && PENDING.has(wrong.fault)) {
+        this.#context.log.info({ height: block.header.height, fault: wrong.fault }, 'a proposal could not be checked yet')
+        return
+      }
+      if (wrong !== null) {
+        this.#context.faults.count(wrong)
+        this.#context.log.warn({ slot: block.header.slot, ...wrong }, 'a proposal is invalid')
+      }
+      this.input({ type: 'verdict', id, valid: wrong === null })
+    } catch (error) {
+      this.#context.fail(error)
+    }
+  }
+
+  async #propose(proposal: Proposal): Promise<void> {
+    try {
+      const lapsed = (): boolean => !this.#running || this.#state.frontier !== proposal.slot
+      const block = await this.#parts.propose(proposal, lapsed)
+      if (block === undefined) return
+      this.takeBlock(block)
+      await this.#context.net.publish(this.#context.topics.blocks.name, encodeBlock(block))
+    } catch (error) {
+      this.#context.fail(error)
+    }
+  }
+
+  async #fetch(id: string): Promise<void> {
+    const block = await this.#parts.fetchBlock(id)
+    if (block === undefined) return
+    const wrong = this.takeBlock(block)
+    if (wrong !== null) this.#context.faults.count(wrong)
+  }
+
+  async #finalise(refs: readonly BlockRef[], certificate: Certificate): Promise<void> {
+    try {
+      const { ledger } = this.#parts
+      const blocks = refs.flatMap(({ id }) => ledger.block(id) ?? [])
+      const seen = this.#seenMs.get(refs.at(-1)!.id)
+      if (seen !== undefined) this.onFinality(this.#context.clock.nowMs() - seen)
+      await ledger.commit(blocks, certificate)
+      await this.#context.chain.pruneLive(ledger.final.slot)
+      this.#prune(ledger.final.slot)
+    } catch (error) {
+      this.#context.fail(error)
+    }
+  }
+
+  #keep(certificate: Certificate): void {
+    if (certificate.slot <= this.#parts.ledger.final.slot) return
+    if (this.#certificates.size < CERTIFICATES_MAX) this.#certificates.set(keyOf(certificate), certificate)
+  }
+
+  #prune(finalSlot: number): void {
+    for (const [key, certificate] of this.#certificates) if (certificate.slot <= finalSlot) this.#certificates.delete(key)
+    for (const id of this.#seenMs.keys()) if (this.#parts.ledger.block(id) === undefined) this.#seenMs.delete(id)
+  }
+
+  /** Two blocks by one leader for one slot. */
+  #accuse(block: Block, id: string): void {
+    const other = this.#parts.ledger.liveBlocks().find(({ header }) => header.slot === block.header.slot)
+    if (other === undefined || toHex(blockIdOf(other.header)) === id) return
+    const { header, signature } = block
+    this.#parts.evidences.add({
+      kind: 'blocks',
+      first: { header: other.header, signature: other.signature },
+      second: { header, signature }
+    })
+  }
+}
+
+const PENDING = new Set(['STATE_PARENT', 'DELTA_UNAVAILABLE', 'BLOCK_PAST'])
+
+const keyOf = ({ slot, kind, blockId }: Certificate): string => `${slot}/${kind}/${toHex(blockId)}`
+
+export const refOf = (block: Block, id: string): BlockRef => ({
+  id,
+  slot: block.header.slot,
+  height: block.header.height,
+  parentSlot: block.header.parentSlot,
+  parentId: toHex(block.header.parentId),
+  empty: block.body.attests.length === 0
+})

@@ -1,0 +1,39 @@
+/** Makes the genesis of a new mesh out of a task and the keys of its first validators. */
+import { randomBytes } from 'node:crypto'
+import type { Task } from '@gradmesh/train'
+import { sha256, utf8 } from '@gradmesh/core'
+import { type Genesis, PROTOCOL_VERSION, type PublicKey } from '@gradmesh/wire'
+
+export interface GenesisInit {
+  readonly name: string
+  readonly task: Task
+  readonly validators: readonly PublicKey[]
+  /** Any text; a random one when left out. Two genesis with the same seed and keys are the same mesh. */
+  readonly seed?: string
+  readonly rounds: number | null
+  readonly roundDeadlineMs?: number
+}
+
+export const genesisDefaults = {
+  rounds: 120,
+  roundDeadlineMs: 5000,
+  stake: 1_000_000n,
+  rewardPerRound: 1_000_000n,
+  checkpointEvery: 16
+} as const
+
+export const makeGenesis = ({ name, task, validators, seed, rounds, roundDeadlineMs }: GenesisInit): Genesis => ({
+  protocol: PROTOCOL_VERSION,
+  name,
+  seed: seed === undefined ? new Uint8Array(randomBytes(32)) : sha256(utf8(`gradmesh/genesis/1/${seed}`)),
+  task: { id: task.id, digest: null, options: {} },
+  tensors: task.tensors().map(tensor => ({ ...tensor, base: null })),
+  training: task.training,
+  delta: { chunk: 4096, keep: 64, errorDecayQ8: 243 },
+  privacy: 'plain',
+  timing: { roundDeadlineMs: roundDeadlineMs ?? genesisDefaults.roundDeadlineMs },
+  end: { rounds },
+  rewardPerRound: genesisDefaults.rewardPerRound,
+  checkpointEvery: genesisDefaults.checkpointEvery,
+  validators: validators.map(key => ({ key, stake: genesisDefaults.stake }))
+})

@@ -1,0 +1,83 @@
+/**
+ * What a running peer remembers for showing: recent rounds, finality times, what became of deltas.
+ * Nothing here decides anything, and everything is bounded.
+ */
+import type { MeshEvent, Phase } from '@gradmesh/api'
+
+const FINALITY_MAX = 1024
+const BLOCKS_MAX = 4096
+const REFUSED_MAX = 1024
+
+export interface RefusedDelta {
+  readonly digest: string
+  readonly trainer: string
+  readonly round: number
+  readonly height: number
+  readonly steps: number
+  readonly payloadBytes: number
+  readonly code: string
+}
+
+export class Journal {
+  readonly #listeners = new Set<(event: MeshEvent) => void>()
+  readonly #finalityMs: number[] = []
+  readonly #finalityByHeight = new Map<number, number>()
+  readonly #refused = new Map<string, RefusedDelta>()
+  #phase: Phase = 'starting'
+  #phaseReason: string | null = null
+
+  subscribe(listener: (event: MeshEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  tell(event: MeshEvent): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  get phaseReason(): string | null {
+    return this.#phaseReason
+  }
+
+  enter(phase: Phase, reason: string | null = null): void {
+    if (phase === this.#phase && reason === this.#phaseReason) return
+    const before = this.#phase
+    this.#phase = phase
+    this.#phaseReason = reason
+    if (phase !== before) this.tell({ type: 'phase', phase, before, reason })
+  }
+
+  finality(height: number, milliseconds: number): void {
+    this.#finalityMs.push(milliseconds)
+    if (this.#finalityMs.length > FINALITY_MAX) this.#finalityMs.shift()
+    remember(this.#finalityByHeight, height, milliseconds, BLOCKS_MAX)
+  }
+
+  finalityOf(height: number): number | null {
+    return this.#finalityByHeight.get(height) ?? null
+  }
+
+  finalitySummary(): { p50: number | null; p99: number | null; last: number | null } {
+    const sorted = [...this.#finalityMs].sort((a, b) => a - b)
+    const at = (share: number): number | null => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null
+    return { p50: at(0.5), p99: at(0.99), last: this.#finalityMs.at(-1) ?? null }
+  }
+
+  refuse(delta: RefusedDelta): void {
+    remember(this.#refused, delta.digest, delta, REFUSED_MAX)
+  }
+
+  refused(digest: string): RefusedDelta | undefined {
+    return this.#refused.get(digest)
+  }
+}
+
+/** Puts a value into a map and forgets the oldest entry when there are too many. */
+const remember = <K, V>(map: Map<K, V>, key: K, value: V, max: number): void => {
+  map.set(key, value)
+  if (map.size > max) map.delete(map.keys().next().value as K)
+}

@@ -1,0 +1,33 @@
+/** What is mine alone. What the mesh agrees on is the genesis; the two are never merged. */
+import type { Logger } from '@gradmesh/core'
+
+export interface NodeOptions {
+  /** Holds `key`, `genesis`, `safety/` and `chain/`. */
+  readonly folder: string
+  readonly http: { readonly host: string; readonly port: number }
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[]
+  /** Multiaddrs of peers to dial first. */
+  readonly bootstrap: readonly string[]
+  readonly mdns: boolean
+  /** Name (or part of it) of the adapter to train on; null: hardware first. */
+  readonly adapter: string | null
+  /** Train and send deltas; a peer that does not only follows and, if it is a validator, votes. */
+  readonly train: boolean
+  /** Shown to others when this peer registers as a trainer. */
+  readonly label: string
+  /** Held-out accuracy is measured every so many rounds, and after the last. */
+  readonly evaluateEvery: number
+  /** Where packed data sets may be kept between runs. */
+  readonly cacheFolder: string
+  readonly logger: Logger
+}
+
+export const nodeDefaults = {
+  http: { host: '127.0.0.1', port: 4180 },
+  listen: ['/ip4/0.0.0.0/tcp/4190'],
+  mdns: true,
+  adapter: null,
+  train: true,
+  evaluateEvery: 5
+} as const

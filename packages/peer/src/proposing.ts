@@ -1,0 +1,163 @@
+/**
+ * Builds blocks. A block that closes a round waits for attestations of a quorum, and a moment longer
+ * for the rest; it names exactly the deltas that more than a third of the stake attests.
+ */
+import { isFault, toHex } from '@gradmesh/core'
+import {
+  type Attest,
+  bitmapHas,
+  type Block,
+  type BlockBody,
+  type BlockHeader,
+  blockIdOf,
+  bodyHashOf,
+  decodeBlock,
+  deltaDigest,
+  type Digest,
+  encodeBlock,
+  encodeGetRequest,
+  isMoreThanThird,
+  type NamedDelta,
+  PROTOCOL_VERSION,
+  rulesHashOf,
+  signBlock,
+  validatorSetHash
+} from '@gradmesh/wire'
+import type { Attesting } from './attesting.ts'
+import { type Context, digestOf } from './context.ts'
+import type { DeltaPool } from './delta-pool.ts'
+import type { Proposal } from './driver.ts'
+import type { Evidences } from './evidences.ts'
+import { decodeHeaders } from './headers.ts'
+import type { Ledger } from './ledger.ts'
+import { PROTOCOLS } from './topics.ts'
+import type { TransactionPool } from './transaction-pool.ts'
+
+/** How long a leader with a quorum waits for the other validators' attestations. */
+const LINGER_MS = 100
+const POLL_MS = 20
+
+const EMPTY: BlockBody = { deltas: [], attests: [], keys: [], scores: [], txs: [], evidence: [] }
+
+export interface ProposerParts {
+  readonly ledger: Ledger
+  readonly pool: DeltaPool
+  readonly attesting: Attesting
+  readonly transactions: TransactionPool
+  readonly evidences: Evidences
+}
+
+export class Proposer {
+  readonly #context: Context
+  readonly #parts: ProposerParts
+  readonly #rules: Digest
+  readonly #validators: Digest
+
+  constructor(context: Context, parts: ProposerParts) {
+    this.#context = context
+    this.#parts = parts
+    this.#rules = rulesHashOf(context.genesis)
+    this.#validators = validatorSetHash(context.genesis.validators)
+  }
+
+  /** A durable, signed block for this slot; undefined when the slot is over before there is one. */
+  async propose(proposal: Proposal, lapsed: () => boolean): Promise<Block | undefined> {
+    const stored = await this.#context.safety.ownBlock(proposal.slot)
+    if (stored !== undefined) {
+      const block = decodeBlock(stored.bytes)
+      return isFault(block) ? undefined : block
+    }
+    const body = proposal.empty ? EMPTY : await this.#roundBody(proposal, lapsed)
+    if (body === undefined || lapsed()) return undefined
+    const block = await this.#seal(proposal, body)
+    if (block === undefined || lapsed()) return undefined
+    await this.#context.safety.recordOwnBlock(proposal.slot, blockIdOf(block.header), encodeBlock(block))
+    return block
+  }
+
+  async #roundBody({ parentId }: Proposal, lapsed: () => boolean): Promise<BlockBody | undefined> {
+    const { ledger, attesting, transactions, evidences } = this.#parts
+    // The parent is final, but its commit may still be under way.
+    while (ledger.final.id !== parentId) {
+      if (lapsed()) return undefined
+      await pause(POLL_MS)
+    }
+    if (isOver(this.#context, ledger)) return EMPTY
+    while (!attesting.hasQuorum()) {
+      if (lapsed()) return undefined
+      await pause(POLL_MS)
+    }
+    for (let waited = 0; waited < LINGER_MS && !attesting.isComplete(); waited += POLL_MS) await pause(POLL_MS)
+    const attests = attesting.all()
+    const deltas = await this.#name(attests)
+    if (deltas === undefined) return undefined
+    return { deltas, attests, keys: [], scores: [], txs: transactions.forBlock(ledger.final), evidence: evidences.forBlock() }
+  }
+
+  /** Exactly the deltas that more than a third of the stake attests; undefined when one is not to be had. */
+  async #name(attests: readonly Attest[]): Promise<NamedDelta[] | undefined> {
+    const { genesis, totalStake } = this.#context
+    const named: NamedDelta[] = []
+    for (const [trainer, { key }] of this.#parts.ledger.final.accounts.trainers.entries()) {
+      let weight = 0n
+      for (const attest of attests) if (bitmapHas(attest.bitmap, trainer)) weight += genesis.validators[attest.validator]!.stake
+      if (!isMoreThanThird(weight, totalStake)) continue
+      const digest = this.#parts.pool.ofTrainer(toHex(key))?.digest ?? (await this.#ask(toHex(key), trainer, attests))
+      if (digest === undefined) return undefined
+      named.push({ trainer, digest: digestOf(digest) })
+    }
+    return named
+  }
+
+  /** A delta that others attest and this peer has not seen: its attesters know its header. */
+  async #ask(key: string, trainer: number, attests: readonly Attest[]): Promise<string | undefined> {
+    const { net, validatorKeys } = this.#context
+    const { round } = this.#parts.ledger.final.accounts
+    const holders = attests.filter(a => bitmapHas(a.bitmap, trainer)).map(a => toHex(validatorKeys[a.validator]!))
+    for (const holder of holders.filter(h => h !== this.#context.self)) {
+      const reply = await net
+        .request(holder, PROTOCOLS.get.name, encodeGetRequest({ what: 'headers', round }), {
+          timeoutMs: 2000,
+          maxReplyBytes: PROTOCOLS.get.replyBytes
+        })
+        .catch(() => undefined)
+      const headers = reply === undefined ? undefined : decodeHeaders(reply)
+      if (headers === undefined || isFault(headers)) continue
+      const found = headers.find(({ header }) => toHex(header.trainer) === key)
+      if (found === undefined) continue
+      const delta = await this.#parts.pool.fetch(toHex(deltaDigest(found.header)), holders)
+      if (delta !== undefined) return delta.digest
+    }
+    return undefined
+  }
+
+  async #seal({ slot, parentSlot, parentId }: Proposal, body: BlockBody): Promise<Block | undefined> {
+    const { chainId, keys } = this.#context
+    const { ledger } = this.#parts
+    const parent = await ledger.stateAfter(parentId)
+    if (parent === undefined) return undefined
+    const header: BlockHeader = {
+      protocol: PROTOCOL_VERSION,
+      chainId,
+      epoch: 0,
+      slot,
+      height: parent.height + 1,
+      parentSlot,
+      parentId: digestOf(parentId),
+      round: parent.accounts.round,
+      transcriptRoot: parent.accounts.transcriptRoot,
+      stateRoot: parent.root,
+      validatorSetHash: this.#validators,
+      rulesHash: this.#rules,
+      reveal: new Uint8Array(32),
+      bodyHash: bodyHashOf(body)
+    }
+    return signBlock(header, body, keys)
+  }
+}
+
+/** The last round is closed: only empty blocks follow. */
+export const isOver = ({ genesis }: Context, { final }: Ledger): boolean =>
+  genesis.end.rounds !== null && final.accounts.round >= genesis.end.rounds
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

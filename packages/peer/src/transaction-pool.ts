@@ -1,0 +1,33 @@
+/** Transactions waiting for a block. Bounded, one a key; those that the ledger knows already are dropped. */
+import { type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import { decodeTransaction, type Transaction, verifyTransaction } from '@gradmesh/wire'
+import type { Context } from './context.ts'
+import type { FinalPoint } from './ledger.ts'
+
+const MAX = 1024
+const PER_BLOCK = 16
+
+export class TransactionPool {
+  readonly #context: Context
+  readonly #waiting = new Map<string, Transaction>()
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  offer(bytes: Uint8Array, final: FinalPoint): Fault | null {
+    const tx = decodeTransaction(bytes)
+    if (isFault(tx)) return tx
+    if (final.isTrainer(tx.key)) return fault('TX_KNOWN')
+    if (!verifyTransaction(tx, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+    const key = toHex(tx.key)
+    if (!this.#waiting.has(key) && this.#waiting.size >= MAX) return fault('TX_FULL')
+    this.#waiting.set(key, tx)
+    return null
+  }
+
+  forBlock(final: FinalPoint): Transaction[] {
+    for (const [key, tx] of this.#waiting) if (final.isTrainer(tx.key)) this.#waiting.delete(key)
+    return [...this.#waiting.values()].slice(0, PER_BLOCK)
+  }
+}

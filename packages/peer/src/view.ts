@@ -1,0 +1,241 @@
+/** Answers of the HTTP API out of what the parts of a running peer know. */
+import type { Block as ApiBlock, Blocks, BlockSummary, Peers, Receipt as ApiReceipt, Stakes, Status } from '@gradmesh/api'
+import { isFault, toHex } from '@gradmesh/core'
+import { bitmapIndices, type Block, blockIdOf, decodeSignedDelta, encodeBlock, PROTOCOL_VERSION } from '@gradmesh/wire'
+import { type Context, digestOf } from './context.ts'
+import type { HealthReport, PeerView } from './http/index.ts'
+import type { Journal } from './journal.ts'
+import type { FinalPoint, Ledger } from './ledger.ts'
+import type { Running } from './peer.ts'
+import type { DeltaPool } from './delta-pool.ts'
+
+/** Without a new final block for so long a peer that should be moving is unhealthy. */
+const STALLED_MS = 60_000
+
+export const viewOf = (context: Context, running: () => Running, journal: Journal): PeerView => {
+  const { chain, genesis } = context
+  const labels = (final: FinalPoint): Map<string, string> =>
+    new Map(final.accounts.trainers.map(({ key, label }) => [toHex(key), label]))
+
+  const summary = (block: Block, leader: string | null): BlockSummary => ({
+    height: block.header.height,
+    slot: block.header.slot,
+    epoch: block.header.epoch,
+    id: toHex(blockIdOf(block.header)),
+    parentId: toHex(block.header.parentId),
+    round: block.header.round,
+    empty: block.body.attests.length === 0,
+    leader,
+    deltas: block.body.deltas.length,
+    attests: block.body.attests.length,
+    evidence: block.body.evidence.length,
+    bytes: encodeBlock(block).length,
+    finalityMs: journal.finalityOf(block.header.height)
+  })
+  const leaderOf = (slot: number): string | null => running().leaderOf(slot)
+
+  return {
+    status: () => statusOf(context, running(), journal),
+
+    peers(): Peers {
+      const known = running().ledger === undefined ? new Map<string, string>() : labels(running().ledger!.final)
+      return { peers: context.net.peers().map(peer => ({ ...peer, label: known.get(peer.key) ?? null })) }
+    },
+
+    async blocks(from, limit): Promise<Blocks> {
+      const head = running().ledger?.final.height ?? 0
+      const start = Math.min(from ?? head, head)
+      const blocks: BlockSummary[] = []
+      let height = start
+      for (; height > 0 && blocks.length < limit; height--) {
+        const block = await chain.blockAt(height)
+        if (block === undefined) break
+        blocks.push(summary(block, leaderOf(block.header.slot)))
+      }
+      return { head, blocks, next: height > 0 && blocks.length === limit ? height : null }
+    },
+
+    async block(height): Promise<ApiBlock | null> {
+      const block = height > 0 ? await chain.blockAt(height) : undefined
+      if (block === undefined) return null
+      const { header, body } = block
+      const certificate = await chain.finalCertificateFor(height)
+      const trainers = running().ledger?.final.accounts.trainers ?? []
+      const keyOfTrainer = (index: number): string => toHex(trainers[index]?.key ?? new Uint8Array(32))
+      return {
+        ...summary(block, leaderOf(header.slot)),
+        protocol: header.protocol,
+        parentSlot: header.parentSlot,
+        parentStateRoot: toHex(header.stateRoot),
+        parentTranscriptRoot: toHex(header.transcriptRoot),
+        validatorSetHash: toHex(header.validatorSetHash),
+        rulesHash: toHex(header.rulesHash),
+        bodyHash: toHex(header.bodyHash),
+        namedDeltas: body.deltas.map(({ trainer, digest }) => ({ trainer: keyOfTrainer(trainer), digest: toHex(digest) })),
+        transactions: body.txs.map(({ kind, key }) => ({ kind, key: toHex(key) })),
+        misbehaviour: body.evidence.map(evidence => ({ kind: evidence.kind, key: offenderOf(context, evidence, leaderOf) })),
+        certificate:
+          certificate === undefined
+            ? null
+            : {
+                slot: certificate.slot,
+                signers: bitmapIndices(certificate.bitmap).map(index => toHex(context.validatorKeys[index]!))
+              }
+      }
+    },
+
+    stakes(): Stakes {
+      const final = running().ledger?.final
+      if (final === undefined) return { height: 0, validators: [], trainers: [], minted: '0', burnt: '0' }
+      const known = labels(final)
+      const { validators, trainers, minted, burnt } = final.accounts
+      return {
+        height: final.height,
+        validators: validators.map(({ key, stake, slashed }) => ({
+          key: toHex(key),
+          label: known.get(toHex(key)) ?? null,
+          stake: String(stake),
+          slashed: String(slashed)
+        })),
+        trainers: trainers.map(({ key, label, since, accepted, lastRound, balance }) => ({
+          key: toHex(key),
+          label,
+          since,
+          accepted,
+          lastRound: lastRound < 0 ? null : lastRound,
+          balance: String(balance)
+        })),
+        minted: String(minted),
+        burnt: String(burnt)
+      }
+    },
+
+    delta: digest => receiptOf(context, running().pool, journal, digest),
+    subscribe: listener => journal.subscribe(listener),
+    healthy: () => healthOf(running(), journal, genesis.name)
+  }
+}
+
+const statusOf = (context: Context, running: Running, journal: Journal): Status => {
+  const { genesis, options, net } = context
+  const final = running.ledger?.final
+  const mine = final?.trainerIndex(context.self)
+  const account = mine === undefined ? undefined : final?.accounts.trainers[mine]
+  const stake = context.validator === null ? 0n : (final?.accounts.validators[context.validator]?.stake ?? 0n)
+  const { training, evaluation } = running.stats
+  const traffic = net.traffic()
+  return {
+    protocol: PROTOCOL_VERSION,
+    agent: running.agent,
+    chainId: toHex(context.chainId),
+    network: genesis.name,
+    task: genesis.task.id,
+    key: context.self,
+    label: options.label === '' ? null : options.label,
+    role: context.validator !== null ? 'validator' : mine !== undefined ? 'trainer' : 'follower',
+    addresses: [...net.addresses()],
+    height: final?.height ?? 0,
+    round: final?.accounts.round ?? 0,
+    roundsTotal: genesis.end.rounds,
+    slot: running.driver?.frontier ?? 0,
+    phase: journal.phase,
+    stateRoot: toHex(final?.root ?? new Uint8Array(32)),
+    loss: evaluation?.loss ?? training?.loss ?? null,
+    score: evaluation?.score ?? null,
+    scoreName: running.scoreName,
+    peers: net.peers().length,
+    finalityMs: journal.finalitySummary(),
+    samplesPerSecond: running.stats.samplesPerSecond(),
+    bytes: {
+      deltaBytesPerRound: training?.deltaBytes ?? null,
+      denseBytesPerRound: 4 * running.parameters,
+      consensusBytesPerRound: consensusBytesPerRound(context, final),
+      sent: traffic.bytesSent,
+      received: traffic.bytesReceived
+    },
+    adapter: running.adapter === null ? null : { name: running.adapter.name, software: running.adapter.software },
+    stake: String(stake),
+    reward: String(account?.balance ?? 0n),
+    uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,
+    loopDelayMs: running.loopDelayMs(),
+    lastError: running.lastError
+  }
+}
+
+/** One copy of each message that this peer published, by the rounds it has seen close. */
+const consensusBytesPerRound = ({ net, topics }: Context, final: FinalPoint | undefined): number | null => {
+  if (final === undefined || final.accounts.round === 0) return null
+  const { byTopic } = net.traffic()
+  const names = [topics.votes, topics.certificates, topics.blocks, topics.attests].map(topic => topic.name)
+  const bytes = names.reduce((sum, name) => sum + (byTopic[name]?.bytes ?? 0), 0)
+  return Math.round(bytes / final.accounts.round)
+}
+
+const healthOf = (running: Running, journal: Journal, network: string): HealthReport => {
+  if (running.lastError !== null) return { healthy: false, reason: running.lastError.message }
+  if (journal.phase === 'finished') return { healthy: true, reason: `the run of ${network} has finished` }
+  const ageMs = running.sinceFinalMs()
+  if (journal.phase === 'starting') return { healthy: false, reason: journal.phaseReason ?? 'the peer is starting' }
+  if (ageMs > STALLED_MS) return { healthy: false, reason: `no block has become final for ${Math.round(ageMs / 1000)} s` }
+  return { healthy: true, reason: `block ${running.ledger?.final.height ?? 0} became final ${Math.round(ageMs / 1000)} s ago` }
+}
+
+const receiptOf = async (context: Context, pool: DeltaPool | undefined, journal: Journal, digest: string): Promise<ApiReceipt | null> => {
+  const { chain } = context
+  const settled = await chain.receipt(digestOf(digest))
+  const bytes = pool?.get(digest)?.bytes ?? (await chain.deltaBytes(digestOf(digest)))
+  const decoded = bytes === undefined ? undefined : decodeSignedDelta(bytes)
+  const signed = decoded === undefined || isFault(decoded) ? undefined : decoded
+  if (settled !== undefined) {
+    const share = ((100 * settled.weightQ16) / 65_536).toFixed(1)
+    return {
+      digest,
+      outcome: 'accepted',
+      trainer: toHex(settled.key),
+      round: settled.round,
+      height: settled.height,
+      steps: settled.steps,
+      payloadBytes: signed?.payload.length ?? null,
+      weightQ16: settled.weightQ16,
+      reward: String(settled.reward),
+      code: null,
+      why: `Block ${settled.height} names it: ${settled.steps} steps gave it ${share} % of the round's weight and of its reward.`
+    }
+  }
+  const refused = journal.refused(digest)
+  if (refused !== undefined) {
+    return {
+      ...refused,
+      outcome: 'refused',
+      weightQ16: 0,
+      reward: '0',
+      why: 'The round closed without it: not more than a third of the stake attested in time that it held this delta. Its work stays in the error buffer and goes out with later deltas.'
+    }
+  }
+  if (signed === undefined) return null
+  return {
+    digest,
+    outcome: 'pending',
+    trainer: toHex(signed.header.trainer),
+    round: signed.header.round,
+    height: null,
+    steps: signed.header.steps,
+    payloadBytes: signed.payload.length,
+    weightQ16: 0,
+    reward: '0',
+    code: null,
+    why: 'Its round is still open.'
+  }
+}
+
+const offenderOf = (context: Context, evidence: Block['body']['evidence'][number], leaderOf: (slot: number) => string | null): string => {
+  switch (evidence.kind) {
+    case 'votes':
+      return toHex(context.validatorKeys[evidence.first.validator] ?? new Uint8Array(32))
+    case 'blocks':
+      return leaderOf(evidence.first.header.slot) ?? '0'.repeat(64)
+    case 'deltas':
+      return toHex(evidence.first.header.trainer)
+  }
+}
+
