@@ -1,21 +1,20 @@
 import type { Kernel } from '../kernel.ts'
-import { choose } from '../matmul/choose.ts'
-import type { Family, Shape, Variant } from '../matmul/form.ts'
+import { type Choice, choose } from '../matmul/choose.ts'
+import type { Shape, Variant } from '../matmul/form.ts'
 import { FAMILIES, gridOf, operands, PLAIN, productOf, SHAPES, wgslOf } from '../matmul/kernel.ts'
 import { ADAMW_SCALARS, type AdamwScalars, adamwArrays, adamwReference, adamwScalars } from './adamw-rule.ts'
 
 type S = Shape & AdamwScalars
-type O = { readonly family?: Family }
 
 /**
  * One AdamW step on w (m,n) by the gradient a (k,m)ᵀ · b (k,n), which never leaves registers: for a
  * layer with weights (out, in), a is the gradient at its output and b its input, k the batch.
  */
-export const matmulTNAdamw: Kernel<S, O, Variant> = {
+export const matmulTNAdamw: Kernel<S, Choice, Variant> = {
   id: 'matmul-tn-adamw/1',
   scalars: { m: 'u32', n: 'u32', k: 'u32', ...ADAMW_SCALARS },
   arrays: shape => ({ ...operands(shape), ...adamwArrays(shape.m * shape.n) }),
-  variant: (shape, { family }, machine) => choose('tn', shape, { ...PLAIN, adamw: true }, machine, family),
+  variant: (shape, choice, machine) => choose('tn', shape, { ...PLAIN, adamw: true }, machine, choice),
   wgsl: wgslOf,
   grid: gridOf,
   reference(arrays, shape) {

@@ -1,9 +1,8 @@
 /**
  * dir4, for software adapters with subgroups. On lavapipe a load costs far more than arithmetic, and a
- * subgroup shuffle next to nothing: so a is loaded once, each lane another row (another k for the
- * transposed form), and spread from registers by shuffles with constant lanes, while each lane owns
- * four columns of out. One workgroup is one subgroup; the code is unrolled by its size, which the
- * device tells. Sums go through a private array at the end so that the epilogue is compiled once and
+ * subgroup shuffle next to nothing: so a is loaded once, each lane another part, and spread from registers by
+ * shuffles with constant lanes, while each lane owns four columns of out. One workgroup is one
+ * subgroup; the code is unrolled by its size, which the device tells. Sums go through a private array at the end so that the epilogue is compiled once and
  * not once for each row (cold compile 3 to 6 s otherwise).
  *
  * Rows and columns past the edge are computed from whatever lies there (loads are clamped by WebGPU)
@@ -51,46 +50,38 @@ const loadB = (v: Variant, k: string): string => {
   return [...rows, ...turned].join('\n    ')
 }
 
-const productSum = 'a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3'
+/**
+ * Load number `q` of a: `lanes` rows by four k in one vec4 for each lane. Where a lies along k, a lane
+ * is a row. Where it lies along rows (`tn`), a lane is one k (its two low bits) of four rows.
+ */
+const loadA = (v: Variant, q: number): string => {
+  const first = `top + ${q * v.lanes}u`
+  if (v.form !== 'tn') return alongK(v, v.wideA, 'a', `(${first} + lane) * scalars.k + k`, 'k')
+  const load = along(v.wideA, 'a', `(k + (lane & 3u)) * scalars.m + ${first} + (lane & ~3u)`)
+  return masked(v.edgeK, load, 'k + (lane & 3u)')
+}
 
-/** Lanes are rows of a; one turn takes four k. */
-const turnByRows = (v: Variant): string => {
-  const loads = range(v.tileRows / v.lanes).map(q => {
-    const at = `(top + ${q * v.lanes}u + lane) * scalars.k + k`
-    return `let a${q} = ${alongK(v, v.wideA, 'a', at, 'k')};`
-  })
+/** Row `i` of the tile, its four k in every lane. */
+const spreadA = (v: Variant, i: number): string => {
+  const [q, row] = [Math.floor(i / v.lanes), i % v.lanes]
+  if (v.form !== 'tn') return `subgroupShuffle(a${q}, ${row}u)`
+  const quad = row - (row % 4)
+  return `vec4f(${range(4)
+    .map(x => `subgroupShuffle(a${q}.${XYZW[row % 4]}, ${quad + x}u)`)
+    .join(', ')})`
+}
+
+/** Four k: 4 loads of b, tileRows / lanes of a, and one four-term sum for each row. */
+const turn = (v: Variant): string => {
+  const loads = range(v.tileRows / v.lanes).map(q => `let a${q} = ${loadA(v, q)};`)
   const sums = range(v.tileRows).map(
-    i => `{ let a = subgroupShuffle(a${Math.floor(i / v.lanes)}, ${i % v.lanes}u); s${i} += ${productSum}; }`
+    i => `{ let a = ${spreadA(v, i)}; s${i} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`
   )
   return `
   for (var k = 0u; k < scalars.k; k += 4u) {
     ${loadB(v, 'k')}
     ${loads.join('\n    ')}
     ${sums.join('\n    ')}
-  }`
-}
-
-/** Lanes are k; one turn takes as many k as the subgroup has lanes. */
-const turnByK = (v: Variant): string => {
-  const loads = range(v.tileRows / 4).map(q => {
-    const load = along(v.wideA, 'a', `(base + lane) * scalars.m + top + ${4 * q}u`)
-    return `let a${q} = ${masked(v.edgeK, load, 'base + lane')};`
-  })
-  const groups = range(v.lanes / 4).map(g => {
-    const sums = range(v.tileRows).map(i => {
-      const spread = range(4).map(x => `subgroupShuffle(a${Math.floor(i / 4)}.${XYZW[i % 4]}, ${4 * g + x}u)`)
-      return `{ let a = vec4f(${spread.join(', ')}); s${i} += ${productSum}; }`
-    })
-    return `{
-    let k = base + ${4 * g}u;
-    ${loadB(v, 'k')}
-    ${sums.join('\n    ')}
-    }`
-  })
-  return `
-  for (var base = 0u; base < scalars.k; base += ${v.lanes}u) {
-    ${loads.join('\n    ')}
-    ${groups.join('\n    ')}
   }`
 }
 
@@ -113,7 +104,7 @@ fn main(
   ${range(v.tileRows)
     .map(i => `var s${i} = vec4f();`)
     .join(' ')}
-  ${v.form === 'tn' ? turnByK(v) : turnByRows(v)}
+  ${turn(v)}
   var sums = array<vec4f, ${v.tileRows}>(${range(v.tileRows)
     .map(i => `s${i}`)
     .join(', ')});

@@ -38,7 +38,7 @@ export interface Variant extends Epilogue {
   readonly wideA: boolean
   readonly wideB: boolean
   readonly wideOut: boolean
-  /** k must be compared with its end: it is no multiple of what one turn takes. */
+  /** k is no multiple of four, so it must be compared with its end. */
   readonly edgeK: boolean
 }
 

@@ -1,14 +1,12 @@
 /** The matmul kernels differ in form and epilogue alone: made here, named in `kernels/`. */
 import type { ArraySpec, Kernel } from '../kernel.ts'
-import { choose } from './choose.ts'
+import { type Choice, choose } from './choose.ts'
 import { dir4, dir4Groups } from './dir4.ts'
-import type { Epilogue, Family, Form, Shape, Variant } from './form.ts'
+import type { Epilogue, Form, Shape, Variant } from './form.ts'
 import { tiled, tiledGroups } from './tiled.ts'
 
-export type MatmulOptions = Partial<Omit<Epilogue, 'adamw'>> & {
-  /** Overrules the choice for the adapter; dir4 needs subgroups. */
-  readonly family?: Family
-}
+/** The choice overrules that for the adapter; dir4 needs subgroups. */
+export type MatmulOptions = Partial<Omit<Epilogue, 'adamw'>> & Choice
 
 export const PLAIN: Epilogue = { bias: false, relu: false, gate: false, adamw: false }
 
@@ -70,8 +68,8 @@ export const matmul = (form: Form, id: string): Kernel<Shape, MatmulOptions, Var
       ...(gate && { gate: read(m * n) })
     }
   },
-  variant: (shape, { family, bias = false, relu = false, gate = false }, machine) =>
-    choose(form, shape, { bias, relu, gate, adamw: false }, machine, family),
+  variant: (shape, { bias = false, relu = false, gate = false, ...choice }, machine) =>
+    choose(form, shape, { bias, relu, gate, adamw: false }, machine, choice),
   wgsl: wgslOf,
   grid: gridOf,
   reference({ a, b, out, bias, gate }, shape, { relu = false }) {
