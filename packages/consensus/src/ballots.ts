@@ -1,9 +1,9 @@
 /** Votes: counted once each, proof against a validator when two contradict, a certificate when enough agree. */
 import { equalBytes } from '@gradmesh/core'
-import { type Certificate, type Vote, VoteKind } from '@gradmesh/wire'
+import { type Certificate, certificateFromVotes, contradict, type Vote } from '@gradmesh/wire'
 import { fieldOf } from './certificates.ts'
 import { type Draft, editSlot, slotOf } from './draft.ts'
-import { isQuorum, toBitmap } from './quorum.ts'
+import { areQuorum } from './quorum.ts'
 import type { Ballot } from './state.ts'
 
 const NO_VOTES: Ballot = { notar: null, skip: null, final: null, accused: false }
@@ -16,39 +16,28 @@ export const addVote = (draft: Draft, vote: Vote): 'new' | 'repeat' => {
   const { ballots } = slotOf(draft, vote.slot)
   const ballot = ballots.get(vote.validator) ?? NO_VOTES
   const field = fieldOf(vote.kind)
-  const same = ballot[field]
-  const against =
-    same !== null && !equalBytes(same.blockId, vote.blockId)
-      ? same
-      : vote.kind === VoteKind.SKIP
-        ? ballot.final
-        : vote.kind === VoteKind.FINAL
-          ? ballot.skip
-          : null
-  const accused = ballot.accused || against !== null
-  if (against !== null && !ballot.accused) {
-    draft.effects.push({ type: 'evidence', first: against, second: vote })
-  }
-  if (same === null || accused !== ballot.accused) {
-    const next = { ...ballot, [field]: same ?? vote, accused }
+  const isNew = ballot[field] === null
+  const against = [ballot.notar, ballot.skip, ballot.final].find(
+    other => other !== null && contradict(other, vote)
+  )
+  const report = against && !ballot.accused
+  if (report) draft.effects.push({ type: 'evidence', first: against, second: vote })
+  if (isNew || report) {
+    const next = { ...ballot, [field]: ballot[field] ?? vote, accused: ballot.accused || Boolean(report) }
     editSlot(draft, vote.slot, { ballots: new Map(ballots).set(vote.validator, next) })
   }
-  return same === null ? 'new' : 'repeat'
+  return isNew ? 'new' : 'repeat'
 }
 
 /** The certificate that the counted votes of this vote's kind and block make, if they are enough. */
-export const tally = (draft: Draft, { epoch, slot, kind, blockId }: Vote): Certificate | undefined => {
+export const tally = (draft: Draft, { slot, kind, blockId }: Vote): Certificate | undefined => {
   const { validators } = draft.config
   const field = fieldOf(kind)
   const votes = [...slotOf(draft, slot).ballots.values()]
     .flatMap(ballot => ballot[field] ?? [])
     .filter(vote => equalBytes(vote.blockId, blockId))
-    .sort((a, b) => a.validator - b.validator)
-  const weight = votes.reduce((sum, { validator }) => sum + validators[validator]!.stake, 0n)
-  if (!isQuorum(weight, draft.totalStake)) return undefined
-  const bitmap = toBitmap(
-    votes.map(({ validator }) => validator),
-    validators.length
-  )
-  return { epoch, slot, kind, blockId, bitmap, signatures: votes.map(({ signature }) => signature) }
+  const voters = votes.map(({ validator }) => validator)
+  return areQuorum(voters, validators, draft.totalStake)
+    ? certificateFromVotes(votes, validators.length)
+    : undefined
 }

@@ -1,6 +1,6 @@
 export { createConsensus, fromGenesis } from './create.ts'
 export { leaderOf } from './leader.ts'
-export { fromBitmap, isQuorum, signers, toBitmap, totalStake } from './quorum.ts'
+export { signers, totalStake } from './quorum.ts'
 export type { Slot, State } from './state.ts'
 export { step } from './step.ts'
 export type {

@@ -1,0 +1,60 @@
+/** A log that forgets what was not synced: at a crash only a chance prefix of the unsynced tail survives. */
+import type { Restored, SlotFacts } from '@gradmesh/consensus'
+import type { Prng } from '@gradmesh/core'
+import type { Certificate, Vote } from '@gradmesh/wire'
+import type { SimBlock } from './types.ts'
+
+type Entry =
+  | { readonly type: 'vote'; readonly vote: Vote; readonly facts: SlotFacts }
+  | { readonly type: 'certificate'; readonly certificate: Certificate }
+  | { readonly type: 'block'; readonly block: SimBlock }
+  | { readonly type: 'final'; readonly blocks: readonly SimBlock[]; readonly certificate: Certificate }
+
+type Of<T extends Entry['type']> = Extract<Entry, { readonly type: T }>
+
+export class Disk {
+  #log: Entry[] = []
+  #synced = 0
+
+  write(entry: Entry): void {
+    this.#log.push(entry)
+  }
+
+  sync(): void {
+    this.#synced = this.#log.length
+  }
+
+  crash(prng: Prng): void {
+    const kept = this.#synced + prng.below(this.#log.length - this.#synced + 1)
+    this.#log = this.#log.slice(0, kept)
+    this.#synced = kept
+  }
+
+  all<T extends Entry['type']>(type: T): Of<T>[] {
+    return this.#log.filter((entry): entry is Of<T> => entry.type === type)
+  }
+
+  finals(): Of<'final'>[] {
+    return this.all('final')
+  }
+
+  votesAbove(slot: number): Vote[] {
+    return this.all('vote').flatMap(({ vote }) => (vote.slot > slot ? vote : []))
+  }
+
+  restored(): Restored {
+    const last = this.finals().at(-1)
+    const floor = last?.certificate.slot ?? 0
+    const votes = this.all('vote')
+    return {
+      facts: [...new Map(votes.map(({ facts }) => [facts.slot, facts])).values()],
+      finalBlock: last?.blocks.at(-1) ?? null,
+      finalCertificate: last?.certificate ?? null,
+      highWaterSlot: Math.max(0, ...votes.map(({ vote }) => vote.slot)),
+      blocks: this.all('block').flatMap(({ block }) => (block.slot > floor ? block : [])),
+      certificates: this.all('certificate').flatMap(({ certificate }) =>
+        certificate.slot > floor ? certificate : []
+      )
+    }
+  }
+}
