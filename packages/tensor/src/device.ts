@@ -5,7 +5,7 @@
  */
 import { MeshError } from '@gradmesh/core'
 import type { Machine } from './kernel.ts'
-import { Device } from './runtime.ts'
+import { Device, type DeviceInit } from './runtime.ts'
 import type { AdapterInfo, OpenDeviceOptions } from './types.ts'
 
 const alive = new Set<GPU>()
@@ -115,7 +115,11 @@ const machineOf = ({ adapter, info }: Candidate): Machine => {
  * using device = await openDevice()
  * const x = device.upload(Float32Array.of(1, 2, 3))
  */
-export const openDevice = async (options: OpenDeviceOptions = {}): Promise<Device> => {
+export const openDevice = async (options: OpenDeviceOptions = {}): Promise<Device> =>
+  new Device(await openAdapter(options))
+
+/** What a `Device` is made of; apart so that a test can take the GPU away from under one. */
+export const openAdapter = async (options: OpenDeviceOptions = {}): Promise<DeviceInit> => {
   const present = await candidates(await load())
   if (present.length === 0) {
     throw new MeshError('GPU_NO_ADAPTER', 'this machine has no WebGPU adapter', { remedy: NO_ADAPTER_REMEDY })
@@ -136,14 +140,14 @@ export const openDevice = async (options: OpenDeviceOptions = {}): Promise<Devic
       requiredFeatures: FEATURES.filter(name => adapter.features.has(name)),
       requiredLimits: Object.fromEntries(LIMITS.map(name => [name, adapter.limits[name]]))
     })
-    return new Device({
+    return {
       gpu: device,
       info,
       machine: machineOf(chosen),
       throttle: options.throttle ?? info.software,
       checked: options.checked ?? false,
       onClose: () => alive.delete(gpu)
-    })
+    }
   } catch (cause) {
     alive.delete(gpu)
     throw new MeshError('GPU_OUT_OF_MEMORY', `the adapter ${info.name} gives no device: ${String(cause)}`, {

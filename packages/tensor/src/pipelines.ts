@@ -57,13 +57,16 @@ export class PipelineCache {
   async prepare(kernel: Kernel, { key, specs, text }: Plan): Promise<Compiled> {
     const known = this.#compiled.get(key) ?? this.#compiling.get(key)
     if (known !== undefined) return known
+    this.#gpu.pushErrorScope('validation')
     const { layout, descriptor } = this.#describe(kernel, specs, text())
-    const compiling = this.#gpu.createComputePipelineAsync(descriptor).then(
-      pipeline => this.#keep(key, pipeline, layout),
-      cause => {
-        throw compileError(kernel.id, key, cause)
-      }
-    )
+    const pending = this.#gpu.createComputePipelineAsync(descriptor)
+    const scope = this.#gpu.popErrorScope()
+    // Both say that it failed; the scope says why.
+    const compiling = Promise.allSettled([pending, scope]).then(([made, refused]) => {
+      if (made.status === 'fulfilled') return this.#keep(key, made.value, layout)
+      const why = refused.status === 'fulfilled' ? refused.value : null
+      throw compileError(kernel.id, key, why ?? made.reason)
+    })
     this.#compiling.set(key, compiling)
     try {
       return await compiling

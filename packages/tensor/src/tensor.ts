@@ -14,6 +14,8 @@ export class Tensor<T extends ElementType = ElementType> {
   readonly #buffer: GPUBuffer
   readonly #offset: number
   readonly #release: ((buffer: GPUBuffer) => void) | undefined
+  /** What a view looks into. */
+  #whole: Tensor<T> | undefined
   #freed = false
 
   constructor(
@@ -45,12 +47,15 @@ export class Tensor<T extends ElementType = ElementType> {
       })
     }
     const { buffer, offset } = this.at()
-    return new Tensor(this.type, length, `${this.label}[${start}..]`, buffer, offset + 4 * start)
+    const view = new Tensor(this.type, length, `${this.label}[${start}..]`, buffer, offset + 4 * start)
+    view.#whole = this
+    return view
   }
 
-  /** Where the elements lie. Throws GPU_SHAPE after `free`. */
+  /** Where the elements lie. Throws GPU_SHAPE after `free`, for a view also after that of the whole. */
   at(): { readonly buffer: GPUBuffer; readonly offset: number } {
     if (this.#freed) throw new MeshError('GPU_SHAPE', `${this.label} was freed`)
+    this.#whole?.at()
     return { buffer: this.#buffer, offset: this.#offset }
   }
 
