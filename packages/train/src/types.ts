@@ -30,8 +30,26 @@ export interface TaskData {
   readonly heldOut: LabelledData
 }
 
+/** What a mesh of this task starts with unless its founder says otherwise; integers, as the genesis has them. */
+export interface Recipe {
+  readonly rounds: number
+  readonly innerSteps: number
+  readonly batch: number
+  /** Unit 1e-6. */
+  readonly innerRateMicro: number
+  readonly warmupRounds: number
+  /** Unit 2^-16. */
+  readonly outerRateQ16: number
+  /** Entries of a chunk, and how many of them a delta carries. */
+  readonly chunk: number
+  readonly keep: number
+  /** Unit 2^-8. */
+  readonly errorDecayQ8: number
+}
+
 export interface Task {
   readonly id: string
+  readonly recipe: Recipe
   /** What `score` is called when shown. */
   readonly scoreName: string
   /** The score below which `npm start` does not call the run a success. */

@@ -9,7 +9,7 @@ import { MeshError, sha256, toHex } from '@gradmesh/core'
 import { mlpTrainer } from '../models/mlp.ts'
 import { type MlpShape, mlpTensors } from '../models/mlp-shape.ts'
 import { stratifiedSplit } from '../split.ts'
-import type { LabelledData, Task, TaskData } from '../types.ts'
+import type { LabelledData, Recipe, Task, TaskData } from '../types.ts'
 
 const CLASSES = 10
 const PIXELS = 28 * 28
@@ -21,6 +21,19 @@ const GREY_SHA256 = '0768d16c5adea568dee18fa5e4e1acb117e9ec2c5d6b1dffe5fc29c1e61
 
 export const DIGITS_SHAPE: MlpShape = { inputs: PIXELS, hidden: 256, outputs: CLASSES }
 
+/** Chosen by `bench/mesh-in-process.ts`; the README has the table. */
+const RECIPE: Recipe = {
+  rounds: 80,
+  innerSteps: 10,
+  batch: 64,
+  innerRateMicro: 10_000,
+  warmupRounds: 0,
+  outerRateQ16: 65_536,
+  chunk: 4096,
+  keep: 64,
+  errorDecayQ8: 243
+}
+
 export interface DigitsOptions {
   /** Folder that holds `0.json` to `9.json`; the installed package's when left out. */
   readonly folder?: URL
@@ -29,6 +42,7 @@ export interface DigitsOptions {
 /** Codes of `load`: `DATA_MISSING`, `DATA_CORRUPT`. */
 export const digits = ({ folder }: DigitsOptions = {}): Task => ({
   id: 'digits',
+  recipe: RECIPE,
   scoreName: 'accuracy',
   scoreTarget: 0.95,
   tensors: () => mlpTensors(DIGITS_SHAPE),

@@ -1,0 +1,126 @@
+/** One run of a mesh inside this process, and one run of plain training on as many samples. */
+import { concatBytes, isFault, MeshError, Prng, systemClock, utf8 } from '@gradmesh/core'
+import {
+  aggregate,
+  debit,
+  decodeDelta,
+  type Layout,
+  makeLayout,
+  outerStep,
+  pack,
+  paddedLength,
+  unpack,
+  WEIGHT_TOTAL
+} from '@gradmesh/delta'
+import { floatView, innerRate, type Recipe, type Task, type Trainer, trainRound } from '@gradmesh/train'
+
+export interface RunInput {
+  readonly task: Task
+  readonly trainer: Trainer
+  readonly recipe: Recipe
+  readonly peers: number
+  readonly seed: Uint8Array
+  /** Samples of the training set. */
+  readonly samples: number
+}
+
+export interface RunResult {
+  readonly accuracy: number
+  readonly loss: number
+  readonly steps: number
+  readonly seconds: number
+  /** Mean of a delta's payload, without header and signature; 0 where none is sent. */
+  readonly payloadBytes: number
+}
+
+/** `peers` peers by turns, each round as a mesh does it: assign, train, compress, decode, aggregate, step. */
+export const runMesh = async (input: RunInput): Promise<RunResult> => {
+  const { task, trainer, recipe, peers } = input
+  const { innerSteps, batch, rounds, errorDecayQ8 } = recipe
+  const layout = layoutOf(task, recipe)
+  const rows = rowStream(input)
+  let weights: Int32Array = initialWeights(task, layout, input.seed)
+  const errors = Array.from({ length: peers }, () => new Int32Array(paddedLength(layout)))
+  let payloadBytes = 0
+  const startMs = systemClock.nowMs()
+  for (let round = 0; round < rounds; round++) {
+    const deltas = []
+    for (let peer = 0; peer < peers; peer++) {
+      const { payload, accumulated } = await trainRound({
+        trainer,
+        layout,
+        weights,
+        error: errors[peer]!,
+        decayQ8: errorDecayQ8,
+        rows: rows(innerSteps * batch),
+        innerSteps,
+        batch,
+        rate: innerRate(recipe, round),
+        deadlineMs: Number.POSITIVE_INFINITY,
+        clock: systemClock
+      })
+      const delta = decodeDelta(layout, payload)
+      if (isFault(delta)) throw new MeshError('BENCH', `an own delta does not decode: ${delta.fault}`)
+      errors[peer] = debit(accumulated, delta, layout)
+      deltas.push({ delta, weight: Math.floor(WEIGHT_TOTAL / peers) })
+      payloadBytes += payload.length / (rounds * peers)
+    }
+    weights = outerStep(weights, aggregate(layout, deltas), recipe.outerRateQ16)
+  }
+  const seconds = (systemClock.nowMs() - startMs) / 1000
+  const { score, loss } = await trainer.evaluate(floatView(unpack(layout, weights)))
+  return { accuracy: score, loss, steps: rounds * peers * innerSteps, seconds, payloadBytes }
+}
+
+/** As many steps of the same batch as the whole mesh does, one after the other, nothing compressed. */
+export const runOneProcess = async (input: RunInput, rate: number): Promise<RunResult> => {
+  const { task, trainer, recipe, peers } = input
+  const steps = recipe.rounds * peers * recipe.innerSteps
+  const layout = layoutOf(task, recipe)
+  const rows = rowStream(input)
+  const start = floatView(unpack(layout, initialWeights(task, layout, input.seed)))
+  const startMs = systemClock.nowMs()
+  trainer.load(start)
+  for (let step = 0; step < steps; step++) await trainer.step(rows(recipe.batch), rate)
+  const { difference } = await trainer.finish()
+  const seconds = (systemClock.nowMs() - startMs) / 1000
+  const { score, loss } = await trainer.evaluate(start.map((value, i) => value - difference[i]!))
+  return { accuracy: score, loss, steps, seconds, payloadBytes: 0 }
+}
+
+const lengthOf = ({ shape }: { readonly shape: readonly number[] }): number =>
+  shape.reduce((a, b) => a * b, 1)
+
+const layoutOf = (task: Task, { chunk, keep }: Recipe): Layout =>
+  makeLayout(
+    task.tensors().map(tensor => ({ name: tensor.name, length: lengthOf(tensor) })),
+    { chunk, keep }
+  )
+
+const initialWeights = (task: Task, layout: Layout, seed: Uint8Array): Int32Array => {
+  const random = new Prng(concatBytes(utf8('bench/weights'), seed))
+  const values = task
+    .tensors()
+    .flatMap(tensor =>
+      Array.from(
+        { length: lengthOf(tensor) },
+        () => random.below(2 * tensor.initBound + 1) - tensor.initBound
+      )
+    )
+  return pack(layout, Int32Array.from(values))
+}
+
+/** Rows of one seeded permutation after another: no sample comes twice before all came once. */
+const rowStream = ({ samples, seed }: RunInput): ((count: number) => Uint32Array) => {
+  const random = new Prng(concatBytes(utf8('bench/rows'), seed))
+  const order = Uint32Array.from({ length: samples }, (_, i) => i)
+  let at = samples
+  return count =>
+    Uint32Array.from({ length: count }, () => {
+      if (at === samples) {
+        random.shuffle(order)
+        at = 0
+      }
+      return order[at++]!
+    })
+}

@@ -1,0 +1,98 @@
+/** Flags, device and data that both bench commands share. */
+import { parseArgs } from 'node:util'
+import { sha256, u32, utf8 } from '@gradmesh/core'
+import { openDevice } from '@gradmesh/tensor'
+import {
+  DIGITS_SHAPE,
+  type InnerOptimiser,
+  mlpTrainer,
+  openTrainer,
+  type Recipe,
+  type Task,
+  type Trainer,
+  taskById
+} from '@gradmesh/train'
+
+const HELP = `Options, each a whole number:
+  --seeds N       runs, each with its own split, start and order (5)
+  --peers N       peers of the mesh (4)
+  --rounds N --inner-steps N --batch N --inner-rate-micro N --warmup-rounds N --outer-rate-q16 N
+                  in place of the task's recipe
+  --one-rate-micro N   rate of the training in one process (4000)`
+
+export interface Bench {
+  readonly task: Task
+  readonly recipe: Recipe
+  readonly peers: number
+  readonly seeds: number
+  readonly oneRate: number
+}
+
+export const benchOf = (): Bench => {
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean' },
+      seeds: { type: 'string', default: '5' },
+      peers: { type: 'string', default: '4' },
+      'one-rate-micro': { type: 'string', default: '4000' },
+      rounds: { type: 'string' },
+      'inner-steps': { type: 'string' },
+      batch: { type: 'string' },
+      'inner-rate-micro': { type: 'string' },
+      'warmup-rounds': { type: 'string' },
+      'outer-rate-q16': { type: 'string' }
+    }
+  })
+  if (values.help === true) {
+    console.log(HELP)
+    process.exit(0)
+  }
+  const task = taskById('digits')
+  const own = (text: string | undefined, otherwise: number): number =>
+    text === undefined ? otherwise : Number(text)
+  return {
+    task,
+    peers: Number(values.peers),
+    seeds: Number(values.seeds),
+    oneRate: Number(values['one-rate-micro']) * 1e-6,
+    recipe: {
+      ...task.recipe,
+      rounds: own(values.rounds, task.recipe.rounds),
+      innerSteps: own(values['inner-steps'], task.recipe.innerSteps),
+      batch: own(values.batch, task.recipe.batch),
+      innerRateMicro: own(values['inner-rate-micro'], task.recipe.innerRateMicro),
+      warmupRounds: own(values['warmup-rounds'], task.recipe.warmupRounds),
+      outerRateQ16: own(values['outer-rate-q16'], task.recipe.outerRateQ16)
+    }
+  }
+}
+
+/** Usual for one long run, and the best seen of a few rates and decays on the digits. */
+const ONE_PROCESS: InnerOptimiser = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }
+
+export interface Trainers {
+  /** As a peer has it. */
+  readonly peer: Trainer
+  /** For the training in one process. */
+  readonly single: Trainer
+}
+
+/** Calls `run` for each seed with warm trainers on that seed's split. */
+export const forEachSeed = async (
+  { task, recipe, seeds }: Bench,
+  run: (number: number, seed: Uint8Array, trainers: Trainers, samples: number) => Promise<void>
+): Promise<void> => {
+  using device = await openDevice()
+  console.log(`adapter: ${device.info.name}`)
+  for (let number = 0; number < seeds; number++) {
+    const seed = sha256(utf8('gradmesh/bench'), u32(number))
+    const data = await task.load(seed)
+    const peer = await openTrainer({ device, task, data, batch: recipe.batch })
+    const single = mlpTrainer(device, DIGITS_SHAPE, data, ONE_PROCESS)
+    await run(number, seed, { peer, single }, data.train.count)
+    await peer.close()
+    await single.close()
+  }
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
