@@ -38,8 +38,8 @@ const bodyShape = record<BlockBody>({
   evidence: list(evidenceShape, BOUNDS.evidencePerBlockMax)
 })
 
-/** Items of a full body: scores are 4 each, evidence at most 40, the rest fits in the margin. */
-const ITEMS_MAX = 4 * BOUNDS.scoresPerBlockMax + 40 * BOUNDS.evidencePerBlockMax + 8_192
+/** Items of a full body: scores are 4 each, evidence at most 72, the rest fits in the margin. */
+const ITEMS_MAX = 4 * BOUNDS.scoresPerBlockMax + 72 * BOUNDS.evidencePerBlockMax + 8_192
 
 const bodyCodec = cborCodec<BlockBody>({
   name: 'block.body',

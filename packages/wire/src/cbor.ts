@@ -9,7 +9,7 @@ import { asFault, Refusal, refuse, refuseProtocol, type WireFault } from './faul
 import type { Shape } from './shape.ts'
 import { PROTOCOL_VERSION } from './types.ts'
 
-/** The deepest message, a genesis, has five levels. */
+/** The deepest message, a block with evidence about a leader, has six levels. */
 const DEPTH_MAX = 8
 
 /**

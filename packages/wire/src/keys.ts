@@ -8,7 +8,7 @@
  */
 import { assert, utf8 } from '@gradmesh/core'
 import { ed25519 } from '@noble/curves/ed25519.js'
-import { KEY_BYTES, SIGNATURE_BYTES } from './binary.ts'
+import { assertBytes, assertUint, DIGEST_BYTES, KEY_BYTES, SIGNATURE_BYTES } from './binary.ts'
 import type { PublicKey, Signature } from './types.ts'
 
 export interface KeyPair {
@@ -105,8 +105,9 @@ export const signingBytes = (
 ): Uint8Array => {
   const name = utf8(domain)
   assert(name.length < 256, `a signing domain has at most 255 bytes: ${domain}`)
-  assert(chainId.length === 32, `a chain id has 32 bytes: ${chainId.length}`)
-  const bytes = new Uint8Array(PREFIX.length + 1 + name.length + 32 + 8 + body.length)
+  assertBytes(chainId, DIGEST_BYTES, 'chainId')
+  assertUint(epoch, Number.MAX_SAFE_INTEGER, 'epoch')
+  const bytes = new Uint8Array(PREFIX.length + 1 + name.length + DIGEST_BYTES + 8 + body.length)
   let at = 0
   const put = (part: Uint8Array) => {
     bytes.set(part, at)

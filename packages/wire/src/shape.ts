@@ -202,7 +202,7 @@ export const options = (
       }
       return Object.fromEntries(result)
     },
-    write: same
+    write: value => ({ ...value })
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A ticket as one text to copy and paste:
  *
- *     gradmesh · protocol in decimal · base58btc with its multibase "z" of (dag-cbor · checksum 4)
+ *     gradmesh · protocol in decimal · base58btc with its multibase "z" of (dag-cbor list · checksum 4)
  *
  * The checksum is the start of SHA-256 over "gradmesh/ticket" · protocol u32 · dag-cbor, so a slip of
  * the finger is told apart from a ticket of another version. Base58 leaves out the letters that look
@@ -12,7 +12,7 @@ import { base58btc } from 'multiformats/bases/base58'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { counter, digest } from './fields.ts'
-import { integer, list, record, text } from './shape.ts'
+import { integer, list, text, tuple } from './shape.ts'
 import { PROTOCOL_VERSION, type Ticket } from './types.ts'
 
 export type TicketFault = 'TICKET_PREFIX' | 'TICKET_TYPO' | 'TICKET_PROTOCOL' | 'TICKET_SHAPE'
@@ -23,7 +23,7 @@ const PROTOCOL_MAX = 0xffff
 
 const codec = cborCodec<Ticket>({
   name: 'ticket',
-  shape: record<Ticket>({
+  shape: tuple<Ticket>({
     protocol: integer(0, PROTOCOL_MAX),
     chainId: digest,
     addresses: list(text(BOUNDS.ticketAddressBytesMax), BOUNDS.ticketAddressesMax),

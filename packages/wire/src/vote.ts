@@ -2,7 +2,7 @@
  * body: type u8 · kind u8 · protocol u16 · epoch u32 · slot u32 · blockId 32   (44 bytes, signed)
  * vote: body · validator u16 · signature 64                                    (110 bytes)
  */
-import type { Fault } from '@gradmesh/core'
+import { assert, type Fault } from '@gradmesh/core'
 import {
   assertBytes,
   assertUint,
@@ -23,11 +23,18 @@ export const VOTE_BODY_BYTES = 12 + DIGEST_BYTES
 export const VOTE_BYTES = VOTE_BODY_BYTES + 2 + SIGNATURE_BYTES
 const DOMAIN = 'vote'
 
+const isKind = (kind: number | undefined): kind is VoteKind =>
+  kind === VoteKind.NOTAR || kind === VoteKind.SKIP || kind === VoteKind.FINAL
+
+const isZero = (bytes: Uint8Array): boolean => bytes.every(byte => byte === 0)
+
 /** `type`: a certificate starts with the same body under its own type. */
 export const writeVoteBody = (bytes: Uint8Array, body: VoteBody, type: MessageType): void => {
   assertUint(body.epoch, BOUNDS.counterMax, 'epoch')
   assertUint(body.slot, BOUNDS.counterMax, 'slot')
   assertBytes(body.blockId, DIGEST_BYTES, 'blockId')
+  assert(isKind(body.kind), `kind is one of 1, 2, 3: ${body.kind}`)
+  assert(body.kind !== VoteKind.SKIP || isZero(body.blockId), 'a skip carries the zero digest')
   const view = viewOf(bytes)
   writeHead(view, type, body.kind)
   view.setUint32(4, body.epoch, true)
@@ -38,13 +45,13 @@ export const writeVoteBody = (bytes: Uint8Array, body: VoteBody, type: MessageTy
 /** The caller has checked the head and the length. */
 export const readVoteBody = (bytes: Uint8Array, name: string): VoteBody | Refusal => {
   const kind = bytes[1]
-  if (kind !== VoteKind.NOTAR && kind !== VoteKind.SKIP && kind !== VoteKind.FINAL) {
+  if (!isKind(kind)) {
     return refuse('WIRE_RANGE', `${name}.kind: ${kind}, 1..3 wanted`)
   }
   const view = viewOf(bytes)
   const blockId = bytes.slice(12, VOTE_BODY_BYTES)
   // A skip names no block. Were the bytes free, one validator could sign many different skips of a slot.
-  if (kind === VoteKind.SKIP && blockId.some(byte => byte !== 0)) {
+  if (kind === VoteKind.SKIP && !isZero(blockId)) {
     return refuse('WIRE_PADDING', `${name}.blockId: not zero in a skip`)
   }
   return { epoch: view.getUint32(4, true), slot: view.getUint32(8, true), kind, blockId }
