@@ -1,0 +1,150 @@
+/**
+ * The transition: a valid block with its deltas turns one state into the next, in integers, with the
+ * same bits on every machine and whatever the order in which deltas arrived.
+ */
+import { assert, compareBytes, concatBytes, sha256, toHex, u32, utf8 } from '@gradmesh/core'
+import { aggregate, type Delta, type Layout, outerStep, shareExact, shareWeights } from '@gradmesh/delta'
+import {
+  type Block,
+  chainIdOf,
+  type DeltaHeader,
+  type Digest,
+  type Genesis,
+  rulesHashOf
+} from '@gradmesh/wire'
+import { checkNamedDeltas, type HeldDeltas } from './deltas.ts'
+import { updatedLeafDigests } from './roots.ts'
+import { convict, slash } from './slashing.ts'
+import { stateOf } from './state.ts'
+import { registered } from './transactions.ts'
+import type { Accounts, LedgerState, Receipt, TrainerAccount } from './types.ts'
+
+const TRANSCRIPT = utf8('mesh/v1/transcript')
+
+export interface Application {
+  readonly genesis: Genesis
+  readonly layout: Layout
+  readonly parent: LedgerState
+  /** It has passed `validateBlock` and `checkNamedDeltas`. */
+  readonly block: Block
+  readonly deltas: HeldDeltas
+}
+
+interface Share {
+  readonly trainer: number
+  readonly digest: Digest
+  readonly header: DeltaHeader
+  readonly delta: Delta
+  readonly weightQ16: number
+  readonly reward: bigint
+}
+
+/** The parent stays as it is; an empty block shares its weights, leaves and root. */
+export const applyBlock = (application: Application): { state: LedgerState; receipts: Receipt[] } => {
+  const { parent, block } = application
+  const { height } = block.header
+  if (block.body.attests.length === 0) {
+    return { state: { ...parent, accounts: { ...parent.accounts, height } }, receipts: [] }
+  }
+  const shares = shareOut(application)
+  const weights = step(application, shares)
+  const leaves =
+    weights === parent.weights ? parent.leaves : updatedLeafDigests(application.layout, parent, weights)
+  const state = stateOf(settle(application, shares), weights, leaves)
+  const { round } = parent.accounts
+  const receipts = shares.map(({ trainer, digest, header, weightQ16, reward }) => {
+    return { digest, trainer, key: header.trainer, round, height, steps: header.steps, weightQ16, reward }
+  })
+  return { state, receipts }
+}
+
+/**
+ * Weight in proportion to credited steps, at most innerSteps, so equal for complete deltas; reward in
+ * proportion to weight. Remainders go by size, then by the trainer's key, so neither the registry nor
+ * the order of arrival favours anybody. In the block's order.
+ */
+const shareOut = ({ genesis, parent, block, deltas }: Application): Share[] => {
+  const wrong = checkNamedDeltas(genesis, parent, block, deltas)
+  assert(wrong === null, `a block was applied without its deltas being checked: ${wrong?.fault}`)
+  const named = block.body.deltas
+    .map(({ trainer, digest }) => ({ trainer, digest, ...deltas.get(toHex(digest))! }))
+    .sort((a, b) => compareBytes(a.header.trainer, b.header.trainer))
+  const steps = named.map(({ header }) => Math.min(header.steps, genesis.training.innerSteps))
+  const weights = shareWeights(steps)
+  const rewards = shareExact(genesis.rewardPerRound, weights.map(BigInt))
+  return named
+    .map((delta, i) => ({ ...delta, weightQ16: weights[i]!, reward: rewards[i]! }))
+    .sort((a, b) => a.trainer - b.trainer)
+}
+
+const step = ({ genesis, layout, parent }: Application, shares: readonly Share[]): Int32Array => {
+  if (shares.length === 0) return parent.weights
+  const acc = aggregate(
+    layout,
+    shares.map(({ delta, weightQ16 }) => ({ delta, weight: weightQ16 }))
+  )
+  // Frozen tensors stay, whatever a delta says about them.
+  for (const [i, { trainable }] of genesis.tensors.entries()) {
+    const { firstChunk, chunks } = layout.tensors[i]!
+    if (!trainable) acc.fill(0, firstChunk * layout.chunk, (firstChunk + chunks) * layout.chunk)
+  }
+  return outerStep(parent.weights, acc, outerRateOf(genesis, parent.accounts.round))
+}
+
+/** Rises in equal steps over the first `warmupRounds` rounds; unit 2^-16. */
+export const outerRateOf = ({ training }: Pick<Genesis, 'training'>, round: number): number => {
+  const { outerRateQ16, warmupRounds } = training
+  if (round >= warmupRounds) return outerRateQ16
+  return Number((BigInt(outerRateQ16) * BigInt(round + 1)) / BigInt(warmupRounds))
+}
+
+const settle = ({ genesis, parent, block }: Application, shares: readonly Share[]): Accounts => {
+  const { accounts } = parent
+  const { height } = block.header
+  const { innerSteps, batch } = genesis.training
+  const convicted = convict({ accounts, evidence: block.body.evidence, chainId: chainIdOf(genesis) })
+  assert(Array.isArray(convicted), 'a block was applied without its evidence being checked')
+  const slashing = slash(accounts.validators, convicted)
+  const rewarded = shares.reduce((sum, { reward }) => sum + reward, 0n)
+  return {
+    height,
+    round: accounts.round + 1,
+    // Whoever was registered had rows of its own this round, used or not.
+    cursor: accounts.cursor + BigInt(accounts.trainers.length) * BigInt(innerSteps) * BigInt(batch),
+    transcriptRoot: transcriptRoot(accounts.transcriptRoot, shares, rulesHashOf(genesis)),
+    trainers: [...credit(accounts, shares), ...registered(block.body.txs, height)],
+    validators: slashing.validators,
+    minted: accounts.minted + rewarded,
+    burnt: accounts.burnt + slashing.burnt
+  }
+}
+
+/** A delta is accepted when its weight is not 0. */
+const credit = ({ trainers, round }: Accounts, shares: readonly Share[]): TrainerAccount[] => {
+  const credited = [...trainers]
+  for (const { trainer, weightQ16, reward } of shares) {
+    if (weightQ16 === 0) continue
+    const { accepted, balance, ...account } = credited[trainer]!
+    credited[trainer] = { ...account, accepted: accepted + 1, lastRound: round, balance: balance + reward }
+  }
+  return credited
+}
+
+/**
+ * T_r = H("mesh/v1/transcript" · T_{r-1} · count u32 · (trainer u32 · payload hash 32 · weight u32) each
+ * in registry order · rules hash): binds the weights by induction, at the price of one hash.
+ */
+export const transcriptRoot = (
+  previous: Digest,
+  shares: readonly { trainer: number; header: Pick<DeltaHeader, 'payloadHash'>; weightQ16: number }[],
+  rulesHash: Digest
+): Digest =>
+  sha256(
+    TRANSCRIPT,
+    previous,
+    u32(shares.length),
+    ...shares.map(({ trainer, header, weightQ16 }) =>
+      concatBytes(u32(trainer), header.payloadHash, u32(weightQ16))
+    ),
+    rulesHash
+  )

@@ -1,0 +1,31 @@
+/** Which deltas a block must name: the leader has no say in it. */
+import { compareBytes, sha256, u32 } from '@gradmesh/core'
+import { type Attest, BOUNDS, bitmapHas, type Genesis, isMoreThanThird } from '@gradmesh/wire'
+
+/**
+ * The trainers whose deltas more than a third of all stake attests here, ascending. Where those are more
+ * than a block may name, a draw from the genesis seed and the round decides, which nobody can steer.
+ */
+export const namedTrainers = (
+  { validators, seed }: Pick<Genesis, 'validators' | 'seed'>,
+  trainerCount: number,
+  round: number,
+  attests: readonly Attest[]
+): number[] => {
+  const total = validators.reduce((sum, { stake }) => sum + stake, 0n)
+  const named: number[] = []
+  for (let trainer = 0; trainer < trainerCount; trainer++) {
+    let weight = 0n
+    for (const { bitmap, validator } of attests) {
+      if (bitmapHas(bitmap, trainer)) weight += validators[validator]!.stake
+    }
+    if (isMoreThanThird(weight, total)) named.push(trainer)
+  }
+  if (named.length <= BOUNDS.deltasPerBlockMax) return named
+  return named
+    .map(trainer => ({ trainer, lot: sha256(seed, u32(round), u32(trainer)) }))
+    .sort((a, b) => compareBytes(a.lot, b.lot))
+    .slice(0, BOUNDS.deltasPerBlockMax)
+    .map(({ trainer }) => trainer)
+    .sort((a, b) => a - b)
+}

@@ -1,0 +1,86 @@
+/**
+ * What commits to the state. One leaf a chunk of weights (16 KiB at 4,096 entries), int32 little-endian;
+ * the leaves form a tree as in RFC 6962 section 2.1 (leaf prefix 0, node prefix 1); the state root
+ * hashes that tree's root together with the accounts. A joiner checks each chunk that it downloads on
+ * its own, whoever sent it.
+ */
+import { assert, equalBytes, type Fault, fault, sha256, utf8 } from '@gradmesh/core'
+import { type Layout, paddedLength } from '@gradmesh/delta'
+import type { Digest } from '@gradmesh/wire'
+import { accountsDigest } from './accounts.ts'
+import type { LedgerFault } from './faults.ts'
+import type { Accounts } from './types.ts'
+
+const LEAF = Uint8Array.of(0)
+const NODE = Uint8Array.of(1)
+const STATE = utf8('mesh/v1/state')
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+
+/** The words as little-endian bytes; a view of them where the machine is little-endian itself. */
+const bytesOf = (words: Int32Array): Uint8Array => {
+  if (isLittleEndian) return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
+  const bytes = new Uint8Array(words.byteLength)
+  const view = new DataView(bytes.buffer)
+  for (let i = 0; i < words.length; i++) view.setInt32(4 * i, words[i]!, true)
+  return bytes
+}
+
+/** What the genesis names published base weights by: SHA-256 over int32 little-endian, unpadded. */
+export const tensorDigest = (values: Int32Array): Digest => sha256(bytesOf(values))
+
+const leafOf = (layout: Layout, weights: Int32Array, index: number): Int32Array =>
+  weights.subarray(index * layout.chunk, (index + 1) * layout.chunk)
+
+const leafDigest = (words: Int32Array): Digest => sha256(LEAF, bytesOf(words))
+
+/** One digest a chunk of the padded weights. */
+export const leafDigests = (layout: Layout, weights: Int32Array): Digest[] => {
+  assert(weights.length === paddedLength(layout), 'the weights have the layout')
+  return Array.from({ length: layout.chunks }, (_, c) => leafDigest(leafOf(layout, weights, c)))
+}
+
+/** The same, where most of `after` equals `before`, whose digests are known: hashes only what differs. */
+export const updatedLeafDigests = (
+  layout: Layout,
+  before: { readonly weights: Int32Array; readonly leaves: readonly Digest[] },
+  after: Int32Array
+): Digest[] =>
+  before.leaves.map((digest, c) => {
+    const words = leafOf(layout, after, c)
+    return isSame(leafOf(layout, before.weights, c), words) ? digest : leafDigest(words)
+  })
+
+const isSame = (a: Int32Array, b: Int32Array): boolean => {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** The tree's root over leaf digests, at least one. */
+export const treeRoot = (leaves: readonly Digest[]): Digest => {
+  assert(leaves.length > 0, 'a tree has at least one leaf')
+  if (leaves.length === 1) return leaves[0]!
+  let split = 1
+  while (2 * split < leaves.length) split *= 2
+  return sha256(NODE, treeRoot(leaves.slice(0, split)), treeRoot(leaves.slice(split)))
+}
+
+/** Does not depend on `accounts.height`: empty blocks leave the root as it is, so deltas stay valid. */
+export const stateRoot = (accounts: Accounts, leaves: readonly Digest[]): Digest =>
+  sha256(STATE, accountsDigest(accounts), treeRoot(leaves))
+
+/** The words of one downloaded leaf. Faults: LEDGER_LEAF_LENGTH, LEDGER_LEAF_DIGEST. */
+export const verifyLeaf = (
+  layout: Layout,
+  leaves: readonly Digest[],
+  index: number,
+  bytes: Uint8Array
+): Int32Array | Fault<LedgerFault> => {
+  const digest = leaves[index]
+  if (digest === undefined || bytes.length !== 4 * layout.chunk) {
+    return fault('LEDGER_LEAF_LENGTH', `leaf ${index}: ${bytes.length} bytes`)
+  }
+  if (!equalBytes(sha256(LEAF, bytes), digest)) return fault('LEDGER_LEAF_DIGEST', `leaf ${index}`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Int32Array.from({ length: layout.chunk }, (_, i) => view.getInt32(4 * i, true))
+}

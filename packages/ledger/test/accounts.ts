@@ -1,0 +1,105 @@
+import { isFault, Prng } from '@gradmesh/core'
+import fc from 'fast-check'
+import t from 'tap'
+import { accountsDigest, conserved, decodeAccounts, encodeAccounts } from '../src/accounts.ts'
+import type { Accounts } from '../src/types.ts'
+import { worldOf } from './fixtures/world.ts'
+
+const u32 = fc.nat(0xffff_ffff)
+const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const plain = { noNullPrototype: true } as const
+const anyAccounts: fc.Arbitrary<Accounts> = fc.record(
+  {
+    height: u32,
+    round: u32,
+    cursor: u64,
+    transcriptRoot: bytes32,
+    minted: u64,
+    burnt: u64,
+    validators: fc.array(fc.record({ key: bytes32, stake: u64, slashed: u64 }, plain), { maxLength: 5 }),
+    trainers: fc.array(
+      fc.record(
+        {
+          key: bytes32,
+          label: fc.constantFrom('', 'a', 'Åsa', '👩‍🔬', '\ufeffbom', 'x'.repeat(32)),
+          since: u32,
+          accepted: u32,
+          lastRound: fc.integer({ min: -1, max: 0xffff_fffe }),
+          balance: u64
+        },
+        plain
+      ),
+      { maxLength: 5 }
+    )
+  },
+  plain
+)
+
+t.test('what is encoded comes back', async t => {
+  fc.assert(
+    fc.property(anyAccounts, accounts => {
+      t.strictSame(decodeAccounts(encodeAccounts(accounts)), accounts)
+    }),
+    { numRuns: 100 }
+  )
+})
+
+t.test('hostile bytes: an answer, never an exception, and one encoding a value', async t => {
+  const prng = new Prng('accounts')
+  const good = encodeAccounts(worldOf().start.accounts)
+  let refused = 0
+  const offer = (bytes: Uint8Array): void => {
+    const accounts = decodeAccounts(bytes)
+    if (isFault(accounts)) {
+      t.equal(accounts.fault, 'LEDGER_ACCOUNTS')
+      refused++
+    } else if (Buffer.compare(encodeAccounts(accounts), bytes) !== 0) t.fail('two encodings')
+  }
+  for (let i = 0; i < 2000; i++) {
+    const mutant = new Uint8Array(good)
+    mutant[prng.below(good.length)]! ^= 1 << prng.below(8)
+    offer(mutant)
+  }
+  for (let length = 0; length < good.length; length += 3) offer(good.subarray(0, length))
+  offer(Uint8Array.of(...good, 0))
+  offer(new Uint8Array(500).fill(255))
+  t.ok(refused > 100)
+})
+
+t.test('every field but the height moves the digest', async t => {
+  const { accounts } = worldOf().start
+  const [validator] = accounts.validators
+  const [trainer] = accounts.trainers
+  const changes: Partial<Accounts>[] = [
+    { round: 1 },
+    { cursor: 1n },
+    { transcriptRoot: new Uint8Array(32) },
+    { minted: 1n },
+    { burnt: 1n },
+    { validators: [{ ...validator!, stake: 1n }] },
+    { validators: [{ ...validator!, slashed: 1n }] },
+    { trainers: [{ ...trainer!, label: 'x' }] },
+    { trainers: [{ ...trainer!, since: 1 }] },
+    { trainers: [{ ...trainer!, accepted: 1 }] },
+    { trainers: [{ ...trainer!, lastRound: 0 }] },
+    { trainers: [{ ...trainer!, balance: 1n }] }
+  ]
+  for (const change of changes) {
+    const base = {
+      ...accounts,
+      ...(change.validators && { validators: [validator!] }),
+      ...(change.trainers && { trainers: [trainer!] })
+    }
+    t.notSame(accountsDigest({ ...base, ...change }), accountsDigest(base), Object.keys(change)[0]!)
+  }
+  t.strictSame(accountsDigest({ ...accounts, height: 9 }), accountsDigest(accounts))
+})
+
+t.test('conserved counts every account', async t => {
+  const { accounts } = worldOf().start
+  t.ok(conserved(accounts))
+  t.notOk(conserved({ ...accounts, minted: accounts.minted + 1n }))
+  t.notOk(conserved({ ...accounts, burnt: 1n }))
+  t.ok(conserved({ ...accounts, minted: accounts.minted + 1n, burnt: 1n }))
+})
