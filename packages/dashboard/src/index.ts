@@ -1,1 +1,1 @@
-export {}
+export { dashboardFiles, type PageFile } from './files.ts'

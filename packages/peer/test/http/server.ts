@@ -122,7 +122,7 @@ t.test('a port in use is named, with what to do; nothing stays behind', async t 
   t.type(error, MeshError)
   t.match(error, { code: 'HTTP_PORT_IN_USE', data: { port } })
   t.match((error as MeshError).message, String(port))
-  t.match((error as MeshError).remedy, /another port/)
+  t.match((error as MeshError).remedy, /another HTTP port/)
   t.equal(view.listeners.size, 0)
 })
 
