@@ -4,7 +4,7 @@
  */
 import { assert } from '@gradmesh/core'
 
-export const bitmapBytes = (length: number): number => Math.ceil(length / 8)
+export const bitmapBytes = (length: number): number => (length + 7) >> 3
 
 export const bitmapOf = (length: number, indices: Iterable<number>): Uint8Array => {
   const bitmap = new Uint8Array(bitmapBytes(length))

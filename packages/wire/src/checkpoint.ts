@@ -13,14 +13,15 @@ import type { CheckpointManifest, Digest } from './types.ts'
 const leaves: Shape<readonly Digest[]> = {
   read: (value, path) => {
     if (!(value instanceof Uint8Array)) return refuse('WIRE_SHAPE', `${path}: bytes wanted`)
-    const count = value.length / DIGEST_BYTES
-    if (!Number.isInteger(count) || count > BOUNDS.leavesMax) {
+    if (value.length % DIGEST_BYTES !== 0 || value.length > BOUNDS.leavesMax * DIGEST_BYTES) {
       return refuse(
         'WIRE_BOUNDS',
         `${path}: ${value.length} bytes, at most ${BOUNDS.leavesMax} digests wanted`
       )
     }
-    return Array.from({ length: count }, (_, i) => value.slice(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES))
+    const digests: Digest[] = []
+    for (let at = 0; at < value.length; at += DIGEST_BYTES) digests.push(value.slice(at, at + DIGEST_BYTES))
+    return digests
   },
   write: digests => concatBytes(...digests)
 }

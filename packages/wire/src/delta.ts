@@ -111,14 +111,13 @@ export const decodeSignedDeltaHeaders = (
   input: Uint8Array
 ): readonly SignedDeltaHeader[] | Fault<WireFault> => {
   const bytes = plainBytes(input)
-  const count = bytes.length / SIGNED_DELTA_HEADER_BYTES
-  if (!Number.isInteger(count)) {
+  if (bytes.length % SIGNED_DELTA_HEADER_BYTES !== 0) {
     return asFault(
       refuse('WIRE_LENGTH', `delta headers: ${bytes.length} bytes, not ${SIGNED_DELTA_HEADER_BYTES} each`)
     )
   }
-  if (count > BOUNDS.trainersMax) {
-    return asFault(refuse('WIRE_BOUNDS', `delta headers: ${count}, at most ${BOUNDS.trainersMax}`))
+  if (bytes.length > BOUNDS.trainersMax * SIGNED_DELTA_HEADER_BYTES) {
+    return asFault(refuse('WIRE_BOUNDS', `delta headers: more than ${BOUNDS.trainersMax}`))
   }
   const headers: SignedDeltaHeader[] = []
   for (let at = 0; at < bytes.length; at += SIGNED_DELTA_HEADER_BYTES) {

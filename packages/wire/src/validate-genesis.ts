@@ -55,7 +55,7 @@ const checkTensors = ({ tensors, delta }: Genesis): Answer => {
     )
     if (figures !== null) return figures
     if (base !== null && initBound !== 0) return wrong(`${name}: starts from a base and at random at once`)
-    padded += Math.ceil(size / delta.chunk) * delta.chunk
+    padded += size + ((delta.chunk - (size % delta.chunk)) % delta.chunk)
   }
   if (padded > PARAMETERS_MAX) return wrong(`${padded} parameters with padding, at most ${PARAMETERS_MAX}`)
   return tensors.some(({ trainable }) => trainable) ? null : wrong('no tensor is trainable')
