@@ -14,7 +14,7 @@ export interface ComputeOptions {
   readonly taskId: string
   readonly seed: Uint8Array
   readonly adapter: string | null
-  readonly cacheFolder: string
+  readonly batch: number
   readonly chunk: number
   readonly keep: number
   readonly decayQ8: number
@@ -75,7 +75,7 @@ const table = {
   async open(options: ComputeOptions & { stored: StoredError | null }): Promise<{ adapter: AdapterInfo; samples: number }> {
     yieldToVotes()
     const task = taskById(options.taskId)
-    const data = await task.load(options.seed, { cacheFolder: options.cacheFolder })
+    const data = await task.load(options.seed)
     layout = makeLayout(
       task.tensors().map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) })),
       { chunk: options.chunk, keep: options.keep }
@@ -85,7 +85,7 @@ const table = {
     pending = null
     if (options.stored !== null) resume(options.stored)
     device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
-    trainer = await openTrainer({ device, task, data })
+    trainer = await openTrainer({ device, task, data, batch: options.batch })
     return { adapter: device.info, samples: data.train.count }
   },
 

@@ -1,5 +1,6 @@
 /** What every part of a running peer is given: the agreed, the own, and the doors to the outside. */
 import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } from '@gradmesh/core'
+import type { ConsensusConfig } from '@gradmesh/consensus'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair, PublicKey } from '@gradmesh/wire'
@@ -19,6 +20,7 @@ export interface Context {
   readonly self: string
   /** Index into the genesis' validators, or null for a peer that does not vote. */
   readonly validator: number | null
+  readonly consensus: ConsensusConfig
   readonly validatorKeys: readonly PublicKey[]
   readonly totalStake: bigint
   readonly options: NodeOptions

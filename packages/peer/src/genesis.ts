@@ -1,6 +1,6 @@
 /** Makes the genesis of a new mesh out of a task and the keys of its first validators. */
 import { randomBytes } from 'node:crypto'
-import type { Task } from '@gradmesh/train'
+import type { Recipe, Task } from '@gradmesh/train'
 import { sha256, utf8 } from '@gradmesh/core'
 import { type Genesis, PROTOCOL_VERSION, type PublicKey } from '@gradmesh/wire'
 
@@ -15,7 +15,6 @@ export interface GenesisInit {
 }
 
 export const genesisDefaults = {
-  rounds: 120,
   roundDeadlineMs: 5000,
   stake: 1_000_000n,
   rewardPerRound: 1_000_000n,
@@ -28,12 +27,20 @@ export const makeGenesis = ({ name, task, validators, seed, rounds, roundDeadlin
   seed: seed === undefined ? new Uint8Array(randomBytes(32)) : sha256(utf8(`gradmesh/genesis/1/${seed}`)),
   task: { id: task.id, digest: null, options: {} },
   tensors: task.tensors().map(tensor => ({ ...tensor, base: null })),
-  training: task.training,
-  delta: { chunk: 4096, keep: 64, errorDecayQ8: 243 },
+  training: trainingOf(task.recipe),
+  delta: { chunk: task.recipe.chunk, keep: task.recipe.keep, errorDecayQ8: task.recipe.errorDecayQ8 },
   privacy: 'plain',
   timing: { roundDeadlineMs: roundDeadlineMs ?? genesisDefaults.roundDeadlineMs },
   end: { rounds },
   rewardPerRound: genesisDefaults.rewardPerRound,
   checkpointEvery: genesisDefaults.checkpointEvery,
   validators: validators.map(key => ({ key, stake: genesisDefaults.stake }))
+})
+
+const trainingOf = ({ innerSteps, batch, innerRateMicro, outerRateQ16, warmupRounds }: Recipe): Genesis['training'] => ({
+  innerSteps,
+  batch,
+  innerRateMicro,
+  outerRateQ16,
+  warmupRounds
 })

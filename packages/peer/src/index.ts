@@ -1,4 +1,8 @@
+export { type Exported, exportWeights } from './exporting.ts'
 export { ensureKey, paths, readGenesis, readKey, settleFolder } from './folder.ts'
 export { type GenesisInit, genesisDefaults, makeGenesis } from './genesis.ts'
+export { createHttpServer, type StaticFiles } from './http/index.ts'
+export { type JoinOptions, joinMesh, readTicket } from './joining.ts'
 export { type NodeOptions, nodeDefaults } from './options.ts'
 export { AGENT, type Outcome, type Peer, type Running, startPeer } from './peer.ts'
+export { type Finding, type VerifyReport, verifyFolder } from './verifying.ts'

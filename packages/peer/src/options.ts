@@ -18,8 +18,6 @@ export interface NodeOptions {
   readonly label: string
   /** Held-out accuracy is measured every so many rounds, and after the last. */
   readonly evaluateEvery: number
-  /** Where packed data sets may be kept between runs. */
-  readonly cacheFolder: string
   readonly logger: Logger
 }
 

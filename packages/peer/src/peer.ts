@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { LastError } from '@gradmesh/api'
 import { isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
-import { type ConsensusConfig, leaderOf, type Restored } from '@gradmesh/consensus'
+import { leaderOf, type Restored } from '@gradmesh/consensus'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
@@ -25,6 +25,7 @@ import {
 } from '@gradmesh/wire'
 import { Attesting } from './attesting.ts'
 import type { ComputeTable, StoredError } from './compute-worker.ts'
+import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
 import { DeltaPool } from './delta-pool.ts'
 import { openDoor } from './door.ts'
@@ -186,7 +187,7 @@ class RunningPeer implements Peer, Running {
   }
 
   leaderOf(slot: number): string | null {
-    return toHex(this.#genesis.validators[leaderOf(this.#config(), slot)]!.key)
+    return toHex(this.#genesis.validators[leaderOf(this.#context.consensus, slot)]!.key)
   }
 
   loopDelayMs(): number {
@@ -212,7 +213,7 @@ class RunningPeer implements Peer, Running {
 
   async start(files?: StaticFiles): Promise<void> {
     this.#loopDelay.enable()
-    this.#closers.push(async () => this.#loopDelay.disable())
+    this.#closers.push(async () => void this.#loopDelay.disable())
     const { safety, chain } = await this.#openStores()
     const state = startWorker<StateTable>('state-worker', null, error => this.#fail(error))
     this.#closers.push(() => state.close())
@@ -272,6 +273,7 @@ class RunningPeer implements Peer, Running {
       keys: this.#keys,
       self: this.key,
       validator: validator < 0 ? null : validator,
+      consensus: consensusConfig(genesis, validator < 0 ? null : validator),
       validatorKeys: genesis.validators.map(({ key }) => key),
       totalStake: genesis.validators.reduce((sum, { stake }) => sum + stake, 0n),
       options,
@@ -302,8 +304,8 @@ class RunningPeer implements Peer, Running {
 
   /** Opens the adapter and answers which delta, if any, still waits for the ledger's word. */
   async #openCompute(chain: ChainStore): Promise<{ round: number; digest: string } | null> {
-    const { adapter, cacheFolder } = this.#options
-    const { task, seed, delta } = this.#genesis
+    const { adapter } = this.#options
+    const { task, seed, delta, training } = this.#genesis
     const stored = await storedError(chain)
     this.#journal.enter('starting', 'opening the adapter')
     this.#compute = startWorker<ComputeTable>('compute-worker', null, error => this.#fail(error))
@@ -316,7 +318,7 @@ class RunningPeer implements Peer, Running {
       taskId: task.id,
       seed,
       adapter,
-      cacheFolder,
+      batch: training.batch,
       chunk: delta.chunk,
       keep: delta.keep,
       decayQ8: delta.errorDecayQ8,
@@ -396,7 +398,7 @@ class RunningPeer implements Peer, Running {
         fetchBlock: id => syncing.fetchBlock(id),
         sync: () => syncing.wake()
       },
-      this.#config(),
+      context.consensus,
       await restored(context, ledger, headBlock)
     )
     const training = new Training(context, { compute: this.#compute!.call, ledger, pool, samples: this.#samples }, openDelta)
@@ -455,7 +457,7 @@ class RunningPeer implements Peer, Running {
     await this.#syncing!.settled()
     if (this.#stopping !== undefined) return
     log.info({ height: ledger.final.height, round: ledger.final.accounts.round }, 'in step with the mesh')
-    this.driver!.start(votes.filter(vote => !isFault(vote)))
+    this.driver!.start(votes.flatMap(vote => (isFault(vote) ? [] : [vote])))
     this.#attesting!.paused = false
     this.#training!.paused = false
     this.#settlePhase()
@@ -584,22 +586,6 @@ class RunningPeer implements Peer, Running {
     })
     // Votes of the slots to come would decide nothing; sync still serves whoever is behind.
     void this.driver!.stop()
-  }
-
-  #config(): ConsensusConfig {
-    const { chainId, validator, genesis } = this.#context
-    return {
-      epoch: 0,
-      validators: genesis.validators,
-      self: validator,
-      leaderSeed: genesis.seed,
-      genesisId: toHex(chainId),
-      roundDeadlineMs: genesis.timing.roundDeadlineMs,
-      delayMs: { min: 150, max: 5000, start: 1000 },
-      timeoutCapMs: 60_000,
-      resendMs: 1000,
-      syncAfterMs: 5000
-    }
   }
 
   // ------------------------------------------------------------- stopping

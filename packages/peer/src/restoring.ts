@@ -42,11 +42,18 @@ export const restoreFromDisk = async (
 }
 
 const openNewest = async (chain: ChainStore, state: Remote<StateTable>): Promise<StateHead> => {
-  const genesis = chain.genesisBytes
-  const checkpoint = await chain.newestCheckpoint()
-  const usable = checkpoint !== undefined && checkpoint.height <= chain.head().height ? checkpoint : undefined
-  if (usable === undefined) return unwrap(await state.open({ genesis }), 'the genesis')
-  const { height, accounts, leaves } = usable
+  const newest = await chain.newestCheckpoint()
+  return newest === undefined || newest.height > chain.head().height ? openGenesis(chain, state) : openCheckpoint(chain, state, newest.height)
+}
+
+export const openGenesis = async (chain: ChainStore, state: Remote<StateTable>): Promise<StateHead> =>
+  unwrap(await state.open({ genesis: chain.genesisBytes }), 'the genesis')
+
+/** Opens the checkpoint at or, where that is no longer held, next above `height`. */
+export const openCheckpoint = async (chain: ChainStore, state: Remote<StateTable>, from: number): Promise<StateHead> => {
+  const checkpoint = (await chain.checkpointAt(from)) ?? (await chain.newestCheckpoint())
+  if (checkpoint === undefined) throw broken('it starts from a checkpoint, and none is held')
+  const { height, accounts, leaves } = checkpoint
   const weights = new Int32Array((leaves.length * LEAF_BYTES) / 4)
   for (let index = 0; index < leaves.length; index++) {
     const leaf = await chain.leaf(height, index)
@@ -57,7 +64,7 @@ const openNewest = async (chain: ChainStore, state: Remote<StateTable>): Promise
   // The root of the newest state stands in no header yet; the next replayed or received block checks it.
   const successor = await chain.blockAt(height + 1)
   const opened = await state.open({
-    genesis,
+    genesis: chain.genesisBytes,
     checkpoint: { block: encodeBlock(block), accounts, leaves, weights, root: successor?.header.stateRoot ?? null }
   })
   return unwrap(opened, `the checkpoint at height ${height}`)

@@ -15,7 +15,7 @@ export const topicsOf = (chainId: Digest) => {
   return {
     votes: { name: topic('votes'), maxBytes: 1024 },
     certificates: { name: topic('certificates'), maxBytes: 16 * 1024 },
-    blocks: { name: topic('blocks'), maxBytes: BOUNDS.blockBytes },
+    blocks: { name: topic('blocks'), maxBytes: BOUNDS.blockBytesMax },
     attests: { name: topic('attests'), maxBytes: 4096 },
     deltas: { name: topic('deltas'), maxBytes: INLINE_BYTES_MAX + 512 },
     announcements: { name: topic('announcements'), maxBytes: 1024 },
@@ -28,6 +28,6 @@ export type Topics = ReturnType<typeof topicsOf>
 /** Direct protocols carry no chain in their name: the hello must be able to say that the chains differ. */
 export const PROTOCOLS = {
   hello: { name: '/gradmesh/hello', requestBytes: 1024, replyBytes: 1024 },
-  sync: { name: `/gradmesh/${PROTOCOL_VERSION}/sync`, requestBytes: 1024, replyBytes: 4 * 1024 * 1024 },
-  get: { name: `/gradmesh/${PROTOCOL_VERSION}/get`, requestBytes: 1024, replyBytes: 2 * 1024 * 1024 }
+  sync: { name: `/gradmesh/${PROTOCOL_VERSION}/sync`, requestBytes: 1024, replyBytes: BOUNDS.syncReplyBytesMax },
+  get: { name: `/gradmesh/${PROTOCOL_VERSION}/get`, requestBytes: 1024, replyBytes: BOUNDS.checkpointBytesMax }
 } as const

@@ -134,7 +134,7 @@ export class Training {
         rows,
         steps: innerSteps,
         batch,
-        rate: innerRate(genesis.training, round, genesis.end.rounds),
+        rate: innerRate(genesis.training, round),
         budgetMs: genesis.timing.roundDeadlineMs * TRAINING_SHARE
       },
       [weights.buffer as ArrayBuffer]

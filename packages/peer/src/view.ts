@@ -5,7 +5,7 @@ import { bitmapIndices, type Block, blockIdOf, decodeSignedDelta, encodeBlock, P
 import { type Context, digestOf } from './context.ts'
 import type { HealthReport, PeerView } from './http/index.ts'
 import type { Journal } from './journal.ts'
-import type { FinalPoint, Ledger } from './ledger.ts'
+import type { FinalPoint } from './ledger.ts'
 import type { Running } from './peer.ts'
 import type { DeltaPool } from './delta-pool.ts'
 
