@@ -1,3 +1,4 @@
+export { type Audit, type AuditFinding, auditChain } from './audit.ts'
 export { type ChainStore, createChain, openChain } from './chain.ts'
 export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
 export { type FinalHead, initSafety, type OwnVote, openSafety, type SafetyStore } from './safety.ts'

@@ -7,9 +7,9 @@
 
 import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { assert, concatBytes, equalBytes, fromHex, toHex, u64 } from '@gradmesh/core'
+import { assert, concatBytes, equalBytes, fromHex, MeshError, toHex, u64 } from '@gradmesh/core'
 import { decodeVote, VoteKind } from '@gradmesh/wire'
-import { corrupt, failureOf, storeError } from './failures.ts'
+import { corrupt, failureOf, missing, storeError } from './failures.ts'
 import { beU32, numberAt, numbersOf } from './keys.ts'
 import { openLevelDb } from './leveldb.ts'
 import {
@@ -110,17 +110,31 @@ export const openSafety = async (folder: string): Promise<SafetyStore> => {
 
 /** LevelDB drops damaged log records without a word as it opens, so its files are read first. */
 const assertWhole = async (folder: string): Promise<void> => {
-  const { findings } = await scanOnceMore(folder)
-  const first = findings[0]
+  const scan = await scanTwice(folder)
+  const first = scan?.findings[0]
   if (first !== undefined) throw corrupt(`${first.file} in ${folder}`, first.what)
+  if (scan !== undefined) return
+  const names: string[] = await readdir(folder).catch(() => [])
+  if (names.includes(MIRROR)) {
+    throw mirrorDamage(folder, 'the database is missing')
+  }
+  throw missing(folder)
 }
 
-/** A peer that still runs may be changing the files: what it does is whole at the second look. */
-const scanOnceMore = async (folder: string): Promise<Scan> => {
-  const first = await scanLevelDb(folder)
-  if (first.findings.length === 0) return first
-  await new Promise(resolve => setTimeout(resolve, 100))
-  return scanLevelDb(folder)
+/**
+ * `undefined` where there is no database. A peer that still runs may be changing the files: what it does
+ * is whole at the second look.
+ */
+const scanTwice = async (folder: string): Promise<Scan | undefined> => {
+  try {
+    const first = await scanLevelDb(folder)
+    if (first.findings.length === 0) return first
+    await new Promise(resolve => setTimeout(resolve, 100))
+    return await scanLevelDb(folder)
+  } catch (error) {
+    if (error instanceof MeshError && error.code === 'STORE_MISSING') return undefined
+    throw error
+  }
 }
 
 const sequenceOf = async (database: Database): Promise<number | undefined> => {

@@ -89,7 +89,8 @@ class Cursor {
 
   /** A byte string after its length. */
   skip(): void {
-    this.#at += this.number()
+    const length = this.number()
+    this.#at += length
     if (this.#at > this.#bytes.length) this.whole = false
   }
 }

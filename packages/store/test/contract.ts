@@ -153,11 +153,12 @@ for (const adapter of adapters) {
       const database = await adapter.open(t)
       await database.close()
       await database.close()
-      for (const use of [
+      const uses: (() => Promise<unknown>)[] = [
         () => database.get(bytes(1)),
         () => database.batch([put(bytes(1), bytes(1))], { sync: false }),
         () => listed(database, ALL)
-      ]) {
+      ]
+      for (const use of uses) {
         await t.rejects(use(), { name: 'MeshError', code: 'STORE_CLOSED' })
       }
     })

@@ -1,0 +1,337 @@
+/**
+ * Walks every value of a chain and says what is damaged, missing or out of order, with its height.
+ * It needs no genesis rules and computes no state: whether the blocks are *right* is for a replay.
+ */
+import { type Fault, isFault, toHex } from '@gradmesh/core'
+import {
+  blockIdOf,
+  decodeBlock,
+  decodeCertificate,
+  decodeSignedDelta,
+  decodeSignedDeltaHeader,
+  deltaDigest,
+  VoteKind
+} from '@gradmesh/wire'
+import { ERROR_PIECE_BYTES } from './chain.ts'
+import {
+  type DeltaPlace,
+  decodeCheckpoint,
+  decodeErrorHead,
+  decodeHead,
+  decodePlace,
+  type Head
+} from './chain-values.ts'
+import { failureOf } from './failures.ts'
+import { numberAt } from './keys.ts'
+import type { FinalHead } from './safety.ts'
+import { unseal } from './sealed.ts'
+import type { Database } from './types.ts'
+
+export interface AuditFinding {
+  /** Values that belong to no height (the error buffer, live certificates) are reported at the head's. */
+  readonly height: number
+  readonly what: string
+}
+
+export interface Audit {
+  readonly head: Head
+  readonly base: Head
+  /** Values that were read. */
+  readonly values: number
+  readonly findings: readonly AuditFinding[]
+}
+
+/** The name of what is kept under each letter, and the length of its keys; 0: any. */
+const KINDS: Readonly<Record<string, readonly [name: string, keyBytes: number]>> = {
+  G: ['genesis', 1],
+  H: ['head', 1],
+  B: ['base', 1],
+  E: ['head of the error buffer', 1],
+  b: ['block', 33],
+  h: ['height index', 5],
+  f: ['final certificate', 5],
+  l: ['mark of a live block', 37],
+  c: ['live certificate', 6],
+  d: ['delta', 33],
+  i: ['place of a delta', 33],
+  q: ['header of a delta', 37],
+  r: ['receipt', 33],
+  k: ['checkpoint', 5],
+  w: ['leaf of a checkpoint', 9],
+  e: ['piece of the error buffer', 9],
+  m: ['value of the daemon', 0]
+}
+
+const NONE: Head = { height: 0, id: new Uint8Array(32) }
+const EVERYTHING = { from: new Uint8Array(0), to: new Uint8Array(64).fill(0xff) }
+
+/** `seen`: what `safety/` remembers of the newest final block; a chain below it was rolled back. */
+export const auditChain = async (database: Database, seen?: FinalHead): Promise<Audit> => {
+  const walk = new Walk()
+  try {
+    for await (const [key, stored] of database.entries(EVERYTHING)) walk.take(key, stored)
+  } catch (error) {
+    walk.fail(failureOf(error, 'chain').message)
+  }
+  return walk.finish(seen)
+}
+
+interface BlockNote {
+  readonly height: number
+  readonly parent: string
+  readonly deltas: readonly string[]
+}
+
+class Walk {
+  #values = 0
+  #head: Head | undefined
+  #base: Head | undefined
+  #genesis = false
+  readonly #index = new Map<number, string>()
+  readonly #blocks = new Map<string, BlockNote>()
+  readonly #finals = new Map<number, string>()
+  readonly #live = new Map<string, number>()
+  readonly #places = new Map<string, DeltaPlace>()
+  readonly #deltas = new Set<string>()
+  readonly #headers = new Set<string>()
+  readonly #checkpoints = new Map<number, number>()
+  readonly #leaves = new Map<number, number>()
+  #error: { readonly round: number; readonly bytes: number } | undefined
+  readonly #errorPieces = new Map<number, number>()
+  /** Damage whose height is found once everything was read. */
+  readonly #bad: { readonly key: Uint8Array; readonly what: string }[] = []
+  readonly #failures: string[] = []
+  readonly #findings: AuditFinding[] = []
+
+  fail(what: string): void {
+    this.#failures.push(what)
+  }
+
+  take(key: Uint8Array, stored: Uint8Array): void {
+    this.#values++
+    const kind = KINDS[String.fromCharCode(key[0]!)]
+    if (kind === undefined || (kind[1] !== 0 && kind[1] !== key.length)) {
+      this.#bad.push({ key, what: `unknown key ${toHex(key.subarray(0, 8))}` })
+      return
+    }
+    const value = unseal(key, stored)
+    const problem = value === undefined ? 'its bytes are not those that were written' : this.#note(key, value)
+    if (problem !== null) this.#bad.push({ key, what: `${kind[0]}: ${problem}` })
+  }
+
+  /** Remembers what the value says; what is wrong with it, or null. */
+  #note(key: Uint8Array, value: Uint8Array): string | null {
+    const letter = String.fromCharCode(key[0]!)
+    const hex = toHex(key.subarray(1))
+    switch (letter) {
+      case 'G':
+        this.#genesis = true
+        return null
+      case 'H':
+        this.#head = decodeHead(value)
+        return null
+      case 'B':
+        this.#base = decodeHead(value)
+        return null
+      case 'h':
+        this.#index.set(numberAt(key, 1), toHex(value))
+        return null
+      case 'b': {
+        const block = decodeBlock(value)
+        if (isFault(block)) return undecodable(block)
+        if (toHex(blockIdOf(block.header)) !== hex) return 'it is another block'
+        const { height, parentId } = block.header
+        const deltas = block.body.deltas.map(({ digest }) => toHex(digest))
+        this.#blocks.set(hex, { height, parent: toHex(parentId), deltas })
+        return null
+      }
+      case 'f': {
+        const certificate = decodeCertificate(value)
+        if (isFault(certificate)) return undecodable(certificate)
+        if (certificate.kind !== VoteKind.FINAL) return 'it is no FINAL'
+        this.#finals.set(numberAt(key, 1), toHex(certificate.blockId))
+        return null
+      }
+      case 'l':
+        this.#live.set(hex.slice(8), numberAt(value, 0))
+        return null
+      case 'c': {
+        const certificate = decodeCertificate(value)
+        return isFault(certificate) ? undecodable(certificate) : null
+      }
+      case 'd': {
+        const delta = decodeSignedDelta(value)
+        if (isFault(delta)) return undecodable(delta)
+        if (toHex(deltaDigest(delta.header)) !== hex) return 'it is another delta'
+        this.#deltas.add(hex)
+        return null
+      }
+      case 'i':
+        this.#places.set(hex, decodePlace(value))
+        return null
+      case 'q': {
+        const signed = decodeSignedDeltaHeader(value)
+        if (isFault(signed)) return undecodable(signed)
+        this.#headers.add(hex.slice(8))
+        return null
+      }
+      case 'k':
+        this.#checkpoints.set(numberAt(key, 1), decodeCheckpoint(0, value).leaves.length)
+        return null
+      case 'w':
+        add(this.#leaves, numberAt(key, 1), 1)
+        return null
+      case 'E': {
+        const { round, entries } = decodeErrorHead(value)
+        this.#error = { round, bytes: 4 * entries }
+        return null
+      }
+      case 'e':
+        if (value.length > ERROR_PIECE_BYTES) return 'it is too long'
+        add(this.#errorPieces, numberAt(key, 1), value.length)
+        return null
+      default:
+        return null
+    }
+  }
+
+  finish(seen: FinalHead | undefined): Audit {
+    const head = this.#head ?? { ...NONE, height: Math.max(0, ...this.#index.keys()) }
+    const base = this.#base ?? NONE
+    const deltaHeights = this.#checkHeights(head, base)
+    for (const { key, what } of this.#bad) this.#find(this.#heightOf(key, head, deltaHeights), what)
+    for (const what of this.#failures) this.#find(head.height, what)
+    if (!this.#genesis) this.#find(0, 'genesis: missing or damaged')
+    if (this.#head === undefined) this.#find(head.height, 'head: missing or damaged')
+    if (this.#base === undefined) this.#find(head.height, 'base: missing or damaged')
+    this.#checkDeltas(head, deltaHeights)
+    this.#checkRest(head)
+    if (seen !== undefined) this.#checkSeen(head, base, seen)
+    const findings = this.#findings.toSorted((a, b) => a.height - b.height)
+    return { head, base, values: this.#values, findings }
+  }
+
+  /** Every height from base to head has its block, which follows the one below. Heights by named delta. */
+  #checkHeights(head: Head, base: Head): Map<string, number> {
+    const named = new Map<string, number>()
+    const first = base.height === 0 ? 1 : base.height
+    let parent = base.height === 0 ? toHex(base.id) : undefined
+    for (let height = first; height <= head.height; height++) {
+      const id = this.#index.get(height)
+      const block = id === undefined ? undefined : this.#blocks.get(id)
+      if (id === undefined) this.#find(height, 'height index: it is missing')
+      else if (block === undefined) this.#find(height, 'block: it is missing or damaged')
+      else {
+        if (block.height !== height) this.#find(height, `block: it says height ${block.height}`)
+        if (parent !== undefined && block.parent !== parent)
+          this.#find(height, 'block: it does not follow the one below')
+        for (const digest of block.deltas) named.set(digest, height)
+      }
+      parent = id
+    }
+    for (const height of this.#index.keys()) {
+      if (height < first || height > head.height)
+        this.#find(height, `height index: outside of ${first} to ${head.height}`)
+    }
+    const headId = this.#index.get(head.height)
+    if (this.#head !== undefined && headId !== undefined && headId !== toHex(head.id)) {
+      this.#find(head.height, 'head: it is not the block of its height')
+    }
+    for (const [height, id] of this.#finals) {
+      if (this.#index.get(height) !== id) this.#find(height, 'final certificate: it is for another block')
+    }
+    if (head.height > base.height && !this.#finals.has(head.height)) {
+      this.#find(head.height, 'final certificate: the one of the head is missing or damaged')
+    }
+    return named
+  }
+
+  #checkDeltas(head: Head, named: ReadonlyMap<string, number>): void {
+    for (const [digest, height] of named) {
+      if (!this.#deltas.has(digest)) this.#find(height, `delta ${digest}: missing or damaged`)
+      const place = this.#places.get(digest)
+      if (place === undefined) this.#find(height, `place of the delta ${digest}: missing or damaged`)
+      else if (place.height !== height)
+        this.#find(height, `place of the delta ${digest}: it says height ${place.height}`)
+      if (!this.#headers.has(digest)) this.#find(height, `header of the delta ${digest}: missing or damaged`)
+    }
+    for (const [digest] of this.#places) {
+      if (named.has(digest) || (this.#deltas.has(digest) && this.#headers.has(digest))) continue
+      this.#find(head.height, `delta ${digest}: missing or damaged`)
+    }
+    for (const digest of this.#deltas) {
+      if (!this.#places.has(digest) && !named.has(digest))
+        this.#find(head.height, `place of the delta ${digest}: missing or damaged`)
+    }
+  }
+
+  #checkRest(head: Head): void {
+    for (const [id, height] of this.#live) {
+      if (!this.#blocks.has(id)) this.#find(height, `live block ${id}: missing or damaged`)
+    }
+    for (const [height, leaves] of this.#checkpoints) {
+      const held = this.#leaves.get(height) ?? 0
+      if (held !== leaves) this.#find(height, `checkpoint: ${held} of ${leaves} leaves are whole`)
+      if (height > head.height) this.#find(height, `checkpoint: it is above the head at ${head.height}`)
+    }
+    const error = this.#error
+    const held = error === undefined ? 0 : (this.#errorPieces.get(error.round) ?? 0)
+    if (held !== (error?.bytes ?? 0))
+      this.#find(head.height, `error buffer: ${held} of ${error?.bytes} bytes are whole`)
+    const rounds = [...this.#errorPieces.keys()].filter(round => round !== error?.round)
+    for (const round of rounds)
+      this.#find(head.height, `error buffer: pieces of round ${round} without their head`)
+  }
+
+  #checkSeen(head: Head, base: Head, seen: FinalHead): void {
+    if (head.height < seen.height) {
+      this.#find(
+        seen.height,
+        `the chain ends at ${head.height}: final blocks that this peer has seen are gone`
+      )
+      return
+    }
+    const id = this.#index.get(seen.height)
+    if (seen.height >= base.height && id !== undefined && id !== toHex(seen.id)) {
+      this.#find(seen.height, 'another block is final than the one that this peer has seen')
+    }
+  }
+
+  #heightOf(key: Uint8Array, head: Head, named: ReadonlyMap<string, number>): number {
+    const letter = String.fromCharCode(key[0]!)
+    const kind = KINDS[letter]
+    if (kind === undefined || (kind[1] !== 0 && kind[1] !== key.length)) return head.height
+    const hex = toHex(key.subarray(1))
+    switch (letter) {
+      case 'G':
+        return 0
+      case 'h':
+      case 'f':
+      case 'k':
+      case 'w':
+        return numberAt(key, 1)
+      case 'b': {
+        const final = [...this.#index].find(([, id]) => id === hex)?.[0]
+        return final ?? this.#live.get(hex) ?? head.height
+      }
+      case 'd':
+      case 'i':
+      case 'r':
+        return named.get(hex) ?? this.#places.get(hex)?.height ?? head.height
+      case 'q':
+        return named.get(hex.slice(8)) ?? this.#places.get(hex.slice(8))?.height ?? head.height
+      default:
+        return head.height
+    }
+  }
+
+  #find(height: number, what: string): void {
+    this.#findings.push({ height, what })
+  }
+}
+
+const undecodable = ({ fault }: Fault): string => `it does not decode (${fault})`
+
+const add = (counts: Map<number, number>, at: number, by: number): void => {
+  counts.set(at, (counts.get(at) ?? 0) + by)
+}

@@ -1,0 +1,40 @@
+/** `safety/` without a disk, for simulations. */
+import { assert, u64 } from '@gradmesh/core'
+import { type MemoryDatabase, openMemory } from './memory.ts'
+import type { Mirror, MirrorRecord } from './mirror.ts'
+import { openSafetyOn, type SafetyStore } from './safety.ts'
+import { encodeEntry, operationsOf, SEQUENCE } from './safety-entry.ts'
+import { put } from './sealed.ts'
+
+/** What survives a crash: hand it to `openMemorySafety` again, with `database` crashed. */
+export interface MemorySafetyDisk {
+  readonly database: MemoryDatabase
+  readonly mirror: MemoryMirror
+}
+
+export class MemoryMirror implements Mirror {
+  newest: MirrorRecord | undefined
+  /** Set by a test to fail the next write. */
+  failure: Error | null = null
+
+  async append(record: MirrorRecord): Promise<void> {
+    if (this.failure !== null) throw this.failure
+    this.newest = record
+  }
+
+  async close(): Promise<void> {}
+}
+
+export const newMemorySafetyDisk = async (key: Uint8Array): Promise<MemorySafetyDisk> => {
+  const disk = { database: openMemory(), mirror: new MemoryMirror() }
+  const entry = { type: 'init', key } as const
+  await disk.database.batch([...operationsOf(entry, 0), put(SEQUENCE, u64(0))], { sync: true })
+  await disk.mirror.append({ sequence: 0, entry: encodeEntry(entry) })
+  return disk
+}
+
+export const openMemorySafety = ({ database, mirror }: MemorySafetyDisk): Promise<SafetyStore> => {
+  const { newest } = mirror
+  assert(newest !== undefined, 'a memory disk of safety was made by newMemorySafetyDisk')
+  return openSafetyOn(database, { mirror, newest }, 'memory')
+}
