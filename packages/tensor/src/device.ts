@@ -61,6 +61,11 @@ const plainLimits = (limits: GPUSupportedLimits): Record<string, number> => {
 
 const SOFTWARE_NAME = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i
 
+/** Hardware before software, otherwise as found. */
+export const hardwareFirst = <T extends { readonly info: Pick<AdapterInfo, 'software'> }>(
+  found: readonly T[]
+): T[] => found.toSorted((a, b) => Number(a.info.software) - Number(b.info.software))
+
 /** Every adapter once, hardware before software, in the order the system gives. */
 const candidates = async (create: Create): Promise<readonly Candidate[]> => {
   const found: Candidate[] = []
@@ -83,7 +88,7 @@ const candidates = async (create: Create): Promise<readonly Candidate[]> => {
       }
     })
   }
-  return found.sort((a, b) => Number(a.info.software) - Number(b.info.software))
+  return hardwareFirst(found)
 }
 
 /** What this machine has, hardware before software. Throws GPU_RUNTIME. */

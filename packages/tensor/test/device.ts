@@ -1,6 +1,6 @@
 import { MeshError } from '@gradmesh/core'
 import t from 'tap'
-import { openAdapter } from '../src/device.ts'
+import { hardwareFirst, openAdapter } from '../src/device.ts'
 import { biasRelu, type Kernel, matmulNN, openDevice, scaleAdd } from '../src/index.ts'
 import { Device } from '../src/runtime.ts'
 import { adapters, onEachAdapter } from './support/devices.ts'
@@ -14,8 +14,11 @@ t.test('an adapter that is not there is named, with those that are', async t => 
 })
 
 t.test('hardware comes before software', async t => {
-  const order = adapters.map(({ software }) => Number(software))
-  t.strictSame(order, order.toSorted())
+  const found = [true, false, true, false].map((software, place) => ({ place, info: { software } }))
+  t.strictSame(
+    hardwareFirst(found).map(({ place }) => place),
+    [1, 3, 0, 2]
+  )
 })
 
 onEachAdapter(t, async (t, shared) => {
