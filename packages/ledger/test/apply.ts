@@ -119,6 +119,21 @@ t.test('weight follows credited steps', async t => {
   )
 })
 
+t.test('a share too small for a unit of weight is not accepted', async t => {
+  const long = worldOf({ training: { ...genesis.training, innerSteps: 65_535 } })
+  const deltas = [65_535, 65_535, 1].map((steps, i) => makeDelta(long, long.start, validators[i]!, { steps }))
+  const { state, receipts } = applyOn(long, long.start, null, deltas)
+  t.strictSame(
+    receipts.map(({ weightQ16, reward }) => [weightQ16, reward]),
+    [
+      [32_768, 500n],
+      [32_768, 500n],
+      [0, 0n]
+    ]
+  )
+  t.strictSame(state.accounts.trainers[2], long.start.accounts.trainers[2])
+})
+
 t.test('the order in which deltas arrived changes nothing', async t => {
   const deltas = [0, 1, 2, 3].map(i => makeDelta(world, start, validators[i]!, { steps: i + 1 }))
   const block = blockOf(world, start, null, bodyOf(world, start, deltas))
