@@ -1,5 +1,5 @@
 /** One run of a mesh inside this process, and one run of plain training on as many samples. */
-import { concatBytes, isFault, MeshError, Prng, systemClock, utf8 } from '@gradmesh/core'
+import { assert, concatBytes, isFault, Prng, systemClock, utf8 } from '@gradmesh/core'
 import {
   aggregate,
   debit,
@@ -40,7 +40,7 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
   const layout = layoutOf(task, recipe)
   const rows = rowStream(input)
   let weights: Int32Array = initialWeights(task, layout, input.seed)
-  const errors = Array.from({ length: peers }, () => new Int32Array(paddedLength(layout)))
+  const errors: Int32Array[] = Array.from({ length: peers }, () => new Int32Array(paddedLength(layout)))
   let payloadBytes = 0
   const startMs = systemClock.nowMs()
   for (let round = 0; round < rounds; round++) {
@@ -60,7 +60,7 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
         clock: systemClock
       })
       const delta = decodeDelta(layout, payload)
-      if (isFault(delta)) throw new MeshError('BENCH', `an own delta does not decode: ${delta.fault}`)
+      assert(!isFault(delta), 'an own delta decodes')
       errors[peer] = debit(accumulated, delta, layout)
       deltas.push({ delta, weight: Math.floor(WEIGHT_TOTAL / peers) })
       payloadBytes += payload.length / (rounds * peers)

@@ -1,6 +1,6 @@
 /** Flags, device and data that both bench commands share. */
 import { parseArgs } from 'node:util'
-import { sha256, u32, utf8 } from '@gradmesh/core'
+import { MeshError, sha256, u32, utf8 } from '@gradmesh/core'
 import { openDevice } from '@gradmesh/tensor'
 import {
   DIGITS_SHAPE,
@@ -48,23 +48,28 @@ export const benchOf = (): Bench => {
     process.exit(0)
   }
   const task = taskById('digits')
-  const own = (text: string | undefined, otherwise: number): number =>
-    text === undefined ? otherwise : Number(text)
+  const own = (text: string | undefined, otherwise: number, least?: number): number =>
+    text === undefined ? otherwise : whole(text, least)
   return {
     task,
-    peers: Number(values.peers),
-    seeds: Number(values.seeds),
-    oneRate: Number(values['one-rate-micro']) * 1e-6,
+    peers: whole(values.peers),
+    seeds: whole(values.seeds),
+    oneRate: whole(values['one-rate-micro']) * 1e-6,
     recipe: {
       ...task.recipe,
       rounds: own(values.rounds, task.recipe.rounds),
       innerSteps: own(values['inner-steps'], task.recipe.innerSteps),
       batch: own(values.batch, task.recipe.batch),
       innerRateMicro: own(values['inner-rate-micro'], task.recipe.innerRateMicro),
-      warmupRounds: own(values['warmup-rounds'], task.recipe.warmupRounds),
+      warmupRounds: own(values['warmup-rounds'], task.recipe.warmupRounds, 0),
       outerRateQ16: own(values['outer-rate-q16'], task.recipe.outerRateQ16)
     }
   }
+}
+
+const whole = (text: string, least = 1): number => {
+  if (/^[0-9]{1,9}$/.test(text) && Number(text) >= least) return Number(text)
+  throw new MeshError('BENCH_FLAG', `"${text}" is no whole number from ${least} on\n${HELP}`)
 }
 
 /** Usual for one long run, and the best seen of a few rates and decays on the digits. */

@@ -4,7 +4,7 @@
  */
 import type { LabelledData, Metrics, TaskData, Trainer } from '../types.ts'
 import { INNER_DEFAULT, type InnerOptimiser } from './inner.ts'
-import { checkData, checkRows, checkWeights, type MlpShape, mlpOffsets } from './mlp-shape.ts'
+import { checkData, checkRows, checkSteps, checkWeights, type MlpShape, mlpOffsets } from './mlp-shape.ts'
 
 /** Throws `TRAIN_DATA` for data that do not fit the shape. */
 export const mlpReference = (
@@ -50,6 +50,7 @@ export const mlpReference = (
       }
     },
     async finish() {
+      checkSteps(steps)
       return { difference: Float32Array.from(base, (value, i) => value - local[i]!), loss: lossSum / steps }
     },
     async evaluate(weights) {

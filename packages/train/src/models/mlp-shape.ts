@@ -87,3 +87,11 @@ export const checkRows = (data: LabelledData, rows: Uint32Array): void => {
       data: { rows: rows.length, wild: wild === -1 ? null : rows[wild]!, samples: data.count }
     })
 }
+
+/** Throws `TRAIN_ROWS` for a round that did nothing. */
+export const checkSteps = (steps: number): void => {
+  if (steps > 0) return
+  throw new MeshError('TRAIN_ROWS', 'a round without a step has no result', {
+    remedy: 'give every round at least one step'
+  })
+}
