@@ -5,25 +5,19 @@
  *     validators u16, each: key 32 · stake u64 · slashed u64 ·
  *     trainers u32, each: key 32 · since u32 · accepted u32 · last round + 1 u32 · balance u64 ·
  *                         label length u8 · label UTF-8
- *
- * The state root covers everything after the height: a block that changes nothing leaves the root
- * alone, and a delta bound to it stays valid. The height comes from the block that a checkpoint is for.
  */
-import { concatBytes, type Fault, fault, sha256, u32, u64, utf8 } from '@gradmesh/core'
-import { BOUNDS, type Digest } from '@gradmesh/wire'
+import { concatBytes, type Fault, fault, u32, u64, utf8 } from '@gradmesh/core'
+import { BOUNDS } from '@gradmesh/wire'
 import type { LedgerFault } from './faults.ts'
 import type { Accounts, TrainerAccount, ValidatorAccount } from './types.ts'
 
-const HEIGHT_BYTES = 4
 const KEY_BYTES = 32
 const VALIDATOR_BYTES = KEY_BYTES + 16
 const TRAINER_BYTES_MIN = KEY_BYTES + 21
 
 export const encodeAccounts = (accounts: Accounts): Uint8Array =>
-  concatBytes(u32(accounts.height), encodeCommitted(accounts))
-
-const encodeCommitted = (accounts: Accounts): Uint8Array =>
   concatBytes(
+    u32(accounts.height),
     u32(accounts.round),
     u64(accounts.cursor),
     accounts.transcriptRoot,
@@ -47,8 +41,6 @@ const encodeTrainer = (trainer: TrainerAccount): Uint8Array => {
     label
   )
 }
-
-export const accountsDigest = (accounts: Accounts): Digest => sha256(encodeCommitted(accounts))
 
 /** Any bytes in, no exception; what decodes re-encodes to the same bytes. Fault: LEDGER_ACCOUNTS. */
 export const decodeAccounts = (bytes: Uint8Array): Accounts | Fault<LedgerFault> => {
@@ -136,7 +128,7 @@ class Reader {
   }
 
   u32(): number {
-    return new DataView(this.bytes(HEIGHT_BYTES).buffer).getUint32(0, true)
+    return new DataView(this.bytes(4).buffer).getUint32(0, true)
   }
 
   u64(): bigint {

@@ -39,13 +39,11 @@ interface Share {
   readonly reward: bigint
 }
 
-/** The parent stays as it is; an empty block shares its weights, leaves and root. */
+/** The parent stays as it is; after an empty block it is still the state. */
 export const applyBlock = (application: Application): { state: LedgerState; receipts: Receipt[] } => {
   const { parent, block } = application
   const { height } = block.header
-  if (block.body.attests.length === 0) {
-    return { state: { ...parent, accounts: { ...parent.accounts, height } }, receipts: [] }
-  }
+  if (block.body.attests.length === 0) return { state: parent, receipts: [] }
   const shares = shareOut(application)
   const weights = step(application, shares)
   const leaves =

@@ -7,7 +7,7 @@
 import { assert, equalBytes, type Fault, fault, sha256, utf8 } from '@gradmesh/core'
 import { type Layout, paddedLength } from '@gradmesh/delta'
 import type { Digest } from '@gradmesh/wire'
-import { accountsDigest } from './accounts.ts'
+import { encodeAccounts } from './accounts.ts'
 import type { LedgerFault } from './faults.ts'
 import type { Accounts } from './types.ts'
 
@@ -65,9 +65,8 @@ export const treeRoot = (leaves: readonly Digest[]): Digest => {
   return sha256(NODE, treeRoot(leaves.slice(0, split)), treeRoot(leaves.slice(split)))
 }
 
-/** Does not depend on `accounts.height`: empty blocks leave the root as it is, so deltas stay valid. */
 export const stateRoot = (accounts: Accounts, leaves: readonly Digest[]): Digest =>
-  sha256(STATE, accountsDigest(accounts), treeRoot(leaves))
+  sha256(STATE, sha256(encodeAccounts(accounts)), treeRoot(leaves))
 
 /** The words of one downloaded leaf. Faults: LEDGER_LEAF_LENGTH, LEDGER_LEAF_DIGEST. */
 export const verifyLeaf = (

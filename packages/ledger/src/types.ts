@@ -48,7 +48,7 @@ export interface LedgerState {
   readonly weights: Int32Array
   /** One digest a 16 KiB leaf (one chunk) of `weights`. */
   readonly leaves: readonly Digest[]
-  /** H over accounts (without the height) and leaves: what a child's header carries as `stateRoot`. */
+  /** H over accounts and leaves: what a child's header carries as `stateRoot`. */
   readonly root: Digest
 }
 
