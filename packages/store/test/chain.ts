@@ -1,0 +1,280 @@
+import { Prng, toHex } from '@gradmesh/core'
+import {
+  type Block,
+  blockIdOf,
+  type Certificate,
+  deltaDigest,
+  encodeSignedDelta,
+  type SignedDelta,
+  VoteKind
+} from '@gradmesh/wire'
+import t, { type Test } from 'tap'
+import { type ChainStore, createChain, openChain } from '../src/chain.ts'
+import { openLevelDb } from '../src/leveldb.ts'
+import { type MemoryDatabase, openMemory } from '../src/memory.ts'
+import {
+  blockOn,
+  CHAIN_ID,
+  certificateOf,
+  deltaOf,
+  finalOf,
+  GENESIS_BYTES,
+  parentOf,
+  receiptOf,
+  START
+} from './fixtures/chain.ts'
+
+interface Grown {
+  readonly database: MemoryDatabase
+  readonly chain: ChainStore
+  readonly blocks: readonly Block[]
+  readonly deltas: readonly SignedDelta[]
+}
+
+const prng = new Prng('chain')
+
+/** Four blocks, the second without a certificate of its own. */
+const grow = async (): Promise<Grown> => {
+  const database = openMemory()
+  const chain = await createChain(database, GENESIS_BYTES)
+  const blocks: Block[] = []
+  const deltas: SignedDelta[] = []
+  for (let height = 1; height <= 4; height++) {
+    const parent = blocks.at(-1)
+    const own = height === 2 ? [] : [deltaOf(prng, height - 1), deltaOf(prng, height - 1)]
+    const block = blockOn(prng, parent === undefined ? START : parentOf(parent), own, 2 * height)
+    await chain.putDeltas(own.slice(0, 1))
+    await chain.putProposal(block, own)
+    blocks.push(block)
+    deltas.push(...own)
+    if (height === 2) continue
+    const now = height === 3 ? blocks.slice(1) : [block]
+    await chain.commitFinal(
+      now,
+      finalOf(prng, block),
+      own.map((delta, i) => receiptOf(delta, height, i))
+    )
+  }
+  return { database, chain, blocks, deltas }
+}
+
+t.test('a new chain stands at its genesis', async t => {
+  const database = openMemory()
+  await t.rejects(openChain(database), { code: 'STORE_MISSING' })
+  const chain = await createChain(database, GENESIS_BYTES)
+  t.equal(toHex(chain.chainId), toHex(CHAIN_ID))
+  t.equal(chain.head().height, 0)
+  t.equal(toHex(chain.head().id), toHex(CHAIN_ID))
+  t.equal(await chain.blockAt(0), undefined)
+  t.equal(await chain.newestCheckpoint(), undefined)
+  t.equal(await chain.error(), undefined)
+  t.strictSame(await chain.live(), { blocks: [], certificates: [] })
+  await createChain(database, GENESIS_BYTES)
+  await t.rejects(createChain(database, Uint8Array.of(1)), { code: 'STORE_EXISTS' })
+})
+
+t.test('what is final can be read back, also after a crash', async t => {
+  const { database, blocks, deltas } = await grow()
+  const chain = await openChain(database.crash())
+  t.equal(chain.head().height, 4)
+  for (const [i, block] of blocks.entries()) {
+    t.strictSame(await chain.blockAt(i + 1), block)
+    t.strictSame(await chain.block(blockIdOf(block.header)), block)
+    t.equal(toHex((await chain.idAt(i + 1))!), toHex(blockIdOf(block.header)))
+  }
+  t.equal(await chain.blockAt(5), undefined)
+  const covering = async (height: number): Promise<number | undefined> =>
+    (await chain.finalCertificateFor(height))?.slot
+  t.equal(await covering(1), 2)
+  t.equal(await covering(2), 6, 'the certificate of its nearest descendant')
+  t.equal(await covering(4), 8)
+  t.equal(await covering(5), undefined)
+  for (const delta of deltas) {
+    const digest = deltaDigest(delta.header)
+    t.strictSame(await chain.delta(digest), delta)
+    t.strictSame(await chain.deltaBytes(digest), encodeSignedDelta(delta))
+    t.equal((await chain.receipt(digest))!.reward, 250_000_000_000n)
+    t.equal((await chain.deltaPlace(digest))!.height, delta.header.round + 1)
+  }
+  t.strictSame(await chain.receipt(deltaDigest(deltas[0]!.header)), receiptOf(deltas[0]!, 1, 0))
+  t.equal((await chain.headersOf(2)).length, 2)
+  t.equal((await chain.headersOf(1)).length, 0)
+  t.strictSame(await chain.live(), { blocks: [], certificates: [] }, 'nothing is live any more')
+})
+
+t.test('blocks become final in order, with their certificate and payloads, or not at all', async t => {
+  const { chain, blocks } = await grow()
+  const head = blocks.at(-1)!
+  const next = blockOn(prng, parentOf(head), [])
+  const after = blockOn(prng, parentOf(next), [])
+  const refused = (blocks: Block[], certificate: Certificate, name: string): Promise<unknown> =>
+    t.rejects(chain.commitFinal(blocks, certificate, []), { code: 'STORE_SEQUENCE' }, name)
+  await refused([after], finalOf(prng, after), 'a gap')
+  await refused([head], finalOf(prng, head), 'again')
+  await refused([blockOn(prng, START, [])], finalOf(prng, next), 'another branch')
+  await refused([next], finalOf(prng, after), 'a certificate for another block')
+  await refused(
+    [next],
+    certificateOf(prng, next.header.slot, blockIdOf(next.header), VoteKind.NOTAR),
+    'a NOTAR'
+  )
+  const unheld = blockOn(prng, parentOf(head), [deltaOf(prng, 4)])
+  await refused([unheld], finalOf(prng, unheld), 'a payload that is not held')
+  await t.rejects(chain.putProposal(unheld, []), { code: 'STORE_SEQUENCE' })
+  t.equal(chain.head().height, 4)
+  await chain.commitFinal([next, after], finalOf(prng, after), [])
+  t.equal(chain.head().height, 6)
+})
+
+t.test('live blocks and certificates outlive a restart until they are pruned', async t => {
+  const { database, chain, blocks } = await grow()
+  const parent = parentOf(blocks.at(-1)!)
+  const own = [deltaOf(prng, 9)]
+  const first = blockOn(prng, parent, own, 20)
+  const rival = blockOn(prng, parent, [], 21)
+  await chain.putProposal(rival, [])
+  const notar = certificateOf(prng, 20, blockIdOf(first.header), VoteKind.NOTAR)
+  const skip = certificateOf(prng, 19, new Uint8Array(32), VoteKind.SKIP)
+  await chain.putCertificate(notar)
+  await chain.putCertificate(skip)
+  await chain.putProposal(first, own)
+  const again = await openChain(database.crash())
+  t.strictSame(await again.live(), { blocks: [first, rival], certificates: [skip, notar] })
+  await again.commitFinal([first], finalOf(prng, first), [])
+  await again.pruneLive(22)
+  t.strictSame(await again.live(), { blocks: [], certificates: [] })
+  t.strictSame(await again.blockAt(5), first, 'a final block is never pruned')
+  t.equal(await again.block(blockIdOf(rival.header)), undefined)
+  await again.putProposal(first, own)
+  t.strictSame((await again.live()).blocks, [], 'what is final does not become live again')
+})
+
+t.test('deltas that nobody named go, those that a block names stay', async t => {
+  const { chain, blocks, deltas } = await grow()
+  const unnamed = [deltaOf(prng, 1), deltaOf(prng, 2), deltaOf(prng, 7)]
+  const inLive = deltaOf(prng, 2)
+  await chain.putDeltas(unnamed)
+  await chain.putProposal(blockOn(prng, parentOf(blocks.at(-1)!), [inLive]), [inLive])
+  t.equal(await chain.pruneDeltas(0), 0)
+  t.equal(await chain.pruneDeltas(7), 2)
+  t.equal(await chain.delta(deltaDigest(unnamed[0]!.header)), undefined)
+  t.equal(await chain.deltaPlace(deltaDigest(unnamed[1]!.header)), undefined)
+  t.strictSame(await chain.delta(deltaDigest(unnamed[2]!.header)), unnamed[2])
+  t.strictSame(await chain.delta(deltaDigest(inLive.header)), inLive)
+  for (const delta of deltas) t.ok(await chain.delta(deltaDigest(delta.header)))
+})
+
+t.test('checkpoints: whole or invisible, the newest two', async t => {
+  const { database, chain } = await grow()
+  const pieces = (count: number): Uint8Array[] => Array.from({ length: count }, () => prng.bytes(2_000))
+  const leaves = (count: number): Uint8Array[] => Array.from({ length: count }, () => prng.bytes(32))
+  const checkpoint = { accounts: Uint8Array.of(1, 2, 3), leaves: leaves(70) }
+  await chain.putCheckpoint({ height: 1, ...checkpoint }, pieces(70))
+  await t.rejects(chain.putCheckpoint({ height: 5, ...checkpoint }, pieces(70)), { code: 'STORE_SEQUENCE' })
+  await t.rejects(chain.putCheckpoint({ height: 2, ...checkpoint }, pieces(69)), { code: 'STORE_SEQUENCE' })
+  async function* cut(): AsyncIterable<Uint8Array> {
+    for (const piece of pieces(20)) yield new Uint8Array([...piece, ...new Uint8Array(100_000)])
+    throw new Error('the worker died')
+  }
+  await t.rejects(chain.putCheckpoint({ height: 2, ...checkpoint }, cut()), { message: 'the worker died' })
+  t.equal((await chain.newestCheckpoint())!.height, 1)
+  const third = pieces(70)
+  await chain.putCheckpoint({ height: 3, ...checkpoint }, third)
+  t.equal(await chain.leaf(2, 0), undefined, 'what an interrupted one left is gone')
+  await chain.putCheckpoint({ height: 4, accounts: Uint8Array.of(4), leaves: [] }, [])
+  t.equal(await chain.leaf(1, 0), undefined)
+  const again = await openChain(database.crash())
+  t.strictSame(await again.newestCheckpoint(), { height: 4, accounts: Uint8Array.of(4), leaves: [] })
+  t.strictSame(await again.checkpointAt(3), { height: 3, ...checkpoint })
+  t.strictSame(await again.leaf(3, 69), third[69])
+  t.equal(await again.leaf(3, 70), undefined)
+  t.equal(await again.checkpointAt(1), undefined)
+})
+
+t.test('a joiner starts at a verified checkpoint', async t => {
+  const chain = await createChain(openMemory(), GENESIS_BYTES)
+  const block = blockOn(prng, { height: 41, id: prng.bytes(32), slot: 50 }, [])
+  await chain.adopt(block)
+  t.equal(chain.base().height, 42)
+  const next = blockOn(prng, parentOf(block), [])
+  await chain.commitFinal([next], finalOf(prng, next), [])
+  t.equal(chain.head().height, 43)
+  await t.rejects(chain.adopt(block), { code: 'STORE_SEQUENCE' })
+})
+
+t.test('the error buffer is replaced whole', async t => {
+  const { database, chain } = await grow()
+  const buffer = Int32Array.from({ length: 200_000 }, () => prng.u32() | 0)
+  await chain.putError(3, buffer, deltaDigest(deltaOf(prng, 3).header))
+  await chain.putError(4, buffer.subarray(0, 100_001), null)
+  const crashed = await openChain(database.crash())
+  const error = (await crashed.error())!
+  t.equal(error.round, 4)
+  t.equal(error.pendingDelta, null)
+  t.strictSame(error.buffer, buffer.slice(0, 100_001))
+  await crashed.putError(5, buffer, CHAIN_ID)
+  t.equal(toHex((await crashed.error())!.pendingDelta!), toHex(CHAIN_ID))
+})
+
+t.test('a full disk: nothing half done, and it goes on when there is space', async t => {
+  let full = false
+  const database = openMemory({ fault: () => (full ? 'full' : null) })
+  const chain = await createChain(database, GENESIS_BYTES)
+  const block = blockOn(prng, START, [])
+  full = true
+  await t.rejects(chain.commitFinal([block], finalOf(prng, block), []), { code: 'STORE_FULL' })
+  t.equal(chain.head().height, 0)
+  full = false
+  await chain.commitFinal([block], finalOf(prng, block), [])
+  t.equal((await openChain(database.crash())).head().height, 1)
+})
+
+t.test('a lost answer: the restart tells what was written', async t => {
+  let lose = false
+  const database = openMemory({ fault: () => (lose ? 'lost-answer' : null) })
+  const chain = await createChain(database, GENESIS_BYTES)
+  const block = blockOn(prng, START, [])
+  lose = true
+  await t.rejects(chain.commitFinal([block], finalOf(prng, block), []), { code: 'STORE_IO' })
+  lose = false
+  t.equal((await openChain(database.crash())).head().height, 1)
+})
+
+t.test('a flipped value is named with its height, never returned', async t => {
+  const { database, chain, blocks, deltas } = await grow()
+  const flip = async (letter: string, rest: Uint8Array): Promise<void> => {
+    const key = Uint8Array.of(letter.charCodeAt(0), ...rest)
+    const value = (await database.get(key))!
+    value[value.length >> 1]! ^= 1
+    await database.batch([{ type: 'put', key, value }], { sync: true })
+  }
+  const digest = deltaDigest(deltas[2]!.header)
+  await flip('b', blockIdOf(blocks[1]!.header))
+  await flip('d', digest)
+  await flip('h', Uint8Array.of(0, 0, 0, 4))
+  const named = (height: number) => ({
+    code: 'STORE_CORRUPT',
+    data: { height },
+    remedy: /gradmesh verify/
+  })
+  await t.rejects(chain.blockAt(2), named(2))
+  await t.rejects(chain.delta(digest), named(3))
+  await t.rejects(chain.blockAt(4), named(4))
+})
+
+t.test('on LevelDB, closed and opened', async (t: Test) => {
+  const folder = t.testdir()
+  const chain = await createChain(await openLevelDb(folder, { create: true }), GENESIS_BYTES)
+  const own = [deltaOf(prng, 0, 30_000)]
+  const block = blockOn(prng, START, own)
+  await chain.putProposal(block, own)
+  await chain.commitFinal([block], finalOf(prng, block), [receiptOf(own[0]!, 1)])
+  await chain.putMeta('note', Uint8Array.of(7))
+  await chain.close()
+  const again = await openChain(await openLevelDb(folder, { create: false }))
+  t.strictSame(await again.blockAt(1), block)
+  t.strictSame(await again.delta(deltaDigest(own[0]!.header)), own[0])
+  t.strictSame([...(await again.meta('note'))!], [7])
+  t.equal(await again.meta('none'), undefined)
+  await again.close()
+})
