@@ -9,8 +9,6 @@ import type { Epilogue, Family, Form, Shape, Variant } from './form.ts'
 /** Enough tiles that a few cores share them. */
 const TILES_MIN = 4
 const TILE_ROWS = [32, 16, 8] as const
-/** AdamW after the product compiles in 0.9 s with 8 rows, 3 s with 16, 12 s with 32, and runs no faster. */
-const TILE_ROWS_ADAMW = [8, 16, 32] as const
 /** Beyond this, unrolling by the subgroup makes code that no compiler likes. */
 const LANES_MAX = 32
 
@@ -24,10 +22,9 @@ export interface Choice {
 export const familyOf = ({ software, subgroupSize }: Machine): Family =>
   software && subgroupSize >= 4 && subgroupSize <= LANES_MAX ? 'dir4' : 'tiled'
 
-const tileRowsOf = ({ m, n }: Shape, { adamw }: Epilogue, lanes: number): number => {
-  const possible = (adamw ? TILE_ROWS_ADAMW : TILE_ROWS).filter(rows => rows % lanes === 0)
+const tileRowsOf = ({ m, n }: Shape, lanes: number): number => {
+  const possible = TILE_ROWS.filter(rows => rows % lanes === 0)
   const tiles = (rows: number) => Math.ceil(m / rows) * Math.ceil(n / (4 * lanes))
-  if (adamw) return possible[0]!
   return possible.find(rows => tiles(rows) >= TILES_MIN && rows < 2 * m) ?? possible.at(-1)!
 }
 
@@ -45,7 +42,7 @@ export const choose = (
     form,
     family,
     lanes,
-    tileRows: family === 'dir4' ? (tileRows ?? tileRowsOf(shape, epilogue, lanes)) : 0,
+    tileRows: family === 'dir4' ? (tileRows ?? tileRowsOf(shape, lanes)) : 0,
     wideA: (form === 'tn' ? m : k) % 4 === 0,
     wideB: (form === 'nt' ? k : n) % 4 === 0,
     wideOut: n % 4 === 0,

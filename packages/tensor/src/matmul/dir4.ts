@@ -1,9 +1,11 @@
 /**
  * dir4, for software adapters with subgroups. On lavapipe a load costs far more than arithmetic, and a
- * subgroup shuffle next to nothing: so a is loaded once, each lane another part, and spread from registers by
- * shuffles with constant lanes, while each lane owns four columns of out. One workgroup is one
- * subgroup; the code is unrolled by its size, which the device tells. Sums go through a private array at the end so that the epilogue is compiled once and
- * not once for each row (cold compile 3 to 6 s otherwise).
+ * subgroup shuffle next to nothing: so a is loaded once, each lane another part, and spread from
+ * registers by shuffles with constant lanes, while each lane owns four columns of out. One workgroup
+ * is one subgroup; the code is unrolled by its size, which the device tells.
+ *
+ * At the end the sums go through a private array, in a loop whose end the compiler cannot know: it
+ * unrolls any other, and AdamW unrolled 32 times compiles for 12 s instead of 0.3 s.
  *
  * Rows and columns past the edge are computed from whatever lies there (loads are clamped by WebGPU)
  * and not stored. Only k past its end must count as 0.
@@ -108,7 +110,8 @@ fn main(
   var sums = array<vec4f, ${v.tileRows}>(${range(v.tileRows)
     .map(i => `s${i}`)
     .join(', ')});
-  for (var i = 0u; i < ${v.tileRows}u; i++) { finish(top + i, column, sums[i]); }
+  let rows = min(${v.tileRows}u, scalars.m - top);
+  for (var i = 0u; i < rows; i++) { finish(top + i, column, sums[i]); }
 }`
 })
 
