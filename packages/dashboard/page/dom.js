@@ -25,7 +25,9 @@ export const byId = id => {
  * @param {[term: string, value: Node | string][]} facts
  */
 export const showFacts = (list, facts) =>
-  list.replaceChildren(...facts.flatMap(([term, value]) => [el('dt', {}, term), el('dd', {}, value)]))
+  list.replaceChildren(
+    ...facts.map(([term, value]) => el('div', {}, el('dt', {}, term), el('dd', {}, value)))
+  )
 
 /**
  * @template T
