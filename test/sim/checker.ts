@@ -82,6 +82,10 @@ export class Checker {
     if (height < before) fail(`node ${node} lost final blocks: ${height} of ${before}`)
   }
 
+  broke(node: number): void {
+    fail(`node ${node} met certificates that exclude each other`)
+  }
+
   accused(validator: number): void {
     if (validator !== this.#liar) fail(`honest validator ${validator} was accused`)
   }

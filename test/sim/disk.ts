@@ -1,4 +1,7 @@
-/** A log that forgets what was not synced: at a crash only a chance prefix of the unsynced tail survives. */
+/**
+ * A log that forgets what was not synced: at a crash only a chance prefix of the unsynced tail survives.
+ * `losesCertificates`: they stand in a database of their own that is never synced.
+ */
 import type { Restored, SlotFacts } from '@gradmesh/consensus'
 import type { Prng } from '@gradmesh/core'
 import type { Certificate, Vote } from '@gradmesh/wire'
@@ -24,10 +27,12 @@ export class Disk {
     this.#synced = this.#log.length
   }
 
-  crash(prng: Prng): void {
+  crash(prng: Prng, losesCertificates: boolean): void {
     const kept = this.#synced + prng.below(this.#log.length - this.#synced + 1)
-    this.#log = this.#log.slice(0, kept)
-    this.#synced = kept
+    this.#log = this.#log
+      .slice(0, kept)
+      .filter(({ type }) => type !== 'certificate' || !losesCertificates || prng.oneIn(4))
+    this.#synced = this.#log.length
   }
 
   all<T extends Entry['type']>(type: T): Of<T>[] {

@@ -1,6 +1,6 @@
 /**
- * Rules broken on purpose, to prove that the checker can fail: each names one edit of a source file of
- * `packages/consensus`, made while Node loads a fresh copy of the package. The edited text must occur
+ * Rules broken on purpose, to prove that the checker can fail: each names edits of the sources of
+ * `packages/consensus`, made while Node loads a fresh copy of the package. An edited text must occur
  * exactly once, so a mutant cannot silently stop being one.
  */
 import { readFileSync } from 'node:fs'
@@ -8,97 +8,136 @@ import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { assert } from '@gradmesh/core'
 import type { Rules } from './types.ts'
 
-export interface Mutant {
-  readonly name: string
+interface Edit {
   readonly file: string
   readonly find: string
   readonly put: string
 }
 
+export interface Mutant {
+  readonly name: string
+  readonly edits: readonly Edit[]
+}
+
 export const mutants: readonly Mutant[] = [
   {
     name: 'half-is-a-quorum',
-    file: 'quorum.ts',
-    find: 'return isQuorum(weight, total)',
-    put: 'return 2n * weight > total'
+    edits: [{ file: 'quorum.ts', find: 'return isQuorum(weight, total)', put: 'return 2n * weight > total' }]
   },
   {
     name: 'skip-after-final',
-    file: 'step.ts',
-    find: 'if (abstain || facts.skip || facts.final !== null) return',
-    put: 'if (abstain || facts.skip) return'
+    edits: [
+      {
+        file: 'step.ts',
+        find: 'if (abstain || facts.skip || facts.final !== null) return',
+        put: 'if (abstain || facts.skip) return'
+      }
+    ]
   },
   {
     name: 'final-after-skip',
-    file: 'step.ts',
-    find: 'notar === null || abstain || facts.skip || facts.final !== null',
-    put: 'notar === null || abstain || facts.final !== null'
+    edits: [
+      {
+        file: 'step.ts',
+        find: 'notar === null || abstain || facts.skip || facts.final !== null',
+        put: 'notar === null || abstain || facts.final !== null'
+      }
+    ]
   },
   {
     name: 'gaps-unchecked',
-    file: 'certificates.ts',
-    find: 'for (let gap = parentSlot + 1; gap < slot; gap++) if (!isSkipped(draft, gap)) return false',
-    put: ''
+    edits: [
+      {
+        file: 'certificates.ts',
+        find: 'for (let gap = parentSlot + 1; gap < slot; gap++) if (!isSkipped(draft, gap)) return false',
+        put: ''
+      }
+    ]
   },
   {
     name: 'facts-not-restored',
-    file: 'create.ts',
-    find: 'if (facts.slot > final.slot) edit(facts.slot, { facts, abstain: false })',
-    put: 'edit(facts.slot, { abstain: false })'
+    edits: [
+      {
+        file: 'create.ts',
+        find: 'if (facts.slot > final.slot) edit(facts.slot, { facts, abstain: false })',
+        put: 'edit(facts.slot, { abstain: false })'
+      },
+      {
+        file: 'intake.ts',
+        find: 'if (!explained) editSlot(draft, slot, { abstain: true })',
+        put: 'void explained'
+      }
+    ]
   },
   {
-    name: 'votes-again-at-high-water',
-    file: 'create.ts',
-    find: 'for (const facts of restored.facts) {',
-    put: 'restored = { ...restored, highWaterSlot: 0 }\n  for (const facts of [] as typeof restored.facts) {'
-  },
-  {
-    name: 'two-notar',
-    file: 'step.ts',
-    find: 'if (abstain || facts.notar !== null) return',
-    put: 'if (abstain) return'
-  },
-  {
-    name: 'final-without-own-notar',
-    file: 'step.ts',
-    find: 'if (facts.notar === id) cast',
-    put: 'cast'
+    name: 'newest-proposal-wins',
+    edits: [
+      { file: 'step.ts', find: 'if (abstain || facts.notar !== null) return', put: 'if (abstain) return' },
+      {
+        file: 'step.ts',
+        find: 'const chosen = [...next].find(',
+        put: 'const chosen = [...next].reverse().find('
+      },
+      {
+        file: 'step.ts',
+        find: 'if (chosen !== undefined) cast',
+        put: 'if (chosen !== undefined && chosen[0] !== facts.notar) cast'
+      }
+    ]
   },
   {
     name: 'never-asks-again',
-    file: 'upkeep.ts',
-    find: 'export const repeat = (draft: Draft, now: number): void => {',
-    put: 'export const repeat = (draft: Draft, now: number): void => {\n  if (now >= 0) return'
+    edits: [
+      {
+        file: 'upkeep.ts',
+        find: 'export const repeat = (draft: Draft, now: number): void => {',
+        put: 'export const repeat = (draft: Draft, now: number): void => {\n  if (now >= 0) return'
+      }
+    ]
   },
   {
     name: 'timer-never-fires',
-    file: 'step.ts',
-    find: 'if (hopeless || now >= draft.timers!.deadlineMs)',
-    put: 'if (hopeless)'
+    edits: [
+      { file: 'step.ts', find: 'if (hopeless || now >= draft.timers!.deadlineMs)', put: 'if (hopeless)' }
+    ]
+  },
+  {
+    name: 'stale-votes-unanswered-and-unsynced',
+    edits: [
+      {
+        file: 'upkeep.ts',
+        find: "  draft.effects.push({ type: 'answer', validator, certificate })",
+        put: ''
+      },
+      { file: 'upkeep.ts', find: '  if (now >= overdue ||', put: '  if (overdue < 0 ||' }
+    ]
   }
 ]
 
 const source = new URL('./', import.meta.resolve('@gradmesh/consensus'))
 
-/** A copy of the package with one edit; the real one stays as it is. */
-export const loadMutant = async (mutant: Mutant): Promise<Rules> => {
-  const target = new URL(mutant.file, source).href
+/** A copy of the package with these edits; the real one stays as it is. */
+export const loadMutant = async ({ name, edits }: Mutant): Promise<Rules> => {
+  const mark = `?${name}`
   const hooks = registerHooks({
     resolve(specifier, context, next) {
       const found = next(specifier, context)
-      const inside = context.parentURL?.endsWith(`?${mutant.name}`) && specifier.startsWith('./')
-      return inside ? { ...found, url: `${found.url}?${mutant.name}` } : found
+      const inside = context.parentURL?.endsWith(mark) && specifier.startsWith('./')
+      return inside ? { ...found, url: found.url + mark } : found
     },
     load(url, context, next) {
-      if (url !== `${target}?${mutant.name}`) return next(url, context)
-      const text = readFileSync(new URL(target), 'utf8')
-      assert(text.split(mutant.find).length === 2, `${mutant.name} edits one place of ${mutant.file}`)
-      const edited = text.replace(mutant.find, () => mutant.put)
-      return { format: 'module', source: stripTypeScriptTypes(edited), shortCircuit: true }
+      const mine = edits.filter(({ file }) => url === new URL(file, source).href + mark)
+      if (mine.length === 0) return next(url, context)
+      let text = readFileSync(new URL(mine[0]!.file, source), 'utf8')
+      for (const { file, find, put } of mine) {
+        assert(text.split(find).length === 2, `${name} edits one place of ${file}`)
+        text = text.replace(find, () => put)
+      }
+      return { format: 'module', source: stripTypeScriptTypes(text), shortCircuit: true }
     }
   })
   try {
-    return (await import(`${new URL('index.ts', source).href}?${mutant.name}`)) as Rules
+    return (await import(`${new URL('index.ts', source).href}${mark}`)) as Rules
   } finally {
     hooks.deregister()
   }

@@ -25,6 +25,7 @@ export interface Surroundings {
   finalised(block: BlockRef): void
   restarted(height: number): void
   accuses(validator: number): void
+  broke(): void
   crashed(): void
 }
 
@@ -138,7 +139,7 @@ export class SimNode {
     else if (effect.type === 'sync') world.send(world.anyPeer(), { type: 'sync', height: this.#finalHeight })
     else if (effect.type === 'answer') world.send(effect.validator, { ...effect, type: 'certificate' })
     else if (effect.type === 'evidence') world.accuses(effect.first.validator)
-    else if (effect.type === 'broken') world.believes(effect.second)
+    else if (effect.type === 'broken') world.broke()
     else this.#sleepUntil(effect.atMs)
   }
 

@@ -32,6 +32,7 @@ export interface Liar {
   readonly prng: Prng
   readonly self: number
   readonly others: readonly number[]
+  leads(slot: number): boolean
   /** Blocks of a slot that it heard of or made. */
   blocksOf(slot: number): readonly SimBlock[]
   /** Its own notes, by slot. */

@@ -58,6 +58,8 @@ class World {
   readonly #lossPercent: number
   readonly #delayMsMax: number
   readonly #healMs: number
+  /** Without a liar who could withhold them for ever, certificates may be lost: votes sent again remake them. */
+  readonly #losesCertificates: boolean
   readonly #trace: number[] = []
   readonly #second = new Map<number, SimBlock>()
   #events: Event[] = []
@@ -77,7 +79,7 @@ class World {
     const size = 4 + prng.below(4)
     const validators = stakes(prng, size)
     const liar = mayLie(validators, prng)
-    this.#adversary = liar === null || prng.oneIn(8) ? null : prng.pick(adversaries)
+    this.#adversary = liar === null || prng.oneIn(5) ? null : prng.pick(adversaries)
     this.#liar = this.#adversary === null ? null : liar
     this.#checker = new Checker(
       validators.map(({ stake }) => stake),
@@ -96,6 +98,7 @@ class World {
     }
     this.#lossPercent = prng.pick([0, 5, 15, 30])
     this.#delayMsMax = prng.pick([10, 40, 150])
+    this.#losesCertificates = this.#liar === null && prng.oneIn(2)
     this.#healMs = 800 + prng.below(2_500)
     const halves = this.#adversary?.twin ? this.#halves(this.#liar!) : null
     for (let index = 0; index < size; index++)
@@ -163,8 +166,10 @@ class World {
         finalised: block => honest && checker.final(index, block),
         restarted: height => honest && checker.restart(index, height),
         accuses: validator => honest && checker.accused(validator),
+        broke: () => honest && checker.broke(index),
         crashed: () => {
           this.#note(place, 'crash')
+          node.disk.crash(this.#prng, this.#losesCertificates)
           this.#at(
             Math.min(this.#nowMs + 50 + this.#prng.below(1_000), Math.max(this.#nowMs, this.#healMs)),
             () => node.start()
@@ -189,6 +194,7 @@ class World {
       prng: this.#prng,
       self,
       others,
+      leads: slot => this.#rules.leaderOf(this.#config, slot) === self,
       blocksOf: slot => node.blocksOf(slot),
       second: this.#second,
       signVote: body => signVote(self, body),
@@ -234,6 +240,12 @@ class World {
       const effects = 1 + below(12)
       this.#at(below(this.#healMs), () => {
         node.fuse = effects
+      })
+    }
+    // A power cut: everybody goes within a few effects.
+    if (this.#losesCertificates || this.#prng.oneIn(4)) {
+      this.#at(below(this.#healMs), () => {
+        for (const node of this.#nodes) node.fuse = 1 + below(12)
       })
     }
     this.#at(this.#healMs, () => {

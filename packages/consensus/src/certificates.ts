@@ -2,6 +2,7 @@
 import { toHex } from '@gradmesh/core'
 import { type Certificate, VoteKind } from '@gradmesh/wire'
 import { type Draft, editSlot, slotOf } from './draft.ts'
+import { leaderOf } from './leader.ts'
 import { SLOTS_BELOW_FINAL, type Slot } from './state.ts'
 import type { BlockId } from './types.ts'
 
@@ -64,7 +65,9 @@ export const advanceFrontier = (draft: Draft): boolean => {
   const before = draft.frontier
   draft.frontier = Math.max(draft.frontier, finalSlot(draft) + 1)
   while (endOf(draft, draft.frontier) !== undefined) draft.frontier++
-  return draft.frontier !== before
+  if (draft.frontier === before) return false
+  draft.leader = leaderOf(draft.config, draft.frontier)
+  return true
 }
 
 /**

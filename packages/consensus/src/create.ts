@@ -2,6 +2,7 @@
 import { assert, MeshError } from '@gradmesh/core'
 import { addCertificate, advanceFrontier } from './certificates.ts'
 import { closeDraft, openDraft } from './draft.ts'
+import { leaderOf } from './leader.ts'
 import { totalStake } from './quorum.ts'
 import { emptySlot, type Slot, type State } from './state.ts'
 import type { BlockId, BlockRef, ConsensusConfig, Restored } from './types.ts'
@@ -49,6 +50,7 @@ export const createConsensus = (config: ConsensusConfig, restored: Restored): St
     finalCertificate: restored.finalCertificate,
     topFinal: restored.finalCertificate,
     frontier: final.slot + 1,
+    leader: leaderOf(config, final.slot + 1),
     highWaterSlot: restored.highWaterSlot,
     slots,
     blocks,

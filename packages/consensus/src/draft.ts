@@ -21,7 +21,28 @@ export const openDraft = (state: State): Draft => ({
   effects: []
 })
 
-export const closeDraft = ({ effects, ...state }: Draft): [State, readonly Effect[]] => [state, effects]
+/** Field by field: a rest pattern here cost a quarter of the whole simulation. */
+export const closeDraft = (draft: Draft): [State, readonly Effect[]] => [
+  {
+    config: draft.config,
+    totalStake: draft.totalStake,
+    final: draft.final,
+    finalCertificate: draft.finalCertificate,
+    topFinal: draft.topFinal,
+    frontier: draft.frontier,
+    leader: draft.leader,
+    highWaterSlot: draft.highWaterSlot,
+    slots: draft.slots,
+    blocks: draft.blocks,
+    delaySamples: draft.delaySamples,
+    proposedSlot: draft.proposedSlot,
+    broken: draft.broken,
+    timers: draft.timers,
+    fetches: draft.fetches,
+    answers: draft.answers
+  },
+  draft.effects
+]
 
 export const slotOf = (draft: Draft, slot: number): Slot =>
   draft.slots.get(slot) ?? emptySlot(slot, draft.highWaterSlot)

@@ -2,7 +2,6 @@
 import { certifiedIn, parentSlotOf } from './certificates.ts'
 import { type Draft, slotOf } from './draft.ts'
 import { isLinked } from './finality.ts'
-import { leaderOf } from './leader.ts'
 import { estimateDelayMs } from './timing.ts'
 
 /**
@@ -22,8 +21,7 @@ export const propose = (draft: Draft, now: number): void => {
 /** From when on the frontier's block is due from us; undefined when it is not ours or cannot be built. */
 export const proposeAtMs = (draft: Draft): number | undefined => {
   const { frontier: slot, config, timers } = draft
-  if (config.self === null || draft.proposedSlot === slot || leaderOf(config, slot) !== config.self)
-    return undefined
+  if (config.self === null || draft.proposedSlot === slot || draft.leader !== config.self) return undefined
   const { abstain, facts } = slotOf(draft, slot)
   if (abstain || facts.skip) return undefined
   const parentSlot = parentSlotOf(draft, slot)

@@ -48,6 +48,8 @@ export interface State {
   readonly topFinal: Certificate | null
   /** The lowest slot with no NOTAR or SKIP certificate and no FINAL certificate at or above. */
   readonly frontier: number
+  /** Who leads the frontier slot. */
+  readonly leader: number
   readonly highWaterSlot: number
   readonly slots: ReadonlyMap<number, Slot>
   /** Blocks above the final one. */

@@ -8,7 +8,6 @@ import { advanceFrontier, bridges, finalSlot, parentSlotOf } from './certificate
 import { closeDraft, type Draft, editSlot, openDraft, slotOf } from './draft.ts'
 import { isLinked, settleFinality } from './finality.ts'
 import { takeIn } from './intake.ts'
-import { leaderOf } from './leader.ts'
 import { propose } from './proposing.ts'
 import type { Check, State, Timers } from './state.ts'
 import { estimateDelayMs, timeoutMs } from './timing.ts'
@@ -128,7 +127,7 @@ const voteSkip = (draft: Draft, now: number): void => {
 const leaderGaveUp = (draft: Draft): boolean => {
   const { ballots, proposals } = slotOf(draft, draft.frontier)
   if ([...proposals.values()].includes('invalid')) return true
-  return Boolean(ballots.get(leaderOf(draft.config, draft.frontier))?.skip)
+  return Boolean(ballots.get(draft.leader)?.skip)
 }
 
 const cast = (draft: Draft, kind: VoteKind, facts: SlotFacts): void => {

@@ -77,8 +77,10 @@ const missing = (draft: Draft): Map<BlockId, number> => {
 }
 
 const fetch = (draft: Draft, now: number): void => {
+  const gaps = missing(draft)
+  if (gaps.size === 0 && draft.fetches.size === 0) return
   const fetches = new Map<BlockId, number>()
-  for (const [id, slot] of missing(draft)) {
+  for (const [id, slot] of gaps) {
     const asked = draft.fetches.get(id)
     const due = asked === undefined || now >= asked + draft.config.resendMs
     if (due) draft.effects.push({ type: 'fetch', id, slot })
