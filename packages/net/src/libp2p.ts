@@ -77,6 +77,7 @@ export const createLibp2pNet = async (options: Libp2pNetOptions): Promise<Net> =
   if (!Number.isInteger(maxConnections) || maxConnections < 2)
     throw badOptions('maxConnections must be 2 or more')
   for (const address of options.listen) parseAddress(address)
+  for (const address of options.bootstrap) peerIdIn(parseAddress(address))
   const privateKey = await generateKeyPairFromSeed('Ed25519', options.secretKey)
   return new Libp2pNet(options, privateKey, maxConnections)
 }

@@ -47,18 +47,19 @@ export const fetchPieces = async (options: FetchPieces): Promise<Uint8Array> => 
       data: { size, maxBytes }
     })
   }
-  const fits = (bytes: Uint8Array): boolean => equalBytes(sha256(bytes), digest)
+  const bytes = new Uint8Array(size)
   const asked = [...new Set(peers)]
-  const { bytes, from } = await fetchFrom(options, asked)
-  if (bytes !== undefined && fits(bytes)) return bytes
-  if (bytes !== undefined && from.size === 1) for (const liar of from) options.onLie?.(liar)
-  // A mixture that does not fit holds a lie, but not whose. A single source tells.
-  const suspects = bytes === undefined ? [] : asked.filter(peer => !(from.size === 1 && from.has(peer)))
-  for (const peer of suspects) {
-    const alone = await fetchFrom(options, [peer])
-    if (alone.bytes === undefined) continue
-    if (fits(alone.bytes)) return alone.bytes
-    options.onLie?.(peer)
+  const sources = await fetchFrom(options, asked, bytes)
+  if (sources !== undefined) {
+    if (equalBytes(sha256(bytes), digest)) return bytes
+    // A mixture that does not fit holds a lie, but not whose. A single source tells.
+    const [only] = sources.size === 1 ? sources : []
+    if (only !== undefined) options.onLie?.(only)
+    for (const peer of asked.filter(each => each !== only)) {
+      if ((await fetchFrom(options, [peer], bytes)) === undefined) continue
+      if (equalBytes(sha256(bytes), digest)) return bytes
+      options.onLie?.(peer)
+    }
   }
   throw new MeshError(
     'NET_PIECES_UNAVAILABLE',
@@ -70,35 +71,32 @@ export const fetchPieces = async (options: FetchPieces): Promise<Uint8Array> => 
   )
 }
 
-interface Fetched {
-  /** Undefined when a piece could be had from nobody. */
-  readonly bytes: Uint8Array | undefined
-  /** Who gave a piece. */
-  readonly from: ReadonlySet<PeerKey>
-}
-
-const fetchFrom = async (options: FetchPieces, peers: readonly PeerKey[]): Promise<Fetched> => {
-  const bytes = new Uint8Array(options.size)
-  const from = new Set<PeerKey>()
+/** Fills `bytes` and answers who gave the pieces; undefined when one could be had from nobody. */
+const fetchFrom = async (
+  options: FetchPieces,
+  peers: readonly PeerKey[],
+  bytes: Uint8Array
+): Promise<ReadonlySet<PeerKey> | undefined> => {
+  const sources = new Set<PeerKey>()
   const useful = [...peers]
-  const count = Math.ceil(options.size / PIECE_BYTES)
+  const count = Math.ceil(bytes.length / PIECE_BYTES)
   let next = 0
   let failed = false
   const worker = async (): Promise<void> => {
     while (next < count && !failed) {
       const index = next++
       const offset = index * PIECE_BYTES
-      const length = Math.min(PIECE_BYTES, options.size - offset)
+      const length = Math.min(PIECE_BYTES, bytes.length - offset)
       const got = await fetchPiece(options, useful, index, offset, length)
       if (got === undefined) failed = true
       else {
         bytes.set(got.piece, offset)
-        from.add(got.peer)
+        sources.add(got.peer)
       }
     }
   }
   await Promise.all(Array.from({ length: Math.min(options.parallel ?? 4, count) }, worker))
-  return { bytes: failed ? undefined : bytes, from }
+  return failed ? undefined : sources
 }
 
 /** One piece from one of `useful`, spread over them by its index. A peer that fails is struck from the list. */

@@ -12,7 +12,7 @@ import type { Node } from './node.ts'
 const READY_MS_MAX = 2000
 const READY_CHECK_MS = 40
 /** Ticks (seconds) in a row without gossip streams after which a connection is begun afresh. */
-const MUTE_TICKS_MAX = 5
+const MUTE_TICKS_MAX = 3
 
 export interface RosterInit {
   readonly node: Node

@@ -160,8 +160,10 @@ export class Streams {
     }
     this.#inbound.set(peer, underWay + 1)
     this.#open.add(stream)
+    const gone = new AbortController()
+    stream.addEventListener('close', () => gone.abort(), { once: true })
     try {
-      const frame = await this.#replyTo(protocol, entry, stream, peer)
+      const frame = await this.#replyTo(protocol, entry, stream, peer, gone.signal)
       if (frame !== undefined) await this.#send(stream, frame)
     } catch (error) {
       this.#init.logger.debug({ peer, protocol, error }, 'a request could not be answered')
@@ -176,9 +178,10 @@ export class Streams {
     protocol: string,
     { maxRequestBytes, handler }: ProtocolEntry,
     stream: Stream,
-    peer: PeerKey
+    peer: PeerKey,
+    gone: AbortSignal
   ): Promise<Uint8Array | undefined> {
-    const request = await withinTime(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
+    const request = await within(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
     if (request === 'long') return replyFrame(STATUS.requestTooLong, NOTHING)
     if (request === 'broken') {
       stream.abort(new MeshError('NET_REQUEST_FAILED', 'the request is broken'))
@@ -186,8 +189,9 @@ export class Streams {
     }
     let reply: Uint8Array
     try {
-      reply = await withinTime(HANDLER_MS_MAX, handler(request.body, peer))
+      reply = await within(HANDLER_MS_MAX, handler(request.body, peer), gone)
     } catch (error) {
+      if (gone.aborted) return undefined
       this.#init.logger.warn({ peer, protocol, error }, 'a request handler failed')
       return replyFrame(STATUS.failed, NOTHING)
     }
@@ -202,7 +206,7 @@ export class Streams {
     stream.addEventListener('close', () => resolve(), { once: true })
     try {
       stream.send(frame)
-      await withinTime(TRANSFER_MS_MAX, Promise.all([stream.close(), closed]))
+      await within(TRANSFER_MS_MAX, Promise.all([stream.close(), closed]))
     } catch (error) {
       stream.abort(
         error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'the reply was not taken')
@@ -219,14 +223,17 @@ const release = (counts: Map<PeerKey, number>, peer: PeerKey): void => {
   else counts.delete(peer)
 }
 
-const withinTime = async <T>(timeMs: number, work: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new MeshError('NET_TIMEOUT', `not done within ${timeMs} ms`)), timeMs)
-  })
+/** Nobody waits for `work` longer than `timeMs`, nor after `gone`. */
+const within = async <T>(timeMs: number, work: Promise<T>, gone?: AbortSignal): Promise<T> => {
+  const { promise: end, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new MeshError('NET_TIMEOUT', `not done within ${timeMs} ms`)), timeMs)
+  const onGone = (): void => reject(new MeshError('NET_PEER_GONE', 'the asker is gone'))
+  gone?.addEventListener('abort', onGone, { once: true })
+  if (gone?.aborted === true) onGone()
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work, end])
   } finally {
     clearTimeout(timer)
+    gone?.removeEventListener('abort', onGone)
   }
 }

@@ -1,0 +1,114 @@
+/** What a peer that does not keep to the protocol can do to one that does: lose its own connection. */
+import { concatBytes, utf8 } from '@gradmesh/core'
+import t, { type Test } from 'tap'
+import { replyFrame, requestFrame, STATUS } from '../src/libp2p/frames.ts'
+import type { Net, Verdict } from '../src/types.ts'
+import { localNet, until } from './fixtures/local.ts'
+import { rawPeer, varint } from './fixtures/raw-peer.ts'
+
+const TOPIC = '/test/topic'
+const ECHO = '/test/echo'
+
+const victim = async (test: Test, heard: string[], hold: Promise<void> = Promise.resolve()): Promise<Net> => {
+  const net = await localNet(test, 1)
+  net.subscribe(TOPIC, { maxBytes: 2000 }, async (message): Promise<Verdict> => {
+    heard.push(new TextDecoder().decode(message.subarray(0, 20)))
+    await hold
+    return 'accept'
+  })
+  net.handle(ECHO, 100, async message => message)
+  await net.start()
+  return net
+}
+
+const friend = async (test: Test, net: Net): Promise<Net> => {
+  const other = await localNet(test, 2)
+  other.subscribe(TOPIC, { maxBytes: 2000 }, () => 'accept')
+  await other.start()
+  await other.dial(net.addresses()[0]!)
+  await until(() => net.peers().length > 0)
+  return other
+}
+
+t.test('forged signatures are not read, graylist their sender, and reconnecting does not help', async t => {
+  const heard: string[] = []
+  const net = await victim(t, heard)
+  const other = await friend(t, net)
+  const raw = await rawPeer(t, 3)
+  const connection = await raw.connect(net.addresses()[0]!)
+  const stream = await raw.gossipStream(connection)
+  for (let i = 0; i < 10; i++) stream.send(await raw.frame(TOPIC, [utf8(`forged ${i}`)], false))
+  const row = () => net.peers().find(({ key }) => key === raw.key)
+  await until(() => row()?.graylisted === true && (row()?.score ?? 0) < -80)
+  await new Promise(resolve => setTimeout(resolve, 1100))
+  await connection.close()
+  await until(() => row() === undefined)
+  const again = await raw.gossipStream(await raw.connect(net.addresses()[0]!))
+  again.send(await raw.frame(TOPIC, [utf8('signed, but too late')], true))
+  await until(() => row() !== undefined)
+  t.equal(row()?.graylisted, true)
+  await other.publish(TOPIC, utf8('from a friend'))
+  await until(() => heard.length > 0)
+  t.strictSame(heard, ['from a friend'])
+  t.equal(net.peers().find(({ key }) => key === other.self)?.graylisted, false)
+})
+
+t.test('a frame that claims too much ends gossip with its sender alone', async t => {
+  const heard: string[] = []
+  const net = await victim(t, heard)
+  const other = await friend(t, net)
+  const raw = await rawPeer(t, 3)
+  const stream = await raw.gossipStream(await raw.connect(net.addresses()[0]!))
+  stream.send(await raw.frame(TOPIC, [utf8('well formed')], true))
+  await until(() => heard.length === 1)
+  await until(() => net.peers().length === 2)
+  stream.send(concatBytes(varint(64 * 1024 * 1024), new Uint8Array(1000)))
+  await until(() => net.peers().length === 1)
+  await other.publish(TOPIC, utf8('from a friend'))
+  await until(() => heard.length === 2)
+  t.strictSame(heard, ['well formed', 'from a friend'])
+})
+
+t.test('who sends faster than its messages are judged has to wait', async t => {
+  const heard: string[] = []
+  const { promise: hold, resolve: release } = Promise.withResolvers<void>()
+  const net = await victim(t, heard, hold)
+  const raw = await rawPeer(t, 3)
+  const stream = await raw.gossipStream(await raw.connect(net.addresses()[0]!))
+  const frame = await raw.frame(TOPIC, [new Uint8Array(2000)], true)
+  const offered = 16 * 1024 * 1024
+  for (let sent = 0; sent < offered; sent += frame.length) stream.send(frame)
+  await until(() => heard.length === 1)
+  await new Promise(resolve => setTimeout(resolve, 500))
+  const received = net.peers()[0]?.bytesReceived ?? 0
+  t.ok(received < 4 * 1024 * 1024, `${received} of ${offered} bytes were taken`)
+  t.equal(heard.length, 1)
+  release()
+})
+
+t.test('requests that break the frame are answered with a status or cut off', async t => {
+  const net = await victim(t, [])
+  const raw = await rawPeer(t, 3)
+  const connection = await raw.connect(net.addresses()[0]!)
+  const ask = async (...bytes: Uint8Array[]): Promise<Uint8Array | 'cut'> => {
+    const stream = await connection.newStream(ECHO)
+    const parts: Uint8Array[] = []
+    for (const part of bytes) stream.send(part)
+    try {
+      for await (const chunk of stream) parts.push(chunk.subarray())
+    } catch {
+      return 'cut'
+    }
+    void stream.close()
+    return concatBytes(...parts)
+  }
+  const NOTHING = new Uint8Array(0)
+  const huge = requestFrame(NOTHING, 1000)
+  new DataView(huge.buffer).setUint32(4, 0xffff_ffff, true)
+  t.strictSame(await ask(huge), replyFrame(STATUS.requestTooLong, NOTHING), 'four gigabytes claimed')
+  t.strictSame(await ask(requestFrame(new Uint8Array(101), 1000)), replyFrame(STATUS.requestTooLong, NOTHING))
+  t.strictSame(await ask(requestFrame(new Uint8Array(50), 49)), replyFrame(STATUS.replyTooLong, NOTHING))
+  t.equal(await ask(concatBytes(requestFrame(utf8('x'), 100), utf8('more'))), 'cut', 'bytes after the frame')
+  const byByte = [...requestFrame(utf8('slow'), 100)].map(byte => Uint8Array.of(byte))
+  t.strictSame(await ask(...byByte), replyFrame(STATUS.ok, utf8('slow')), 'one byte at a time')
+})
