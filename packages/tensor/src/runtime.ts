@@ -40,22 +40,18 @@ export class Device {
   readonly #bufferIds = new WeakMap<GPUBuffer, number>()
   #buffersSeen = 0
   #failure: MeshError | undefined
-  #fail!: (error: MeshError) => void
-  /** Rejects with the first failure; never resolves. */
-  readonly #failed: Promise<never>
+  /** Rejects each wait under way. A set, since racing one eternal promise would keep every wait for ever. */
+  readonly #waiting = new Set<(error: MeshError) => void>()
+  readonly #fail = (error: MeshError): void => {
+    this.#failure ??= error
+    for (const reject of this.#waiting) reject(this.#failure)
+  }
 
   constructor(init: DeviceInit) {
     this.#init = init
     this.#gpu = init.gpu
     this.info = init.info
     this.machine = init.machine
-    this.#failed = new Promise((_, reject) => {
-      this.#fail = error => {
-        this.#failure ??= error
-        reject(this.#failure)
-      }
-    })
-    this.#failed.catch(() => undefined) // reported by whoever waits or calls next
     const { storage, copySrc, copyDst, mapRead } = BufferUsage
     const bytesMax = Math.min(this.#gpu.limits.maxStorageBufferBindingSize, this.#gpu.limits.maxBufferSize)
     this.#tensors = new BufferPool(this.#gpu, storage | copySrc | copyDst, bytesMax, this.#fail)
@@ -216,11 +212,15 @@ export class Device {
   }
 
   async #wait<T>(work: Promise<T>): Promise<T> {
-    const either = Promise.race([work, this.#failed])
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#waiting.add(reject)
+    work.then(resolve, reject)
     try {
-      return await (this.#init.throttle ? throttled(either) : either)
+      return await (this.#init.throttle ? throttled(promise) : promise)
     } catch (error) {
       throw this.#failure ?? (await this.#lossBehind(error))
+    } finally {
+      this.#waiting.delete(reject)
     }
   }
 
