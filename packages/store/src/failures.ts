@@ -88,7 +88,9 @@ export const failureOf = (error: unknown, folder: string): MeshError => {
   if (has('LEVEL_CORRUPTION') || (file !== undefined && says(/no such file/i))) {
     return storeError('STORE_CORRUPT', `${named} is damaged: ${deepest}`, init(RESTORE))
   }
-  if (has('LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN')) return closed(folder, error)
+  if (errors.length === 1 && has('LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN')) {
+    return closed(folder, error)
+  }
   return storeError(
     'STORE_IO',
     `reading or writing ${named} failed: ${deepest}`,

@@ -1,5 +1,6 @@
 /** The one place that meets LevelDB. */
 import { readdir } from 'node:fs/promises'
+import type { MeshError } from '@gradmesh/core'
 import { Level } from 'level'
 import { failureOf, missing, storeError } from './failures.ts'
 import type { Database, Operation, Range } from './types.ts'
@@ -62,6 +63,8 @@ const lostCurrent = (folder: string, left: string): Error =>
 class OpenLevelDb implements LevelDatabase {
   readonly folder: string
   readonly #level: Bytes
+  #turn: Promise<void> = Promise.resolve()
+  #failure: MeshError | null = null
 
   constructor(folder: string, level: Bytes) {
     this.folder = folder
@@ -72,9 +75,23 @@ class OpenLevelDb implements LevelDatabase {
     return this.#level.get(key).catch(this.#fail)
   }
 
+  /**
+   * One at a time, and none after a failure. LevelDB would go on behind a record of which a part was
+   * written, and at the next start forget everything that follows it in its block, synced or not.
+   */
   batch(operations: readonly Operation[], { sync }: { readonly sync: boolean }): Promise<void> {
-    // An empty batch still writes, and so still syncs what went before it.
-    return this.#level.batch(operations as Operation[], { sync }).catch(this.#fail)
+    const turn = this.#turn.then(async () => {
+      if (this.#failure !== null) throw this.#failure
+      try {
+        // An empty batch still writes, and so still syncs what went before it.
+        await this.#level.batch(operations as Operation[], { sync })
+      } catch (error) {
+        this.#failure = failureOf(error, this.folder)
+        throw this.#failure
+      }
+    })
+    this.#turn = turn.catch(() => undefined)
+    return turn
   }
 
   async *entries({

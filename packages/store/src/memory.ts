@@ -3,7 +3,7 @@
  * written and remembers which of them a crash would spare: as in LevelDB's log, a synced batch makes
  * every batch before it durable as well.
  */
-import { assert } from '@gradmesh/core'
+import { assert, type MeshError } from '@gradmesh/core'
 import { closed, storeError } from './failures.ts'
 import type { Database, Operation, Range } from './types.ts'
 
@@ -49,6 +49,7 @@ class Memory implements MemoryDatabase {
   #sorted: string[] | null = null
   #pending: (readonly Operation[])[] = []
   #open = true
+  #failure: MeshError | null = null
 
   constructor(disk: Disk, options: MemoryOptions) {
     this.#disk = disk
@@ -67,18 +68,21 @@ class Memory implements MemoryDatabase {
 
   async batch(operations: readonly Operation[], { sync }: { readonly sync: boolean }): Promise<void> {
     this.#assertOpen()
+    if (this.#failure !== null) throw this.#failure
     const fault = this.#options.fault?.(this.#disk.batches++, operations) ?? null
     if (fault === 'full') {
-      throw storeError('STORE_FULL', 'no space left on the memory disk', {
-        remedy: 'Let the test write less.'
-      })
+      this.#failure = storeError('STORE_FULL', 'no space left on the memory disk')
+      throw this.#failure
     }
     const copied = operations.map(copy)
     this.#apply(this.#live, copied)
     this.#sorted = null
     this.#pending.push(copied)
     if (sync || fault === 'lost-answer') this.#flush(this.#pending.length)
-    if (fault === 'lost-answer') throw storeError('STORE_IO', 'the memory disk lost its answer')
+    if (fault === 'lost-answer') {
+      this.#failure = storeError('STORE_IO', 'the memory disk lost its answer')
+      throw this.#failure
+    }
   }
 
   async *entries({
