@@ -1,6 +1,6 @@
 /** Flags, device and data that both bench commands share. */
 import { parseArgs } from 'node:util'
-import { MeshError, sha256, u32, utf8 } from '@gradmesh/core'
+import { sha256, u32, utf8 } from '@gradmesh/core'
 import { openDevice } from '@gradmesh/tensor'
 import {
   DIGITS_SHAPE,
@@ -69,7 +69,8 @@ export const benchOf = (): Bench => {
 
 const whole = (text: string, least = 1): number => {
   if (/^[0-9]{1,9}$/.test(text) && Number(text) >= least) return Number(text)
-  throw new MeshError('BENCH_FLAG', `"${text}" is no whole number from ${least} on\n${HELP}`)
+  console.error(`"${text}" is no whole number from ${least} on.\n${HELP}`)
+  process.exit(2)
 }
 
 /** Usual for one long run, and the best seen of a few rates and decays on the digits. */
