@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { check, createClient, PROBLEM_MEDIA, type ProblemCode, problem, problemKinds } from '@gradmesh/api'
 import { MeshError, silentLogger } from '@gradmesh/core'
 import t, { type Test } from 'tap'
@@ -120,8 +122,23 @@ t.test('a slow client is cut off', async t => {
     port,
     'POST /v1/status HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{'
   )
+  const silence = sendRaw(port)
+  isProblem(t, 'HTTP_REQUEST_SLOW', await silence)
   isProblem(t, 'HTTP_REQUEST_SLOW', await headers)
   isProblem(t, 'HTTP_REQUEST_SLOW', await body)
+})
+
+t.test('connections past the bound are dropped, and taken again when one ends', async t => {
+  const { url, port } = await serve(t, { limits: { connectionsMax: 2 } })
+  const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  const answered = Promise.all(held.map(socket => once(socket, 'data')))
+  const closed = Promise.all(held.map(socket => once(socket, 'close')))
+  for (const socket of held) socket.write('GET /v1/status HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  await answered
+  await t.rejects(fetch(`${url}/v1/status`))
+  for (const socket of held) socket.end()
+  await closed
+  t.equal((await ask(`${url}/v1/status`)).status, 200)
 })
 
 t.test('too much at once', async t => {
