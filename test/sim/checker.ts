@@ -22,6 +22,7 @@ const fail = (message: string): never => {
 }
 
 export class Checker {
+  accusations = 0
   readonly #stakes: readonly bigint[]
   readonly #liar: number | null
   /** What each honest validator signed: `validator/slot/kind` to block id. */
@@ -88,6 +89,7 @@ export class Checker {
 
   accused(validator: number): void {
     if (validator !== this.#liar) fail(`honest validator ${validator} was accused`)
+    this.accusations++
   }
 
   /** After healing: `passed` slots have ended since, of which the liar led `liarLed`, and none became final. */

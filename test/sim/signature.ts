@@ -1,6 +1,6 @@
 /**
- * A stand-in for Ed25519, thirty times as fast: a keyed 64-bit FNV-like hash whose secret only its owner's driver uses. Like
- * Ed25519 it is deterministic, and bytes that were not signed do not verify.
+ * A cheap stand-in for Ed25519: a keyed 64-bit hash in the manner of FNV, whose key only its owner's driver
+ * uses. Like Ed25519 it is deterministic, and bytes that were not signed do not verify.
  */
 
 import type { BlockRef } from '@gradmesh/consensus'

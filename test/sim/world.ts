@@ -14,8 +14,9 @@ export interface Outcome {
   readonly seed: number
   readonly adversary: string
   readonly nodes: number
-  /** Final blocks, simulated milliseconds, delivered messages. */
   readonly height: number
+  /** How often honest nodes found the liar's votes in contradiction. */
+  readonly accusations: number
   readonly simulatedMs: number
   readonly deliveries: number
   /** Digest of everything that happened, in order. */
@@ -125,6 +126,7 @@ class World {
       adversary: this.#adversary?.name ?? 'none',
       nodes: this.#config.validators.length,
       height: this.#checker.height,
+      accusations: this.#checker.accusations,
       simulatedMs: this.#nowMs,
       deliveries: this.#deliveries,
       trace: toHex(sha256(new Uint8Array(Uint32Array.from(this.#trace).buffer))),
