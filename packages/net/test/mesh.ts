@@ -39,20 +39,32 @@ t.test('sixteen local peers that know one address all connect, and none is penal
   )
 })
 
-t.test('peers of another mesh are not told of and find no way in by exchange', async t => {
-  const [a, b, stranger] = [
+t.test('whom a peer knows is told within the mesh only', async t => {
+  const [a, b, c, stranger] = [
     await localNet(t, 21),
     await localNet(t, 22),
-    await localNet(t, 23, { chainTag: 'another' })
+    await localNet(t, 23),
+    await localNet(t, 24, { chainTag: 'another' })
   ]
-  await a!.start()
-  await b!.start()
-  await stranger!.start()
-  await b!.dial(a!.addresses()[0]!)
-  await stranger!.dial(a!.addresses()[0]!)
-  await until(() => a!.peers().length === 2)
+  for (const net of [a, b, c, stranger]) await net.start()
+  for (const net of [b, stranger, c]) await net.dial(a.addresses()[0]!)
+  await until(() => c.peers().some(({ key }) => key === b.self))
+  await until(() => a.peers().length === 3)
   t.strictSame(
-    stranger!.peers().map(({ key }) => key),
-    [a!.self]
+    stranger.peers().map(({ key }) => key),
+    [a.self],
+    'the stranger, which came before, knows whom it dialled'
   )
+})
+
+t.test('asking for peers can be switched off', async t => {
+  const [a, b, c] = [
+    await localNet(t, 31),
+    await localNet(t, 32),
+    await localNet(t, 33, { peerExchange: false })
+  ]
+  for (const net of [a, b, c]) await net.start()
+  for (const net of [c, b]) await net.dial(a.addresses()[0]!)
+  await until(() => b.peers().some(({ key }) => key === c.self))
+  t.equal(c.peers().find(({ key }) => key === b.self)?.direction, 'inbound', 'it is found, but does not seek')
 })
