@@ -4,12 +4,12 @@
  * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
  * once two deadlines have passed without it.
  */
-import { type Fault, equalBytes, fault, isFault, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, fault, isFault, toHex } from '@gradmesh/core'
 import {
   type Attest,
   bitmapOf,
-  decodeAttest,
   type Digest,
+  decodeAttest,
   encodeAttest,
   isQuorum,
   signAttest,
@@ -50,7 +50,9 @@ export class Attesting {
     return [...this.#attests.values()].sort((a, b) => a.validator - b.validator)
   }
 
-  hasQuorum(): boolean {
+  /** More than two thirds of the stake have attested what builds on this final point. */
+  hasQuorum(final: FinalPoint): boolean {
+    if (final.accounts.round !== this.#final.accounts.round) return false
     let weight = 0n
     for (const validator of this.#attests.keys()) weight += this.#context.genesis.validators[validator]!.stake
     return isQuorum(weight, this.#context.totalStake)
@@ -95,7 +97,8 @@ export class Attesting {
     if (isFault(attest)) return attest
     const open = this.#final.accounts.round
     if (attest.round < open) return fault('ATTEST_STALE')
-    if (!verifyAttest(attest, this.#context.validatorKeys, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+    if (!verifyAttest(attest, this.#context.validatorKeys, this.#context.chainId))
+      return fault('WIRE_SIGNATURE')
     if (attest.round > open + EARLY_ROUNDS) return fault('ATTEST_EARLY')
     if (attest.round > open) this.#early.set(attest.validator, attest)
     else if (!this.#matches(attest)) return fault('ATTEST_SET')
@@ -107,7 +110,10 @@ export class Attesting {
   consider(): void {
     if (this.paused || this.#signed || this.#context.validator === null) return
     const expected = this.#expected()
-    if (expected.some(key => this.#pool.ofTrainer(key) !== undefined) && expected.every(key => this.#pool.ofTrainer(key) !== undefined)) {
+    if (
+      expected.some(key => this.#pool.ofTrainer(key) !== undefined) &&
+      expected.every(key => this.#pool.ofTrainer(key) !== undefined)
+    ) {
       this.#sign()
     }
   }
@@ -144,8 +150,10 @@ export class Attesting {
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
     const own = this.#context.validator === null ? undefined : this.#attests.get(this.#context.validator)
-    if (own !== undefined) void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
-    if (!this.paused) this.#deadline = setTimeout(() => this.#atDeadline(), this.#context.genesis.timing.roundDeadlineMs)
+    if (own !== undefined)
+      void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
+    if (!this.paused)
+      this.#deadline = setTimeout(() => this.#atDeadline(), this.#context.genesis.timing.roundDeadlineMs)
   }
 
   /** A delta of this trainer arrived, late or not: it is alive. */
@@ -155,7 +163,9 @@ export class Attesting {
 
   #sign(): void {
     const { trainers, round } = this.#final.accounts
-    const held = trainers.flatMap(({ key }, index) => (this.#pool.ofTrainer(toHex(key)) === undefined ? [] : [index]))
+    const held = trainers.flatMap(({ key }, index) =>
+      this.#pool.ofTrainer(toHex(key)) === undefined ? [] : [index]
+    )
     this.#signed = true
     void this.#publish(round, held)
   }
@@ -166,11 +176,14 @@ export class Attesting {
     const { root, accounts } = this.#final
     const setHash = this.#setHash
     try {
-      const deltas = held.flatMap(index => this.#pool.ofTrainer(toHex(accounts.trainers[index]!.key))?.signed ?? [])
+      const deltas = held.flatMap(
+        index => this.#pool.ofTrainer(toHex(accounts.trainers[index]!.key))?.signed ?? []
+      )
       await chain.putDeltas(deltas)
       if (this.#final.accounts.round !== round) return
       const bitmap = bitmapOf(accounts.trainers.length, held)
       const attest = signAttest({ epoch: 0, round, base: root, setHash, bitmap }, validator!, chainId, keys)
+      this.#context.log.debug({ round, held: held.length }, 'attested')
       this.#take(attest)
       await net.publish(topics.attests.name, encodeAttest(attest))
     } catch (error) {

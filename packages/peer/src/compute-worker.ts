@@ -5,7 +5,7 @@
 import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { isFault, MeshError, systemClock } from '@gradmesh/core'
-import { debit, decodeDelta, type Delta, type Layout, makeLayout, unpack } from '@gradmesh/delta'
+import { type Delta, debit, decodeDelta, type Layout, makeLayout, unpack } from '@gradmesh/delta'
 import { type AdapterInfo, type Device, openDevice } from '@gradmesh/tensor'
 import { floatView, type Metrics, openTrainer, type Trainer, taskById, trainRound } from '@gradmesh/train'
 import { moving, serve } from './worker-rpc.ts'
@@ -72,7 +72,9 @@ const settle = (accepted: boolean): void => {
 }
 
 const table = {
-  async open(options: ComputeOptions & { stored: StoredError | null }): Promise<{ adapter: AdapterInfo; samples: number }> {
+  async open(
+    options: ComputeOptions & { stored: StoredError | null }
+  ): Promise<{ adapter: AdapterInfo; samples: number }> {
     yieldToVotes()
     const task = taskById(options.taskId)
     const data = await task.load(options.seed)
@@ -89,7 +91,14 @@ const table = {
     return { adapter: device.info, samples: data.train.count }
   },
 
-  async round(input: { weights: Int32Array; rows: Uint32Array; steps: number; batch: number; rate: number; budgetMs: number }): Promise<TrainedRound> {
+  async round(input: {
+    weights: Int32Array
+    rows: Uint32Array
+    steps: number
+    batch: number
+    rate: number
+    budgetMs: number
+  }): Promise<TrainedRound> {
     const started = systemClock.nowMs()
     const { payload, delta, accumulated, steps, samples, loss } = await trainRound({
       trainer,

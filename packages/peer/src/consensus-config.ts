@@ -1,6 +1,7 @@
 /** The consensus settings that follow from a genesis, for the peer with this validator index. */
-import { toHex } from '@gradmesh/core'
+
 import type { ConsensusConfig } from '@gradmesh/consensus'
+import { toHex } from '@gradmesh/core'
 import { chainIdOf, type Genesis } from '@gradmesh/wire'
 
 export const consensusConfig = (genesis: Genesis, self: number | null): ConsensusConfig => ({

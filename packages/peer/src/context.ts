@@ -1,6 +1,7 @@
 /** What every part of a running peer is given: the agreed, the own, and the doors to the outside. */
-import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } from '@gradmesh/core'
+
 import type { ConsensusConfig } from '@gradmesh/consensus'
+import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair, PublicKey } from '@gradmesh/wire'

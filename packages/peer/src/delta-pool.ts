@@ -8,9 +8,9 @@ import type { PeerKey } from '@gradmesh/net'
 import {
   decodeSignedDelta,
   decodeSignedDeltaHeader,
-  SIGNED_DELTA_HEADER_BYTES,
   deltaDigest,
   encodeGetRequest,
+  SIGNED_DELTA_HEADER_BYTES,
   type SignedDelta,
   type SignedDeltaHeader,
   verifyDeltaHeader
@@ -99,7 +99,13 @@ export class DeltaPool {
     const admitted = await this.#context.state.admit({ delta: bytes, on: this.#final.id })
     if (isFault(admitted)) return admitted
     if (signed.header.round !== this.#final.accounts.round) return fault('DELTA_STALE')
-    return this.#add({ digest, trainer: toHex(signed.header.trainer), round: signed.header.round, signed, bytes })
+    return this.#add({
+      digest,
+      trainer: toHex(signed.header.trainer),
+      round: signed.header.round,
+      signed,
+      bytes
+    })
   }
 
   /** An announcement of a delta that is too large for gossip: pull it from whoever spoke of it. */
@@ -125,7 +131,10 @@ export class DeltaPool {
   }
 
   async #pull(digest: string, hints: readonly PeerKey[]): Promise<PooledDelta | undefined> {
-    const bytes = this.#ahead.get(digest) ?? (await this.#context.chain.deltaBytes(digestOf(digest))) ?? (await pullDelta(this.#context, digest, hints))
+    const bytes =
+      this.#ahead.get(digest) ??
+      (await this.#context.chain.deltaBytes(digestOf(digest))) ??
+      (await pullDelta(this.#context, digest, hints))
     this.#ahead.delete(digest)
     if (bytes === undefined) return undefined
     const offered = await this.offer(bytes)
@@ -163,7 +172,11 @@ export class DeltaPool {
 const headerOf = ({ header, signature }: SignedDelta): SignedDeltaHeader => ({ header, signature })
 
 /** Pulls a delta's bytes piece by piece; what comes is checked against the digest, the payload by `admit`. */
-export const pullDelta = async (context: Context, digest: string, hints: readonly PeerKey[]): Promise<Uint8Array | undefined> => {
+export const pullDelta = async (
+  context: Context,
+  digest: string,
+  hints: readonly PeerKey[]
+): Promise<Uint8Array | undefined> => {
   const others = context.net.peers().map(peer => peer.key)
   const sources = [...new Set([...hints, ...others])].filter(peer => peer !== context.self)
   for (const source of sources) {
@@ -173,12 +186,21 @@ export const pullDelta = async (context: Context, digest: string, hints: readonl
   return undefined
 }
 
-const pullFrom = async ({ net, log }: Context, digest: string, source: PeerKey): Promise<Uint8Array | undefined> => {
+const pullFrom = async (
+  { net, log }: Context,
+  digest: string,
+  source: PeerKey
+): Promise<Uint8Array | undefined> => {
   const piece = (offset: number): Promise<Uint8Array> =>
-    net.request(source, PROTOCOLS.get.name, encodeGetRequest({ what: 'delta', digest: digestOf(digest), offset }), {
-      timeoutMs: FETCH_TIMEOUT_MS,
-      maxReplyBytes: PROTOCOLS.get.replyBytes
-    })
+    net.request(
+      source,
+      PROTOCOLS.get.name,
+      encodeGetRequest({ what: 'delta', digest: digestOf(digest), offset }),
+      {
+        timeoutMs: FETCH_TIMEOUT_MS,
+        maxReplyBytes: PROTOCOLS.get.replyBytes
+      }
+    )
   try {
     const first = await piece(0)
     if (first.length < SIGNED_DELTA_HEADER_BYTES) return undefined

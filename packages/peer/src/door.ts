@@ -20,7 +20,9 @@ export interface DoorParts {
 export const openDoor = (context: Context, parts: () => DoorParts | undefined): void => {
   const { net, topics, faults } = context
 
-  const through = (judge: (parts: DoorParts, bytes: Uint8Array, from: string) => Fault | null | Promise<Fault | null>): GossipHandler => {
+  const through = (
+    judge: (parts: DoorParts, bytes: Uint8Array, from: string) => Fault | null | Promise<Fault | null>
+  ): GossipHandler => {
     return async (bytes, from) => {
       const ready = parts()
       if (ready === undefined) return 'ignore'
@@ -32,10 +34,26 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
     }
   }
 
-  net.subscribe(topics.votes.name, topics.votes, through(({ driver }, bytes) => driver.offerVote(bytes)))
-  net.subscribe(topics.certificates.name, topics.certificates, through(({ driver }, bytes) => driver.offerCertificate(bytes)))
-  net.subscribe(topics.blocks.name, topics.blocks, through(({ driver }, bytes) => driver.offerBlock(bytes)))
-  net.subscribe(topics.attests.name, topics.attests, through(({ attesting }, bytes) => attesting.offer(bytes)))
+  net.subscribe(
+    topics.votes.name,
+    topics.votes,
+    through(({ driver }, bytes) => driver.offerVote(bytes))
+  )
+  net.subscribe(
+    topics.certificates.name,
+    topics.certificates,
+    through(({ driver }, bytes) => driver.offerCertificate(bytes))
+  )
+  net.subscribe(
+    topics.blocks.name,
+    topics.blocks,
+    through(({ driver }, bytes) => driver.offerBlock(bytes))
+  )
+  net.subscribe(
+    topics.attests.name,
+    topics.attests,
+    through(({ attesting }, bytes) => attesting.offer(bytes))
+  )
   net.subscribe(
     topics.transactions.name,
     topics.transactions,

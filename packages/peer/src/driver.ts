@@ -3,7 +3,7 @@
  * proposes, validates, commits. Inputs are taken one after another and the effects of one are
  * finished before the next; only checking a block and committing run beside, and answer as inputs.
  */
-import { type Fault, fault, isFault, MeshError, toHex } from '@gradmesh/core'
+
 import {
   type BlockRef,
   type ConsensusConfig,
@@ -15,6 +15,7 @@ import {
   type State,
   step
 } from '@gradmesh/consensus'
+import { type Fault, fault, isFault, MeshError, toHex } from '@gradmesh/core'
 import {
   type Block,
   blockIdOf,
@@ -26,11 +27,11 @@ import {
   encodeCertificate,
   encodeVote,
   signVote,
+  type Vote,
+  type VoteBody,
   verifyBlockSignature,
   verifyCertificate,
-  verifyVote,
-  type Vote,
-  type VoteBody
+  verifyVote
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import type { Evidences } from './evidences.ts'
@@ -102,7 +103,7 @@ export class Driver {
     void this.#serial.run(async () => {
       if (!this.#running) return
       try {
-        const [next, effects] = step(this.#state, Math.floor(this.#context.clock.nowMs()), input)
+        const [next, effects] = step(this.#state, this.#nowMs(), input)
         this.#state = next
         for (const effect of effects) await this.#perform(effect)
       } catch (error) {
@@ -174,6 +175,7 @@ export class Driver {
     switch (effect.type) {
       case 'vote': {
         const vote = await this.#sign(effect.vote, effect.facts)
+        log.debug({ slot: vote.slot, kind: vote.kind }, 'voted')
         await net.publish(topics.votes.name, encodeVote(vote))
         this.input({ type: 'vote', vote })
         return
@@ -209,26 +211,47 @@ export class Driver {
         this.#parts.sync()
         return
       case 'evidence':
-        log.warn({ validator: effect.first.validator, slot: effect.first.slot }, 'a validator contradicted itself')
+        log.warn(
+          { validator: effect.first.validator, slot: effect.first.slot },
+          'a validator contradicted itself'
+        )
         this.#parts.evidences.add({ kind: 'votes', first: effect.first, second: effect.second })
         return
       case 'broken':
         this.#context.fail(
-          new MeshError('CONSENSUS_BROKEN', `two certificates exclude each other in slot ${effect.first.slot}: more than a third of the stake is faulty`, {
-            remedy: 'Stop, keep the data folder as evidence, and agree with the other operators on how to go on.',
-            data: { slot: effect.first.slot, other: effect.second.slot }
-          })
+          new MeshError(
+            'CONSENSUS_BROKEN',
+            `two certificates exclude each other in slot ${effect.first.slot}: more than a third of the stake is faulty`,
+            {
+              remedy:
+                'Stop, keep the data folder as evidence, and agree with the other operators on how to go on.',
+              data: { slot: effect.first.slot, other: effect.second.slot }
+            }
+          )
         )
         return
-      case 'wake': {
-        clearTimeout(this.#timer)
-        const delay = Math.max(1, effect.atMs - this.#context.clock.nowMs())
-        this.#timer = setTimeout(() => this.input({ type: 'tick' }), delay)
+      case 'wake':
+        this.#wakeAt(effect.atMs)
         return
-      }
       default:
         effect satisfies never
     }
+  }
+
+  /** A timer may fire a little early, and the step asks for a time only once: never tick before it. */
+  #wakeAt(atMs: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(
+      () => {
+        if (this.#nowMs() < atMs) this.#wakeAt(atMs)
+        else this.input({ type: 'tick' })
+      },
+      Math.max(1, atMs - this.#nowMs())
+    )
+  }
+
+  #nowMs(): number {
+    return Math.floor(this.#context.clock.nowMs())
   }
 
   /** The vote and what it rests on are on the disk when this resolves. */
@@ -246,7 +269,10 @@ export class Driver {
       const wrong = await this.#parts.ledger.prepare(id, this.leaderKey(block.header.slot))
       // Missing is not wrong: without an answer the slot times out, and sync or a later pull helps.
       if (wrong !== null && PENDING.has(wrong.fault)) {
-        this.#context.log.info({ height: block.header.height, fault: wrong.fault }, 'a proposal could not be checked yet')
+        this.#context.log.info(
+          { height: block.header.height, fault: wrong.fault },
+          'a proposal could not be checked yet'
+        )
         return
       }
       if (wrong !== null) {
@@ -263,6 +289,10 @@ export class Driver {
     try {
       const lapsed = (): boolean => !this.#running || this.#state.frontier !== proposal.slot
       const block = await this.#parts.propose(proposal, lapsed)
+      this.#context.log.debug(
+        { slot: proposal.slot, empty: proposal.empty, lapsed: block === undefined },
+        'proposed'
+      )
       if (block === undefined) return
       this.takeBlock(block)
       await this.#context.net.publish(this.#context.topics.blocks.name, encodeBlock(block))
@@ -298,8 +328,10 @@ export class Driver {
   }
 
   #prune(finalSlot: number): void {
-    for (const [key, certificate] of this.#certificates) if (certificate.slot <= finalSlot) this.#certificates.delete(key)
-    for (const id of this.#seenMs.keys()) if (this.#parts.ledger.block(id) === undefined) this.#seenMs.delete(id)
+    for (const [key, certificate] of this.#certificates)
+      if (certificate.slot <= finalSlot) this.#certificates.delete(key)
+    for (const id of this.#seenMs.keys())
+      if (this.#parts.ledger.block(id) === undefined) this.#seenMs.delete(id)
   }
 
   /** Two blocks by one leader for one slot. */

@@ -1,25 +1,34 @@
 /** Signed contradictions waiting for a block. Bounded: one an offender and kind is enough to convict. */
 import { toHex } from '@gradmesh/core'
-import type { Evidence } from '@gradmesh/wire'
+import { selectEvidence } from '@gradmesh/ledger'
+import type { Digest, Evidence } from '@gradmesh/wire'
+import type { FinalPoint } from './ledger.ts'
 
 const MAX = 64
 const PER_BLOCK = 4
 
 export class Evidences {
+  readonly #chainId: Digest
   readonly #waiting = new Map<string, Evidence>()
+
+  constructor(chainId: Digest) {
+    this.#chainId = chainId
+  }
 
   add(evidence: Evidence): void {
     const key = offenceOf(evidence)
     if (this.#waiting.size < MAX && !this.#waiting.has(key)) this.#waiting.set(key, evidence)
   }
 
-  forBlock(): Evidence[] {
-    return [...this.#waiting.values()].slice(0, PER_BLOCK)
-  }
-
-  /** These stand in a final block, or can't be used any more. */
-  drop(evidence: readonly Evidence[]): void {
-    for (const one of evidence) this.#waiting.delete(offenceOf(one))
+  /** What may stand in the next block; proofs that the ledger can't use any more are forgotten. */
+  forBlock({ accounts }: FinalPoint): Evidence[] {
+    const usable = selectEvidence(
+      { accounts, evidence: [...this.#waiting.values()], chainId: this.#chainId },
+      MAX
+    )
+    const kept = new Set(usable.map(offenceOf))
+    for (const offence of this.#waiting.keys()) if (!kept.has(offence)) this.#waiting.delete(offence)
+    return [...usable.slice(0, PER_BLOCK)]
   }
 }
 

@@ -36,10 +36,14 @@ export const exportWeights = async (folder: string, file: string): Promise<Expor
       state_root: root
     })
     await writeFile(file, content).catch(cause => {
-      throw new MeshError('EXPORT_WRITE', `can't write ${file}: ${cause instanceof Error ? cause.message : cause}`, {
-        cause,
-        remedy: 'Choose a path in a folder that exists and that you may write.'
-      })
+      throw new MeshError(
+        'EXPORT_WRITE',
+        `can't write ${file}: ${cause instanceof Error ? cause.message : cause}`,
+        {
+          cause,
+          remedy: 'Choose a path in a folder that exists and that you may write.'
+        }
+      )
     })
     return { height: head.height, round: head.accounts.round, root, bytes: content.length }
   } finally {
@@ -49,7 +53,11 @@ export const exportWeights = async (folder: string, file: string): Promise<Expor
 }
 
 /** `weights`: f32, tensors in genesis order, without padding. */
-export const safetensors = (genesis: Genesis, weights: Float32Array, metadata: Readonly<Record<string, string>>): Uint8Array => {
+export const safetensors = (
+  genesis: Genesis,
+  weights: Float32Array,
+  metadata: Readonly<Record<string, string>>
+): Uint8Array => {
   const header: Record<string, unknown> = { __metadata__: metadata }
   let at = 0
   for (const { name, shape } of genesis.tensors) {

@@ -3,12 +3,20 @@
  * (canonical bytes), `safety/` (what was signed) and `chain/` (what is known). One folder, one key,
  * one process: two copies of it running at once would contradict themselves and be slashed.
  */
-import { chmod, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
+
 import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromHex, isFault, MeshError, toHex } from '@gradmesh/core'
 import { initSafety } from '@gradmesh/store'
-import { decodeGenesis, encodeGenesis, type Genesis, type KeyPair, keyPairFromSeed, validateGenesis } from '@gradmesh/wire'
+import {
+  decodeGenesis,
+  encodeGenesis,
+  type Genesis,
+  type KeyPair,
+  keyPairFromSeed,
+  validateGenesis
+} from '@gradmesh/wire'
 
 export const paths = (folder: string) =>
   ({
@@ -55,9 +63,14 @@ export const readKey = async (folder: string): Promise<KeyPair> => {
   })
   const seed = fromHex(text.trim())
   if (seed === undefined || seed.length !== 32) {
-    throw new MeshError('KEY_UNREADABLE', `${key} does not hold a key: 64 lower-case hexadecimal digits are expected`, {
-      remedy: 'Restore the file from a backup. Without it this identity, its stake and its rewards are lost.'
-    })
+    throw new MeshError(
+      'KEY_UNREADABLE',
+      `${key} does not hold a key: 64 lower-case hexadecimal digits are expected`,
+      {
+        remedy:
+          'Restore the file from a backup. Without it this identity, its stake and its rewards are lost.'
+      }
+    )
   }
   await chmod(key, 0o600).catch(() => {})
   return keyPairFromSeed(seed)
@@ -83,9 +96,13 @@ export const parseGenesis = (bytes: Uint8Array, where: string): Genesis => {
   const genesis = decodeGenesis(bytes)
   const wrong = isFault(genesis) ? genesis : validateGenesis(genesis)
   if (isFault(genesis) || wrong !== null) {
-    throw new MeshError('GENESIS_INVALID', `${where} is not a valid genesis: ${wrong?.fault}${wrong?.detail ? ` (${wrong.detail})` : ''}`, {
-      remedy: 'Fetch it again with `gradmesh join TICKET`, or use the release that made it.'
-    })
+    throw new MeshError(
+      'GENESIS_INVALID',
+      `${where} is not a valid genesis: ${wrong?.fault}${wrong?.detail ? ` (${wrong.detail})` : ''}`,
+      {
+        remedy: 'Fetch it again with `gradmesh join TICKET`, or use the release that made it.'
+      }
+    )
   }
   return genesis
 }
@@ -105,7 +122,11 @@ export const settleFolder = async (folder: string, genesis: Genesis, keys: KeyPa
   if (!(await exists(safety))) await initSafety(safety, keys.publicKey)
 }
 
-export const writeDurably = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
+export const writeDurably = async (
+  path: string,
+  content: string | Uint8Array,
+  mode: number
+): Promise<void> => {
   const file = await open(path, 'wx', mode).catch(error => {
     throw new MeshError('FOLDER_WRITE', `can't write ${path}: ${reason(error)}`, { cause: error })
   })

@@ -1,7 +1,7 @@
 /** Makes the genesis of a new mesh out of a task and the keys of its first validators. */
 import { randomBytes } from 'node:crypto'
-import type { Recipe, Task } from '@gradmesh/train'
 import { sha256, utf8 } from '@gradmesh/core'
+import type { Recipe, Task } from '@gradmesh/train'
 import { type Genesis, PROTOCOL_VERSION, type PublicKey } from '@gradmesh/wire'
 
 export interface GenesisInit {
@@ -21,7 +21,14 @@ export const genesisDefaults = {
   checkpointEvery: 16
 } as const
 
-export const makeGenesis = ({ name, task, validators, seed, rounds, roundDeadlineMs }: GenesisInit): Genesis => ({
+export const makeGenesis = ({
+  name,
+  task,
+  validators,
+  seed,
+  rounds,
+  roundDeadlineMs
+}: GenesisInit): Genesis => ({
   protocol: PROTOCOL_VERSION,
   name,
   seed: seed === undefined ? new Uint8Array(randomBytes(32)) : sha256(utf8(`gradmesh/genesis/1/${seed}`)),
@@ -37,7 +44,13 @@ export const makeGenesis = ({ name, task, validators, seed, rounds, roundDeadlin
   validators: validators.map(key => ({ key, stake: genesisDefaults.stake }))
 })
 
-const trainingOf = ({ innerSteps, batch, innerRateMicro, outerRateQ16, warmupRounds }: Recipe): Genesis['training'] => ({
+const trainingOf = ({
+  innerSteps,
+  batch,
+  innerRateMicro,
+  outerRateQ16,
+  warmupRounds
+}: Recipe): Genesis['training'] => ({
   innerSteps,
   batch,
   innerRateMicro,

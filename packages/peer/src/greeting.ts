@@ -3,13 +3,13 @@ import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import { decodeHello, encodeHello, type Hello, PROTOCOL_VERSION } from '@gradmesh/wire'
 import type { Context } from './context.ts'
-import type { Ledger } from './ledger.ts'
 import { ownHello } from './serving.ts'
 import { PROTOCOLS } from './topics.ts'
 
 /** Null: we belong together. Otherwise the difference, in words for an operator. */
 export const differenceTo = (context: Context, hello: Hello | Fault): string | null => {
-  if (isFault(hello)) return `it greets in a way that this release does not understand: ${hello.fault}${hello.detail ? ` (${hello.detail})` : ''}`
+  if (isFault(hello))
+    return `it greets in a way that this release does not understand: ${hello.fault}${hello.detail ? ` (${hello.detail})` : ''}`
   if (hello.protocol !== PROTOCOL_VERSION) {
     return `it speaks protocol ${hello.protocol} and this peer speaks ${PROTOCOL_VERSION}: the older of the two must be upgraded`
   }
@@ -19,10 +19,10 @@ export const differenceTo = (context: Context, hello: Hello | Fault): string | n
   return null
 }
 
-export const greet = async (context: Context, ledger: Ledger, peer: PeerKey, agent: string): Promise<Hello | undefined> => {
+export const greet = async (context: Context, peer: PeerKey, agent: string): Promise<Hello | undefined> => {
   const { net, log, faults } = context
   try {
-    const reply = await net.request(peer, PROTOCOLS.hello.name, encodeHello(ownHello(context, ledger, agent)), {
+    const reply = await net.request(peer, PROTOCOLS.hello.name, encodeHello(ownHello(context, agent)), {
       timeoutMs: 5000,
       maxReplyBytes: PROTOCOLS.hello.replyBytes
     })

@@ -2,7 +2,15 @@
  * From a ticket to a folder that can start: reach one of the ticket's peers, fetch the genesis, check it
  * against the ticket. Nothing is written before everything fits.
  */
-import { equalBytes, isFault, MeshError, silentMetrics, systemClock, toHex, type Logger } from '@gradmesh/core'
+import {
+  equalBytes,
+  isFault,
+  type Logger,
+  MeshError,
+  silentMetrics,
+  systemClock,
+  toHex
+} from '@gradmesh/core'
 import type { Net, PeerKey } from '@gradmesh/net'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import {
@@ -34,7 +42,11 @@ export interface JoinOptions {
  * @throws MeshError `TICKET_INVALID`, `TICKET_EXPIRED`, `TICKET_PROTOCOL`, `JOIN_UNREACHABLE`, `JOIN_OTHER_MESH`,
  * `GENESIS_OTHER`
  */
-export const joinMesh = async ({ ticket: text, folder, logger }: JoinOptions): Promise<{ genesis: Genesis; bootstrap: readonly string[] }> => {
+export const joinMesh = async ({
+  ticket: text,
+  folder,
+  logger
+}: JoinOptions): Promise<{ genesis: Genesis; bootstrap: readonly string[] }> => {
   const ticket = readTicket(text)
   const keys = await ensureKey(folder)
   const net = await createLibp2pNet({
@@ -61,19 +73,32 @@ export const joinMesh = async ({ ticket: text, folder, logger }: JoinOptions): P
 export const readTicket = (text: string): Ticket => {
   const ticket = decodeTicket(text.trim())
   if (isFault(ticket)) {
-    throw new MeshError('TICKET_INVALID', `this is not a ticket that can be used: ${ticket.fault}${ticket.detail ? ` (${ticket.detail})` : ''}`, {
-      remedy: 'Copy the whole string that `gradmesh ticket` printed, without spaces or line breaks.'
-    })
+    throw new MeshError(
+      'TICKET_INVALID',
+      `this is not a ticket that can be used: ${ticket.fault}${ticket.detail ? ` (${ticket.detail})` : ''}`,
+      {
+        remedy: 'Copy the whole string that `gradmesh ticket` printed, without spaces or line breaks.'
+      }
+    )
   }
   if (ticket.protocol !== PROTOCOL_VERSION) {
-    throw new MeshError('TICKET_PROTOCOL', `the mesh speaks protocol ${ticket.protocol} and this release speaks ${PROTOCOL_VERSION}`, {
-      remedy: 'Install the release of gradmesh that the mesh runs.'
-    })
+    throw new MeshError(
+      'TICKET_PROTOCOL',
+      `the mesh speaks protocol ${ticket.protocol} and this release speaks ${PROTOCOL_VERSION}`,
+      {
+        remedy: 'Install the release of gradmesh that the mesh runs.'
+      }
+    )
   }
   if (isExpired(ticket, Math.floor(systemClock.wallMs() / 1000))) {
-    throw new MeshError('TICKET_EXPIRED', `this ticket expired on ${new Date(ticket.expiresAt * 1000).toISOString()}`, {
-      remedy: 'Ask for a new one: `gradmesh ticket` on a running peer. If it is new, check the clock of this machine.'
-    })
+    throw new MeshError(
+      'TICKET_EXPIRED',
+      `this ticket expired on ${new Date(ticket.expiresAt * 1000).toISOString()}`,
+      {
+        remedy:
+          'Ask for a new one: `gradmesh ticket` on a running peer. If it is new, check the clock of this machine.'
+      }
+    )
   }
   return ticket
 }
@@ -87,28 +112,49 @@ const reach = async (net: Net, ticket: Ticket): Promise<PeerKey> => {
       failures.push(`${address}: ${error instanceof Error ? error.message : error}`)
     }
   }
-  throw new MeshError('JOIN_UNREACHABLE', `none of the ticket's ${ticket.addresses.length} addresses answers:\n  ${failures.join('\n  ')}`, {
-    remedy: 'Check that the peer that printed the ticket runs and can be reached from here (firewall, NAT, other network), or ask for a ticket of another peer.'
-  })
+  throw new MeshError(
+    'JOIN_UNREACHABLE',
+    `none of the ticket's ${ticket.addresses.length} addresses answers:\n  ${failures.join('\n  ')}`,
+    {
+      remedy:
+        'Check that the peer that printed the ticket runs and can be reached from here (firewall, NAT, other network), or ask for a ticket of another peer.'
+    }
+  )
 }
 
 const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Genesis> => {
   const ask = (protocol: (typeof PROTOCOLS)['hello' | 'get'], request: Uint8Array): Promise<Uint8Array> =>
     net.request(peer, protocol.name, request, { timeoutMs: TIMEOUT_MS, maxReplyBytes: protocol.replyBytes })
-  const greeting = encodeHello({ protocol: PROTOCOL_VERSION, chainId: ticket.chainId, height: 0, agent: AGENT })
+  const greeting = encodeHello({
+    protocol: PROTOCOL_VERSION,
+    chainId: ticket.chainId,
+    height: 0,
+    agent: AGENT
+  })
   const hello = decodeHello(await ask(PROTOCOLS.hello, greeting))
   if (isFault(hello) || hello.protocol !== PROTOCOL_VERSION) {
     const theirs = isFault(hello) ? (hello.detail ?? hello.fault) : `protocol ${hello.protocol}`
-    throw new MeshError('TICKET_PROTOCOL', `the peer answers in ${theirs}, this release speaks protocol ${PROTOCOL_VERSION}`, {
-      remedy: 'Install the release of gradmesh that the mesh runs.'
-    })
+    throw new MeshError(
+      'TICKET_PROTOCOL',
+      `the peer answers in ${theirs}, this release speaks protocol ${PROTOCOL_VERSION}`,
+      {
+        remedy: 'Install the release of gradmesh that the mesh runs.'
+      }
+    )
   }
   const bytes = await ask(PROTOCOLS.get, encodeGetRequest({ what: 'genesis' }))
   const genesis = parseGenesis(bytes, 'what the peer sent')
-  if (!equalBytes(chainIdOf(genesis), ticket.chainId) || !equalBytes(validatorSetHash(genesis.validators), ticket.validatorSetHash)) {
-    throw new MeshError('JOIN_OTHER_MESH', `the peer at ${ticket.addresses[0]} belongs to the mesh ${toHex(chainIdOf(genesis)).slice(0, 16)}, the ticket to ${toHex(ticket.chainId).slice(0, 16)}`, {
-      remedy: 'Ask for a new ticket: the address is used by another mesh now.'
-    })
+  if (
+    !equalBytes(chainIdOf(genesis), ticket.chainId) ||
+    !equalBytes(validatorSetHash(genesis.validators), ticket.validatorSetHash)
+  ) {
+    throw new MeshError(
+      'JOIN_OTHER_MESH',
+      `the peer at ${ticket.addresses[0]} belongs to the mesh ${toHex(chainIdOf(genesis)).slice(0, 16)}, the ticket to ${toHex(ticket.chainId).slice(0, 16)}`,
+      {
+        remedy: 'Ask for a new ticket: the address is used by another mesh now.'
+      }
+    )
   }
   return genesis
 }

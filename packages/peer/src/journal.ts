@@ -63,7 +63,8 @@ export class Journal {
 
   finalitySummary(): { p50: number | null; p99: number | null; last: number | null } {
     const sorted = [...this.#finalityMs].sort((a, b) => a - b)
-    const at = (share: number): number | null => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null
+    const at = (share: number): number | null =>
+      sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null
     return { p50: at(0.5), p99: at(0.99), last: this.#finalityMs.at(-1) ?? null }
   }
 

@@ -16,7 +16,8 @@ export function* leafBytes(weights: Int32Array): Iterable<Uint8Array> {
 
 /** Puts leaf `index` into its place. */
 export const setLeaf = (weights: Int32Array, index: number, leaf: Uint8Array): void => {
-  if (leaf.length !== LEAF_BYTES) throw new MeshError('STATE_LEAF', `a leaf has ${LEAF_BYTES} bytes, not ${leaf.length}`)
+  if (leaf.length !== LEAF_BYTES)
+    throw new MeshError('STATE_LEAF', `a leaf has ${LEAF_BYTES} bytes, not ${leaf.length}`)
   const view = new DataView(leaf.buffer, leaf.byteOffset, leaf.byteLength)
   for (let i = 0; i < LEAF_ENTRIES; i++) weights[index * LEAF_ENTRIES + i] = view.getInt32(4 * i, true)
 }

@@ -5,10 +5,18 @@
  */
 import { equalBytes, type Fault, fault, MeshError, toHex } from '@gradmesh/core'
 import type { Accounts, Receipt } from '@gradmesh/ledger'
-import { type Block, type BlockHeader, blockIdOf, type Certificate, type Digest, encodeBlock, type PublicKey } from '@gradmesh/wire'
+import {
+  type Block,
+  type BlockHeader,
+  blockIdOf,
+  type Certificate,
+  type Digest,
+  encodeBlock,
+  type PublicKey
+} from '@gradmesh/wire'
 import { type Context, digestOf } from './context.ts'
-import { leafBytes } from './leaves.ts'
 import type { DeltaPool, PooledDelta } from './delta-pool.ts'
+import { leafBytes } from './leaves.ts'
 import { Serial } from './serial.ts'
 import type { StateHead } from './state-worker.ts'
 
@@ -109,7 +117,12 @@ export class Ledger {
     if (wrong !== null) return wrong
     const deltas = await this.#hold(block)
     if (deltas === undefined) return fault('DELTA_UNAVAILABLE')
-    await this.#context.chain.putProposal(block, deltas.map(delta => delta.signed))
+    const misnamed = await this.#context.state.validateNamed({ block: encodeBlock(block) })
+    if (misnamed !== null) return misnamed
+    await this.#context.chain.putProposal(
+      block,
+      deltas.map(delta => delta.signed)
+    )
     await this.#execute(block)
     return null
   }
@@ -136,12 +149,19 @@ export class Ledger {
     await this.#serial.idle()
   }
 
-  async #moveTo(id: string, last: Block, blocks: readonly Block[], receipts: readonly Receipt[]): Promise<void> {
+  async #moveTo(
+    id: string,
+    last: Block,
+    blocks: readonly Block[],
+    receipts: readonly Receipt[]
+  ): Promise<void> {
     const before = this.#final
     const head = await this.#context.state.finalise({ id })
     this.#final = new FinalPoint(head, last.header)
-    for (const [other, block] of this.#blocks) if (block.header.slot <= last.header.slot) this.#blocks.delete(other)
-    for (const other of this.#heads.keys()) if (other !== id && !this.#blocks.has(other)) this.#heads.delete(other)
+    for (const [other, block] of this.#blocks)
+      if (block.header.slot <= last.header.slot) this.#blocks.delete(other)
+    for (const other of this.#heads.keys())
+      if (other !== id && !this.#blocks.has(other)) this.#heads.delete(other)
     this.#heads.set(id, head)
     await this.#pool.advance(this.#final)
     await this.#checkpoint()
@@ -152,24 +172,40 @@ export class Ledger {
     const every = this.#context.genesis.checkpointEvery
     if (Math.floor(this.#final.height / every) <= Math.floor(this.#checkpointed / every)) return
     const { accounts, leaves, weights } = await this.#context.state.checkpoint({ id: this.#final.id })
-    await this.#context.chain.putCheckpoint({ height: this.#final.height, accounts, leaves }, leafBytes(weights))
+    await this.#context.chain.putCheckpoint(
+      { height: this.#final.height, accounts, leaves },
+      leafBytes(weights)
+    )
     this.#checkpointed = this.#final.height
   }
 
   /** Executes one block of a final chain, waiting for payloads as long as it takes. */
   async #finish(block: Block): Promise<readonly Receipt[]> {
     const parentHead = this.#heads.get(toHex(block.header.parentId))
-    if (parentHead === undefined) throw new MeshError('LEDGER_GAP', `final block ${block.header.height} does not follow the final chain`)
+    if (parentHead === undefined)
+      throw new MeshError('LEDGER_GAP', `final block ${block.header.height} does not follow the final chain`)
     if (!equalBytes(parentHead.root, block.header.stateRoot)) {
-      throw new MeshError('LEDGER_DIVERGED', `this peer's state after block ${parentHead.height} differs from what the mesh made final`, {
-        remedy: 'The peer stops to protect its stake. Run `gradmesh verify` on its data folder; move the folder away and join again.',
-        data: { height: parentHead.height, ours: toHex(parentHead.root), theirs: toHex(block.header.stateRoot) }
-      })
+      throw new MeshError(
+        'LEDGER_DIVERGED',
+        `this peer's state after block ${parentHead.height} differs from what the mesh made final`,
+        {
+          remedy:
+            'The peer stops to protect its stake. Run `gradmesh verify` on its data folder; move the folder away and join again.',
+          data: {
+            height: parentHead.height,
+            ours: toHex(parentHead.root),
+            theirs: toHex(block.header.stateRoot)
+          }
+        }
+      )
     }
     while (!this.#stopped) {
       const deltas = await this.#hold(block)
       if (deltas !== undefined) {
-        await this.#context.chain.putProposal(block, deltas.map(delta => delta.signed))
+        await this.#context.chain.putProposal(
+          block,
+          deltas.map(delta => delta.signed)
+        )
         return this.#execute(block)
       }
       this.#context.log.warn({ height: block.header.height }, 'waiting for payloads of a final block')
@@ -180,8 +216,12 @@ export class Ledger {
 
   /** Every delta that the block names, or undefined while one can't be had. */
   async #hold(block: Block): Promise<PooledDelta[] | undefined> {
-    const attesters = block.body.attests.map(attest => toHex(this.#context.validatorKeys[attest.validator] ?? new Uint8Array()))
-    const deltas = await Promise.all(block.body.deltas.map(({ digest }) => this.#pool.fetch(toHex(digest), attesters)))
+    const attesters = block.body.attests.map(attest =>
+      toHex(this.#context.validatorKeys[attest.validator] ?? new Uint8Array())
+    )
+    const deltas = await Promise.all(
+      block.body.deltas.map(({ digest }) => this.#pool.fetch(toHex(digest), attesters))
+    )
     return deltas.every(delta => delta !== undefined) ? deltas : undefined
   }
 
@@ -202,5 +242,3 @@ export class Ledger {
     return receipts
   }
 }
-
-

@@ -4,8 +4,8 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { LastError } from '@gradmesh/api'
-import { isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
 import { leaderOf, type Restored } from '@gradmesh/consensus'
+import { isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
@@ -102,9 +102,13 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
   const keys = await readKey(options.folder)
   const { genesis, bytes } = await readGenesis(options.folder)
   if (genesis.privacy !== 'plain') {
-    throw new MeshError('GENESIS_UNSUPPORTED', 'this mesh wants sealed deltas, which this release does not have', {
-      remedy: 'Upgrade gradmesh, or join a mesh with plain deltas.'
-    })
+    throw new MeshError(
+      'GENESIS_UNSUPPORTED',
+      'this mesh wants sealed deltas, which this release does not have',
+      {
+        remedy: 'Upgrade gradmesh, or join a mesh with plain deltas.'
+      }
+    )
   }
   const peer = new RunningPeer(options, keys, genesis, bytes)
   try {
@@ -243,10 +247,15 @@ class RunningPeer implements Peer, Running {
     const chain = await createChain(database, this.#genesisBytes)
     const seen = await safety.final()
     if (seen !== undefined && seen.height > chain.head().height) {
-      throw new MeshError('CHAIN_BELOW_SAFETY', `chain/ ends at height ${chain.head().height}, but this key has seen height ${seen.height} become final`, {
-        remedy: 'chain/ was rolled back or damaged. Move it away (keep `key` and `safety/`) and start again: it is fetched from the mesh.',
-        data: { head: chain.head().height, seen: seen.height }
-      })
+      throw new MeshError(
+        'CHAIN_BELOW_SAFETY',
+        `chain/ ends at height ${chain.head().height}, but this key has seen height ${seen.height} become final`,
+        {
+          remedy:
+            'chain/ was rolled back or damaged. Move it away (keep `key` and `safety/`) and start again: it is fetched from the mesh.',
+          data: { head: chain.head().height, seen: seen.height }
+        }
+      )
     }
     return { safety, chain }
   }
@@ -311,7 +320,10 @@ class RunningPeer implements Peer, Running {
     this.#compute = startWorker<ComputeTable>('compute-worker', null, error => this.#fail(error))
     const compute = this.#compute
     this.#closers.push(async () => {
-      await Promise.race([compute.call.close(undefined), new Promise(resolve => setTimeout(resolve, 500))]).catch(() => {})
+      await Promise.race([
+        compute.call.close(undefined),
+        new Promise(resolve => setTimeout(resolve, 500))
+      ]).catch(() => {})
       await compute.close()
     })
     const opened = await compute.call.open({
@@ -326,7 +338,10 @@ class RunningPeer implements Peer, Running {
     })
     this.adapter = opened.adapter
     this.#samples = opened.samples
-    this.#options.logger.info({ adapter: opened.adapter.name, software: opened.adapter.software }, 'the adapter is ready')
+    this.#options.logger.info(
+      { adapter: opened.adapter.name, software: opened.adapter.software },
+      'the adapter is ready'
+    )
     return stored?.buffer.accepted === null ? { round: stored.round, digest: stored.digest } : null
   }
 
@@ -339,16 +354,25 @@ class RunningPeer implements Peer, Running {
     serveRequests(
       this.#context,
       {
-        ledger: () => this.ledger ?? notReady(),
-        driver: () => this.driver ?? notReady(),
-        pool: () => this.pool ?? notReady(),
+        ledger: () => this.ledger,
+        driver: () => this.driver,
+        pool: () => this.pool,
         onHello: (hello, from) => this.#syncing?.heard(from, hello.height)
       },
       AGENT
     )
     openDoor(this.#context, () =>
-      this.ledger !== undefined && this.driver !== undefined && this.pool !== undefined && this.#attesting !== undefined
-        ? { ledger: this.ledger, driver: this.driver, pool: this.pool, attesting: this.#attesting, transactions: this.#transactions! }
+      this.ledger !== undefined &&
+      this.driver !== undefined &&
+      this.pool !== undefined &&
+      this.#attesting !== undefined
+        ? {
+            ledger: this.ledger,
+            driver: this.driver,
+            pool: this.pool,
+            attesting: this.#attesting,
+            transactions: this.#transactions!
+          }
         : undefined
     )
     net.onConnect(peer => this.#onConnect(peer))
@@ -377,11 +401,15 @@ class RunningPeer implements Peer, Running {
 
   #transactions: TransactionPool | undefined
 
-  async #assemble(head: StateHead, chain: ChainStore, openDelta: { round: number; digest: string } | null): Promise<void> {
+  async #assemble(
+    head: StateHead,
+    chain: ChainStore,
+    openDelta: { round: number; digest: string } | null
+  ): Promise<void> {
     const context = this.#context
     const headBlock = head.height === 0 ? undefined : await chain.blockAt(head.height)
     const final = new FinalPoint(head, headBlock?.header ?? null)
-    const evidences = new Evidences()
+    const evidences = new Evidences(context.chainId)
     const transactions = new TransactionPool(context)
     const pool = new DeltaPool(context, evidences, final)
     const checkpointed = (await chain.newestCheckpoint())?.height ?? 0
@@ -401,7 +429,11 @@ class RunningPeer implements Peer, Running {
       context.consensus,
       await restored(context, ledger, headBlock)
     )
-    const training = new Training(context, { compute: this.#compute!.call, ledger, pool, samples: this.#samples }, openDelta)
+    const training = new Training(
+      context,
+      { compute: this.#compute!.call, ledger, pool, samples: this.#samples },
+      openDelta
+    )
     Object.assign(this, { ledger, driver, pool })
     this.#transactions = transactions
     this.#attesting = attesting
@@ -476,7 +508,10 @@ class RunningPeer implements Peer, Running {
       const present = new Set([this.key, ...net.peers().map(peer => peer.key)])
       const here = genesis.validators.filter(({ key }) => present.has(toHex(key)))
       const stake = here.reduce((sum, { stake }) => sum + stake, 0n)
-      this.#journal.enter('waiting', `${here.length} of ${genesis.validators.length} validators are connected`)
+      this.#journal.enter(
+        'waiting',
+        `${here.length} of ${genesis.validators.length} validators are connected`
+      )
       if (stake === totalStake || this.#syncing!.target > 0) return
       if (3n * stake > 2n * totalStake && systemClock.nowMs() > until - GATHER_MS + LOOK_AROUND_MS) return
       await pause(50)
@@ -488,7 +523,9 @@ class RunningPeer implements Peer, Running {
     const { net, topics, keys, chainId, options, self } = this.#context
     const { final } = this.ledger!
     if (!options.train || final.isTrainer(self) || isOver(this.#context, this.ledger!)) return
-    const bytes = encodeTransaction(signRegister({ key: keys.publicKey, label: options.label }, chainId, keys))
+    const bytes = encodeTransaction(
+      signRegister({ key: keys.publicKey, label: options.label }, chainId, keys)
+    )
     this.#transactions!.offer(bytes, final)
     void net.publish(topics.transactions.name, bytes)
     this.#registering = setTimeout(() => this.#register(), REGISTER_EVERY_MS)
@@ -501,8 +538,8 @@ class RunningPeer implements Peer, Running {
   #onConnect(peer: string): void {
     const address = this.#context.net.peers().find(({ key }) => key === peer)?.address ?? null
     this.#journal.tell({ type: 'peer', change: 'connected', key: peer, address })
-    if (this.ledger === undefined) return
-    void greet(this.#context, this.ledger, peer, AGENT).then(hello => {
+    if (this.#syncing === undefined) return
+    void greet(this.#context, peer, AGENT).then(hello => {
       if (hello !== undefined) this.#syncing?.heard(peer, hello.height)
     })
   }
@@ -592,8 +629,18 @@ class RunningPeer implements Peer, Running {
 
   #fail(error: unknown): void {
     if (this.#stopping !== undefined) return
-    const mesh = error instanceof MeshError ? error : new MeshError('PEER_FAILED', error instanceof Error ? error.message : String(error), { cause: error })
-    this.lastError = { code: mesh.code, message: mesh.message, remedy: mesh.remedy ?? null, at: systemClock.wallMs() }
+    const mesh =
+      error instanceof MeshError
+        ? error
+        : new MeshError('PEER_FAILED', error instanceof Error ? error.message : String(error), {
+            cause: error
+          })
+    this.lastError = {
+      code: mesh.code,
+      message: mesh.message,
+      remedy: mesh.remedy ?? null,
+      at: systemClock.wallMs()
+    }
     this.#options.logger.error({ error, code: mesh.code }, 'the peer stops')
     this.#journal.enter('stalled', mesh.message)
     this.#reject(mesh)
@@ -607,7 +654,11 @@ class RunningPeer implements Peer, Running {
   }
 }
 
-const restored = async ({ chain, safety }: Context, ledger: Ledger, headBlock: FinalChange['blocks'][number] | undefined): Promise<Restored> => {
+const restored = async (
+  { chain, safety }: Context,
+  ledger: Ledger,
+  headBlock: FinalChange['blocks'][number] | undefined
+): Promise<Restored> => {
   const { final } = ledger
   const live = await chain.live()
   for (const block of live.blocks) ledger.add(block)
@@ -624,7 +675,9 @@ const restored = async ({ chain, safety }: Context, ledger: Ledger, headBlock: F
 }
 
 /** The error buffer as it was written down, and what the own chain says of the delta that went with it. */
-const storedError = async (chain: ChainStore): Promise<{ round: number; digest: string; buffer: StoredError } | null> => {
+const storedError = async (
+  chain: ChainStore
+): Promise<{ round: number; digest: string; buffer: StoredError } | null> => {
   const stored = await chain.error()
   if (stored === undefined || stored.pendingDelta === null) return null
   const signed = await chain.delta(stored.pendingDelta)
@@ -632,14 +685,16 @@ const storedError = async (chain: ChainStore): Promise<{ round: number; digest: 
   const place = await chain.deltaPlace(stored.pendingDelta)
   const height = chain.head().height
   const newest = height === 0 ? undefined : await chain.blockAt(height)
-  const closed = newest !== undefined && (newest.header.round > stored.round || (newest.header.round === stored.round && newest.body.attests.length > 0))
+  const closed =
+    newest !== undefined &&
+    (newest.header.round > stored.round ||
+      (newest.header.round === stored.round && newest.body.attests.length > 0))
   const accepted = place?.height != null ? true : closed ? false : null
-  return { round: stored.round, digest: toHex(stored.pendingDelta), buffer: { accumulated: stored.buffer, payload: signed.payload, accepted } }
-}
-
-const notReady = (): never => {
-  throw new MeshError('PEER_STARTING', 'this peer is still starting', { remedy: 'Ask again in a moment.' })
+  return {
+    round: stored.round,
+    digest: toHex(stored.pendingDelta),
+    buffer: { accumulated: stored.buffer, payload: signed.payload, accepted }
+  }
 }
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-

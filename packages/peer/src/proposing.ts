@@ -1,22 +1,23 @@
 /**
  * Builds blocks. A block that closes a round waits for attestations of a quorum, and a moment longer
- * for the rest; it names exactly the deltas that more than a third of the stake attests.
+ * for the rest; which deltas it then names is a rule of the ledger, not the leader's choice.
  */
 import { isFault, toHex } from '@gradmesh/core'
+import { namedTrainers } from '@gradmesh/ledger'
 import {
   type Attest,
-  bitmapHas,
   type Block,
   type BlockBody,
   type BlockHeader,
+  bitmapHas,
   blockIdOf,
   bodyHashOf,
-  decodeBlock,
-  deltaDigest,
   type Digest,
+  decodeBlock,
+  decodeSignedDeltaHeaders,
+  deltaDigest,
   encodeBlock,
   encodeGetRequest,
-  isMoreThanThird,
   type NamedDelta,
   PROTOCOL_VERSION,
   rulesHashOf,
@@ -28,8 +29,7 @@ import { type Context, digestOf } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { Proposal } from './driver.ts'
 import type { Evidences } from './evidences.ts'
-import { decodeHeaders } from './headers.ts'
-import type { Ledger } from './ledger.ts'
+import type { FinalPoint, Ledger } from './ledger.ts'
 import { PROTOCOLS } from './topics.ts'
 import type { TransactionPool } from './transaction-pool.ts'
 
@@ -76,33 +76,33 @@ export class Proposer {
   }
 
   async #roundBody({ parentId }: Proposal, lapsed: () => boolean): Promise<BlockBody | undefined> {
-    const { ledger, attesting, transactions, evidences } = this.#parts
-    // The parent is final, but its commit may still be under way.
-    while (ledger.final.id !== parentId) {
-      if (lapsed()) return undefined
-      await pause(POLL_MS)
+    const { ledger, attesting, transactions } = this.#parts
+    for (; !lapsed(); await pause(POLL_MS)) {
+      const { final } = ledger
+      // The parent is final, but its commit may still be under way.
+      if (final.id !== parentId) continue
+      if (isOver(this.#context, ledger)) return EMPTY
+      if (!attesting.hasQuorum(final)) continue
+      for (let waited = 0; waited < LINGER_MS && !attesting.isComplete(); waited += POLL_MS)
+        await pause(POLL_MS)
+      const attests = attesting.all()
+      const deltas = await this.#name(final, attests)
+      if (deltas === undefined) continue
+      const txs = transactions.forBlock(final)
+      const evidence = this.#parts.evidences.forBlock(final)
+      return { deltas, attests, keys: [], scores: [], txs, evidence }
     }
-    if (isOver(this.#context, ledger)) return EMPTY
-    while (!attesting.hasQuorum()) {
-      if (lapsed()) return undefined
-      await pause(POLL_MS)
-    }
-    for (let waited = 0; waited < LINGER_MS && !attesting.isComplete(); waited += POLL_MS) await pause(POLL_MS)
-    const attests = attesting.all()
-    const deltas = await this.#name(attests)
-    if (deltas === undefined) return undefined
-    return { deltas, attests, keys: [], scores: [], txs: transactions.forBlock(ledger.final), evidence: evidences.forBlock() }
+    return undefined
   }
 
-  /** Exactly the deltas that more than a third of the stake attests; undefined when one is not to be had. */
-  async #name(attests: readonly Attest[]): Promise<NamedDelta[] | undefined> {
-    const { genesis, totalStake } = this.#context
+  /** The digests of the deltas that the rules name; undefined while one is not to be had. */
+  async #name(final: FinalPoint, attests: readonly Attest[]): Promise<NamedDelta[] | undefined> {
+    const { round, trainers } = final.accounts
     const named: NamedDelta[] = []
-    for (const [trainer, { key }] of this.#parts.ledger.final.accounts.trainers.entries()) {
-      let weight = 0n
-      for (const attest of attests) if (bitmapHas(attest.bitmap, trainer)) weight += genesis.validators[attest.validator]!.stake
-      if (!isMoreThanThird(weight, totalStake)) continue
-      const digest = this.#parts.pool.ofTrainer(toHex(key))?.digest ?? (await this.#ask(toHex(key), trainer, attests))
+    for (const trainer of namedTrainers(this.#context.genesis, trainers.length, round, attests)) {
+      const key = toHex(trainers[trainer]!.key)
+      const digest =
+        this.#parts.pool.ofTrainer(key)?.digest ?? (await this.#ask(key, trainer, round, attests))
       if (digest === undefined) return undefined
       named.push({ trainer, digest: digestOf(digest) })
     }
@@ -110,10 +110,16 @@ export class Proposer {
   }
 
   /** A delta that others attest and this peer has not seen: its attesters know its header. */
-  async #ask(key: string, trainer: number, attests: readonly Attest[]): Promise<string | undefined> {
+  async #ask(
+    key: string,
+    trainer: number,
+    round: number,
+    attests: readonly Attest[]
+  ): Promise<string | undefined> {
     const { net, validatorKeys } = this.#context
-    const { round } = this.#parts.ledger.final.accounts
-    const holders = attests.filter(a => bitmapHas(a.bitmap, trainer)).map(a => toHex(validatorKeys[a.validator]!))
+    const holders = attests
+      .filter(a => bitmapHas(a.bitmap, trainer))
+      .map(a => toHex(validatorKeys[a.validator]!))
     for (const holder of holders.filter(h => h !== this.#context.self)) {
       const reply = await net
         .request(holder, PROTOCOLS.get.name, encodeGetRequest({ what: 'headers', round }), {
@@ -121,7 +127,7 @@ export class Proposer {
           maxReplyBytes: PROTOCOLS.get.replyBytes
         })
         .catch(() => undefined)
-      const headers = reply === undefined ? undefined : decodeHeaders(reply)
+      const headers = reply === undefined ? undefined : decodeSignedDeltaHeaders(reply)
       if (headers === undefined || isFault(headers)) continue
       const found = headers.find(({ header }) => toHex(header.trainer) === key)
       if (found === undefined) continue

@@ -15,8 +15,8 @@ import {
   encodeGetRequest,
   encodeSignedDelta,
   type Genesis,
-  verifyCertificate,
-  VoteKind
+  VoteKind,
+  verifyCertificate
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import { LEAF_BYTES, leafBytes, setLeaf } from './leaves.ts'
@@ -43,14 +43,20 @@ export const restoreFromDisk = async (
 
 const openNewest = async (chain: ChainStore, state: Remote<StateTable>): Promise<StateHead> => {
   const newest = await chain.newestCheckpoint()
-  return newest === undefined || newest.height > chain.head().height ? openGenesis(chain, state) : openCheckpoint(chain, state, newest.height)
+  return newest === undefined || newest.height > chain.head().height
+    ? openGenesis(chain, state)
+    : openCheckpoint(chain, state, newest.height)
 }
 
 export const openGenesis = async (chain: ChainStore, state: Remote<StateTable>): Promise<StateHead> =>
   unwrap(await state.open({ genesis: chain.genesisBytes }), 'the genesis')
 
 /** Opens the checkpoint at or, where that is no longer held, next above `height`. */
-export const openCheckpoint = async (chain: ChainStore, state: Remote<StateTable>, from: number): Promise<StateHead> => {
+export const openCheckpoint = async (
+  chain: ChainStore,
+  state: Remote<StateTable>,
+  from: number
+): Promise<StateHead> => {
   const checkpoint = (await chain.checkpointAt(from)) ?? (await chain.newestCheckpoint())
   if (checkpoint === undefined) throw broken('it starts from a checkpoint, and none is held')
   const { height, accounts, leaves } = checkpoint
@@ -65,22 +71,35 @@ export const openCheckpoint = async (chain: ChainStore, state: Remote<StateTable
   const successor = await chain.blockAt(height + 1)
   const opened = await state.open({
     genesis: chain.genesisBytes,
-    checkpoint: { block: encodeBlock(block), accounts, leaves, weights, root: successor?.header.stateRoot ?? null }
+    checkpoint: {
+      block: encodeBlock(block),
+      accounts,
+      leaves,
+      weights,
+      root: successor?.header.stateRoot ?? null
+    }
   })
   return unwrap(opened, `the checkpoint at height ${height}`)
 }
 
 /** Executes one stored block on top of `head`. */
-export const replay = async (chain: ChainStore, state: Remote<StateTable>, head: StateHead, height: number): Promise<StateHead> => {
+export const replay = async (
+  chain: ChainStore,
+  state: Remote<StateTable>,
+  head: StateHead,
+  height: number
+): Promise<StateHead> => {
   const block = await blockAt(chain, height)
   if (!equalBytes(block.header.stateRoot, head.root)) {
     throw broken(`the state after block ${head.height} is not the one that block ${height} builds on`)
   }
   for (const { digest } of block.body.deltas) {
     const signed = await chain.delta(digest)
-    if (signed === undefined) throw broken(`block ${height} names delta ${toHex(digest).slice(0, 12)}, which is missing`)
+    if (signed === undefined)
+      throw broken(`block ${height} names delta ${toHex(digest).slice(0, 12)}, which is missing`)
     const admitted = await state.admit({ delta: encodeSignedDelta(signed), on: head.id })
-    if (isFault(admitted)) throw broken(`delta ${toHex(digest).slice(0, 12)} of block ${height} is wrong: ${admitted.fault}`)
+    if (isFault(admitted))
+      throw broken(`delta ${toHex(digest).slice(0, 12)} of block ${height} is wrong: ${admitted.fault}`)
   }
   const { head: next } = await state.execute({ block: encodeBlock(block) })
   return state.finalise({ id: next.id })
@@ -93,17 +112,22 @@ const blockAt = async (chain: ChainStore, height: number): Promise<Block> => {
 }
 
 const unwrap = (opened: StateHead | Fault, what: string): StateHead => {
-  if (isFault(opened)) throw broken(`${what} is wrong: ${opened.fault}${opened.detail ? ` (${opened.detail})` : ''}`)
+  if (isFault(opened))
+    throw broken(`${what} is wrong: ${opened.fault}${opened.detail ? ` (${opened.detail})` : ''}`)
   return opened
 }
 
 const broken = (what: string): MeshError =>
   new MeshError('CHAIN_BROKEN', `this peer's chain can't be replayed: ${what}`, {
-    remedy: 'Run `gradmesh verify --data DIR` to see how far it is sound. Keep `key` and `safety/`, move `chain/` away, and start again: it is fetched from the mesh.'
+    remedy:
+      'Run `gradmesh verify --data DIR` to see how far it is sound. Keep `key` and `safety/`, move `chain/` away, and start again: it is fetched from the mesh.'
   })
 
 /** The newest checkpoint that one of these peers proves, with its weights from all of them; undefined when none does. */
-export const fetchCheckpoint = async (context: Context, sources: readonly PeerKey[]): Promise<StateHead | undefined> => {
+export const fetchCheckpoint = async (
+  context: Context,
+  sources: readonly PeerKey[]
+): Promise<StateHead | undefined> => {
   for (const source of sources) {
     const manifest = await askManifest(context, source)
     if (manifest === undefined) continue
@@ -121,7 +145,10 @@ export const fetchCheckpoint = async (context: Context, sources: readonly PeerKe
   return undefined
 }
 
-const askManifest = async ({ net, log }: Context, source: PeerKey): Promise<CheckpointManifest | undefined> => {
+const askManifest = async (
+  { net, log }: Context,
+  source: PeerKey
+): Promise<CheckpointManifest | undefined> => {
   try {
     const reply = await net.request(source, PROTOCOLS.get.name, encodeGetRequest({ what: 'checkpoint' }), {
       timeoutMs: 10_000,
@@ -136,7 +163,10 @@ const askManifest = async ({ net, log }: Context, source: PeerKey): Promise<Chec
 }
 
 /** A FINAL certificate proves the successor; its header names the block and carries the root of its state. */
-const checkManifest = ({ genesis, chainId }: { genesis: Genesis; chainId: Uint8Array }, manifest: CheckpointManifest): Fault | null => {
+const checkManifest = (
+  { genesis, chainId }: { genesis: Genesis; chainId: Uint8Array },
+  manifest: CheckpointManifest
+): Fault | null => {
   const { block, successor, height } = manifest
   const { certificate } = successor
   if (certificate === null || certificate.kind !== VoteKind.FINAL) return fault('SYNC_CERTIFICATE')
@@ -147,7 +177,11 @@ const checkManifest = ({ genesis, chainId }: { genesis: Genesis; chainId: Uint8A
   return null
 }
 
-const fetchLeaves = async (context: Context, manifest: CheckpointManifest, sources: readonly PeerKey[]): Promise<Int32Array | undefined> => {
+const fetchLeaves = async (
+  context: Context,
+  manifest: CheckpointManifest,
+  sources: readonly PeerKey[]
+): Promise<Int32Array | undefined> => {
   const { height, leaves } = manifest
   const weights = new Int32Array((leaves.length * LEAF_BYTES) / 4)
   const wanted = leaves.keys()
@@ -165,11 +199,20 @@ const fetchLeaves = async (context: Context, manifest: CheckpointManifest, sourc
 }
 
 /** From the first source that gives the right bytes: one that lies or leaves costs a retry. */
-const fetchLeaf = async ({ net, faults }: Context, height: number, index: number, digest: Uint8Array, sources: readonly PeerKey[]) => {
+const fetchLeaf = async (
+  { net, faults }: Context,
+  height: number,
+  index: number,
+  digest: Uint8Array,
+  sources: readonly PeerKey[]
+) => {
   const request = encodeGetRequest({ what: 'leaf', height, index })
   for (const source of sources) {
     const leaf = await net
-      .request(source, PROTOCOLS.get.name, request, { timeoutMs: 10_000, maxReplyBytes: PROTOCOLS.get.replyBytes })
+      .request(source, PROTOCOLS.get.name, request, {
+        timeoutMs: 10_000,
+        maxReplyBytes: PROTOCOLS.get.replyBytes
+      })
       .catch(() => undefined)
     if (leaf === undefined || leaf.length === 0) continue
     if (equalBytes(leafDigest(leaf), digest)) return leaf
@@ -181,14 +224,25 @@ const fetchLeaf = async ({ net, faults }: Context, height: number, index: number
 const LEAF_PREFIX = Uint8Array.of(0)
 const leafDigest = (leaf: Uint8Array): Uint8Array => sha256(LEAF_PREFIX, leaf)
 
-const rotate = <T>(items: readonly T[], by: number): T[] => items.map((_, i) => items[(i + by) % items.length]!)
+const rotate = <T>(items: readonly T[], by: number): T[] =>
+  items.map((_, i) => items[(i + by) % items.length]!)
 
-const adopt = async (context: Context, manifest: CheckpointManifest, weights: Int32Array): Promise<StateHead | undefined> => {
+const adopt = async (
+  context: Context,
+  manifest: CheckpointManifest,
+  weights: Int32Array
+): Promise<StateHead | undefined> => {
   const { chain, state, genesisBytes } = context
   const { block, accounts, leaves, height, successor } = manifest
   const opened = await state.open({
     genesis: genesisBytes,
-    checkpoint: { block: encodeBlock(block), accounts, leaves, weights, root: successor.block.header.stateRoot }
+    checkpoint: {
+      block: encodeBlock(block),
+      accounts,
+      leaves,
+      weights,
+      root: successor.block.header.stateRoot
+    }
   })
   if (isFault(opened)) {
     context.faults.count(opened)

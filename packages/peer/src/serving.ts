@@ -11,6 +11,7 @@ import {
   encodeBlock,
   encodeCheckpointManifest,
   encodeHello,
+  encodeSignedDeltaHeaders,
   encodeSyncReply,
   type FinalBlock,
   type GetRequest,
@@ -22,17 +23,17 @@ import type { Context } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { Driver } from './driver.ts'
 import type { Ledger } from './ledger.ts'
-import { encodeHeaders } from './headers.ts'
 import { PIECE_BYTES, PROTOCOLS } from './topics.ts'
 
 const SYNC_BLOCKS_MAX = 64
 const SYNC_BYTES_MAX = 1024 * 1024
 const LIVE_MAX = 32
 
+/** Parts are undefined while the peer starts: what is on the disk is served all the same. */
 export interface ServingParts {
-  readonly ledger: () => Ledger
-  readonly driver: () => Driver
-  readonly pool: () => DeltaPool
+  readonly ledger: () => Ledger | undefined
+  readonly driver: () => Driver | undefined
+  readonly pool: () => DeltaPool | undefined
   readonly onHello: (hello: Hello, from: PeerKey) => void
 }
 
@@ -42,12 +43,15 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   const { net, faults } = context
   const refuse = (wrong: Fault): never => {
     faults.count(wrong)
-    throw new MeshError(wrong.fault, `refused a request: ${wrong.fault}${wrong.detail === undefined ? '' : ` (${wrong.detail})`}`)
+    throw new MeshError(
+      wrong.fault,
+      `refused a request: ${wrong.fault}${wrong.detail === undefined ? '' : ` (${wrong.detail})`}`
+    )
   }
 
   net.handle(PROTOCOLS.hello.name, PROTOCOLS.hello.requestBytes, async (request, from) => {
     const hello = decodeHello(request)
-    const own = encodeHello(ownHello(context, parts.ledger(), agent))
+    const own = encodeHello(ownHello(context, agent))
     // Answer all the same: the other side must be able to name the difference too.
     if (isFault(hello)) faults.count(hello)
     else parts.onHello(hello, from)
@@ -67,30 +71,34 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   })
 }
 
-export const ownHello = ({ chainId }: Context, ledger: Ledger, agent: string): Hello => ({
+export const ownHello = ({ chainId, chain }: Context, agent: string): Hello => ({
   protocol: PROTOCOL_VERSION,
   chainId,
-  height: ledger.final.height,
+  height: chain.head().height,
   agent
 })
 
-const get = async (context: Context, parts: ServingParts, asked: GetRequest): Promise<Uint8Array | undefined> => {
+const get = async (
+  context: Context,
+  parts: ServingParts,
+  asked: GetRequest
+): Promise<Uint8Array | undefined> => {
   const { chain } = context
   switch (asked.what) {
     case 'genesis':
       return context.genesisBytes
     case 'block': {
       const id = toHex(asked.id)
-      const block = parts.ledger().block(id) ?? (await chain.block(asked.id))
+      const block = parts.ledger()?.block(id) ?? (await chain.block(asked.id))
       return block === undefined ? undefined : encodeBlock(block)
     }
     case 'delta': {
       const digest = toHex(asked.digest)
-      const bytes = parts.pool().get(digest)?.bytes ?? (await chain.deltaBytes(asked.digest))
+      const bytes = parts.pool()?.get(digest)?.bytes ?? (await chain.deltaBytes(asked.digest))
       return bytes?.slice(asked.offset, asked.offset + PIECE_BYTES)
     }
     case 'headers':
-      return encodeHeaders(parts.pool().headersOf(asked.round))
+      return encodeSignedDeltaHeaders(parts.pool()?.headersOf(asked.round) ?? [])
     case 'checkpoint': {
       const manifest = await checkpointManifest(context)
       return manifest === undefined ? undefined : encodeCheckpointManifest(manifest)
@@ -104,12 +112,16 @@ const get = async (context: Context, parts: ServingParts, asked: GetRequest): Pr
 const checkpointManifest = async (context: Context): Promise<CheckpointManifest | undefined> => {
   const { chain } = context
   const newest = await chain.newestCheckpoint()
-  const older = newest === undefined ? undefined : await chain.checkpointAt(newest.height - context.genesis.checkpointEvery)
+  const older =
+    newest === undefined
+      ? undefined
+      : await chain.checkpointAt(newest.height - context.genesis.checkpointEvery)
   for (const { height, accounts, leaves } of [newest, older].filter(checkpoint => checkpoint !== undefined)) {
     const block = await chain.blockAt(height)
     const successor = await chain.blockAt(height + 1)
     const certificate = await chain.finalCertificateFor(height + 1)
-    if (block === undefined || successor === undefined || certificate?.slot !== successor.header.slot) continue
+    if (block === undefined || successor === undefined || certificate?.slot !== successor.header.slot)
+      continue
     return { height, accounts, leaves, block, successor: { block: successor, certificate } }
   }
   return undefined
@@ -134,19 +146,17 @@ const finalBlocks = async (chain: Context['chain'], from: number): Promise<Final
 
 const syncReply = async (context: Context, parts: ServingParts, above: number): Promise<SyncReply> => {
   const { chain, safety } = context
-  const { final } = parts.ledger()
-  const stored = await safety.votesFrom(final.slot + 1)
+  const stored = await safety.votesFrom((parts.ledger()?.final.slot ?? 0) + 1)
   const votes = stored.slice(-LIVE_MAX).flatMap(({ bytes }) => valueOf(decodeVote(bytes)))
   return {
-    finalHeight: final.height,
+    finalHeight: chain.head().height,
     blocks: await finalBlocks(chain, above + 1),
     live: {
-      blocks: parts.ledger().liveBlocks().slice(0, LIVE_MAX),
-      certificates: parts.driver().certificates().slice(-LIVE_MAX),
+      blocks: (parts.ledger()?.liveBlocks() ?? []).slice(0, LIVE_MAX),
+      certificates: (parts.driver()?.certificates() ?? []).slice(-LIVE_MAX),
       votes
     }
   }
 }
-
 
 const valueOf = <T>(decoded: T | Fault): T[] => (isFault(decoded) ? [] : [decoded as T])

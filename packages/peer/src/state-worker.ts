@@ -3,16 +3,17 @@
  * final block and after every live block on top of it, each under its block's id; final moves the
  * foot of that tree and drops what is not above it.
  */
-import { fault, type Fault, isFault, MeshError, sha256, toHex, equalBytes } from '@gradmesh/core'
+import { equalBytes, type Fault, fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { type Delta, decodeDelta, type Layout } from '@gradmesh/delta'
 import {
   type Accounts,
   applyBlock,
   checkDeltaHeader,
+  checkNamedDeltas,
   encodeAccounts,
   genesisState,
-  layoutOf,
   type LedgerState,
+  layoutOf,
   type Receipt,
   restoreState,
   validateBlock
@@ -22,11 +23,11 @@ import {
   blockIdOf,
   chainIdOf,
   type DeltaHeader,
+  type Digest,
   decodeBlock,
   decodeGenesis,
   decodeSignedDelta,
   deltaDigest,
-  type Digest,
   type Genesis,
   verifyDeltaHeader
 } from '@gradmesh/wire'
@@ -59,7 +60,13 @@ const nodes = new Map<string, Node>()
 /** Decoded deltas by digest, until their round is past. */
 const decoded = new Map<string, { header: DeltaHeader; delta: Delta }>()
 
-const keep = (id: string, height: number, header: BlockHeader | null, state: LedgerState, receipts: readonly Receipt[]): Node => {
+const keep = (
+  id: string,
+  height: number,
+  header: BlockHeader | null,
+  state: LedgerState,
+  receipts: readonly Receipt[]
+): Node => {
   const node = { head: { id, height, root: state.root, accounts: state.accounts }, header, state, receipts }
   nodes.set(id, node)
   return node
@@ -67,7 +74,8 @@ const keep = (id: string, height: number, header: BlockHeader | null, state: Led
 
 const at = (id: string): Node => {
   const node = nodes.get(id)
-  if (node === undefined) throw new MeshError('STATE_UNKNOWN', `no state is held for block ${id.slice(0, 12)}`)
+  if (node === undefined)
+    throw new MeshError('STATE_UNKNOWN', `no state is held for block ${id.slice(0, 12)}`)
   return node
 }
 
@@ -81,7 +89,13 @@ const table = {
   /** Starts at the genesis, or at a checkpoint whose every part is checked against `root` (null: its own word). */
   open(input: {
     genesis: Uint8Array
-    checkpoint?: { block: Uint8Array; accounts: Uint8Array; leaves: readonly Digest[]; weights: Int32Array; root: Digest | null }
+    checkpoint?: {
+      block: Uint8Array
+      accounts: Uint8Array
+      leaves: readonly Digest[]
+      weights: Int32Array
+      root: Digest | null
+    }
   }): StateHead | Fault {
     const value = decodeGenesis(input.genesis)
     if (isFault(value)) return value
@@ -93,7 +107,8 @@ const table = {
     const { block, accounts, leaves, weights, root } = input.checkpoint
     const state = restoreState(genesis, accounts, leaves, weights)
     if (isFault(state)) return state
-    if (root !== null && !equalBytes(state.root, root)) return fault('STATE_ROOT', 'the checkpoint does not match the root that its successor carries')
+    if (root !== null && !equalBytes(state.root, root))
+      return fault('STATE_ROOT', 'the checkpoint does not match the root that its successor carries')
     const { header } = blockOf(block)
     return keep(toHex(blockIdOf(header)), header.height, header, state, []).head
   },
@@ -104,7 +119,20 @@ const table = {
     if (isFault(block)) return block
     const parent = nodes.get(toHex(block.header.parentId))
     if (parent === undefined) return fault('STATE_PARENT', 'the parent has not been executed')
-    return validateBlock({ genesis, chainId, parent: parent.state, parentHeader: parent.header, leader: input.leader, block })
+    return validateBlock({
+      genesis,
+      chainId,
+      parent: parent.state,
+      parentHeader: parent.header,
+      leader: input.leader,
+      block
+    })
+  },
+
+  /** With every named delta admitted: is each one's author the trainer that the block says? */
+  validateNamed(input: { block: Uint8Array }): Fault | null {
+    const block = blockOf(input.block)
+    return checkNamedDeltas(genesis, at(toHex(block.header.parentId)).state, block, decoded)
   },
 
   /** Executes a block whose named deltas have all passed `admit`. Executing twice gives the first answer. */
@@ -159,7 +187,11 @@ const table = {
     return copy === undefined ? null : moving(copy, copy.buffer)
   },
 
-  checkpoint(input: { id: string }): { accounts: Uint8Array; leaves: readonly Digest[]; weights: Int32Array } {
+  checkpoint(input: { id: string }): {
+    accounts: Uint8Array
+    leaves: readonly Digest[]
+    weights: Int32Array
+  } {
     const { state } = at(input.id)
     const weights = state.weights.slice()
     return moving({ accounts: encodeAccounts(state.accounts), leaves: state.leaves, weights }, weights.buffer)

@@ -16,8 +16,8 @@ import {
   encodeSyncRequest,
   type FinalBlock,
   type SyncReply,
-  verifyCertificate,
-  VoteKind
+  VoteKind,
+  verifyCertificate
 } from '@gradmesh/wire'
 import { type Context, digestOf } from './context.ts'
 import { type DeltaPool, pullDelta } from './delta-pool.ts'
@@ -96,7 +96,11 @@ export class Syncing {
 
   async fetchBlock(id: string): Promise<Block | undefined> {
     for (const peer of this.#sources()) {
-      const reply = await this.#ask(peer, PROTOCOLS.get, encodeGetRequest({ what: 'block', id: digestOf(id) }))
+      const reply = await this.#ask(
+        peer,
+        PROTOCOLS.get,
+        encodeGetRequest({ what: 'block', id: digestOf(id) })
+      )
       const block = reply === undefined || reply.length === 0 ? undefined : decodeBlock(reply)
       if (block !== undefined && !isFault(block) && toHex(blockIdOf(block.header)) === id) return block
     }
@@ -134,7 +138,9 @@ export class Syncing {
     this.#heights.set(peer, reply.finalHeight)
     const wrong = await this.#take(reply, peer)
     if (wrong !== null) this.#refuse(peer, wrong)
-    return wrong === null && this.#ledger.final.height > before && reply.finalHeight > this.#ledger.final.height
+    return (
+      wrong === null && this.#ledger.final.height > before && reply.finalHeight > this.#ledger.final.height
+    )
   }
 
   async #take(reply: SyncReply, peer: PeerKey): Promise<Fault | null> {
@@ -185,9 +191,16 @@ export class Syncing {
     await Promise.all(Array.from({ length: PULLS_AT_ONCE }, puller))
   }
 
-  async #ask(peer: PeerKey, protocol: (typeof PROTOCOLS)[keyof typeof PROTOCOLS], request: Uint8Array): Promise<Uint8Array | undefined> {
+  async #ask(
+    peer: PeerKey,
+    protocol: (typeof PROTOCOLS)[keyof typeof PROTOCOLS],
+    request: Uint8Array
+  ): Promise<Uint8Array | undefined> {
     try {
-      return await this.#context.net.request(peer, protocol.name, request, { timeoutMs: TIMEOUT_MS, maxReplyBytes: protocol.replyBytes })
+      return await this.#context.net.request(peer, protocol.name, request, {
+        timeoutMs: TIMEOUT_MS,
+        maxReplyBytes: protocol.replyBytes
+      })
     } catch (error) {
       this.#context.log.debug({ error, peer, protocol: protocol.name }, 'a direct request failed')
       return undefined

@@ -28,6 +28,14 @@ export type Topics = ReturnType<typeof topicsOf>
 /** Direct protocols carry no chain in their name: the hello must be able to say that the chains differ. */
 export const PROTOCOLS = {
   hello: { name: '/gradmesh/hello', requestBytes: 1024, replyBytes: 1024 },
-  sync: { name: `/gradmesh/${PROTOCOL_VERSION}/sync`, requestBytes: 1024, replyBytes: BOUNDS.syncReplyBytesMax },
-  get: { name: `/gradmesh/${PROTOCOL_VERSION}/get`, requestBytes: 1024, replyBytes: BOUNDS.checkpointBytesMax }
+  sync: {
+    name: `/gradmesh/${PROTOCOL_VERSION}/sync`,
+    requestBytes: 1024,
+    replyBytes: BOUNDS.syncReplyBytesMax
+  },
+  get: {
+    name: `/gradmesh/${PROTOCOL_VERSION}/get`,
+    requestBytes: 1024,
+    replyBytes: BOUNDS.checkpointBytesMax
+  }
 } as const

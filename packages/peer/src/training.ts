@@ -5,8 +5,16 @@
  */
 import { isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { assignRows } from '@gradmesh/ledger'
-import { decodeSignedDelta, deltaDigest, encodeSignedDelta, encodeSignedDeltaHeader, PROTOCOL_VERSION, type SignedDelta, signDeltaHeader } from '@gradmesh/wire'
 import { innerRate } from '@gradmesh/train'
+import {
+  decodeSignedDelta,
+  deltaDigest,
+  encodeSignedDelta,
+  encodeSignedDeltaHeader,
+  PROTOCOL_VERSION,
+  type SignedDelta,
+  signDeltaHeader
+} from '@gradmesh/wire'
 import type { ComputeTable } from './compute-worker.ts'
 import type { Context } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
@@ -75,11 +83,15 @@ export class Training {
   /** Notes what the ledger said about the own delta of a closed round. */
   async settle({ blocks, receipts }: FinalChange): Promise<void> {
     if (this.#open === null) return
-    const closed = blocks.some(block => block.body.attests.length > 0 && block.header.round === this.#open?.round)
+    const closed = blocks.some(
+      block => block.body.attests.length > 0 && block.header.round === this.#open?.round
+    )
     if (!closed) return
     const { digest } = this.#open
     this.#open = null
-    await this.#parts.compute.settle({ accepted: receipts.some(receipt => toHex(receipt.digest) === digest) })
+    await this.#parts.compute.settle({
+      accepted: receipts.some(receipt => receipt.weightQ16 > 0 && toHex(receipt.digest) === digest)
+    })
   }
 
   async stop(): Promise<void> {
@@ -96,7 +108,8 @@ export class Training {
       }
       if (this.#stopped) return
       await this.#evaluate(final)
-      if (this.#stopped || this.paused || this.#parts.ledger.final.accounts.round === final.accounts.round) return
+      if (this.#stopped || this.paused || this.#parts.ledger.final.accounts.round === final.accounts.round)
+        return
     }
   }
 
@@ -158,7 +171,15 @@ export class Training {
     await chain.putDeltas([signed])
     await chain.putError(round, accumulated, deltaDigest(header))
     await safety.recordSeal(round, deltaDigest(header), bytes)
-    this.onTrained({ round, loss: trained.loss, steps, samples: trained.samples, seconds: trained.seconds, deltaBytes: bytes.length })
+    this.#context.log.debug({ round, steps, loss: trained.loss, seconds: trained.seconds }, 'trained')
+    this.onTrained({
+      round,
+      loss: trained.loss,
+      steps,
+      samples: trained.samples,
+      seconds: trained.seconds,
+      deltaBytes: bytes.length
+    })
     return signed
   }
 

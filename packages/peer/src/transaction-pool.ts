@@ -1,11 +1,11 @@
 /** Transactions waiting for a block. Bounded, one a key; those that the ledger knows already are dropped. */
 import { type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import { selectTransactions } from '@gradmesh/ledger'
 import { decodeTransaction, type Transaction, verifyTransaction } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import type { FinalPoint } from './ledger.ts'
 
 const MAX = 1024
-const PER_BLOCK = 16
 
 export class TransactionPool {
   readonly #context: Context
@@ -28,6 +28,6 @@ export class TransactionPool {
 
   forBlock(final: FinalPoint): Transaction[] {
     for (const [key, tx] of this.#waiting) if (final.isTrainer(tx.key)) this.#waiting.delete(key)
-    return [...this.#waiting.values()].slice(0, PER_BLOCK)
+    return [...selectTransactions(final.accounts, [...this.#waiting.values()], this.#context.chainId)]
   }
 }

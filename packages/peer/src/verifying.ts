@@ -3,11 +3,20 @@
  * file of the databases is checked record by record, then every live value, then the chain is replayed
  * from its start: each block's signature, certificate, rules and roots.
  */
-import { equalBytes, MeshError, toHex } from '@gradmesh/core'
+
 import { leaderOf } from '@gradmesh/consensus'
+import { equalBytes, MeshError, toHex } from '@gradmesh/core'
 import { auditChain, type ChainStore, openChain, openSafety, scanLevelDb } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
-import { blockIdOf, chainIdOf, encodeBlock, type Genesis, verifyBlockSignature, verifyCertificate, VoteKind } from '@gradmesh/wire'
+import {
+  blockIdOf,
+  chainIdOf,
+  encodeBlock,
+  type Genesis,
+  VoteKind,
+  verifyBlockSignature,
+  verifyCertificate
+} from '@gradmesh/wire'
 import { consensusConfig } from './consensus-config.ts'
 import { exists, paths, readGenesis } from './folder.ts'
 import { openCheckpoint, openGenesis, replay } from './restoring.ts'
@@ -34,10 +43,20 @@ export interface VerifyReport {
  * Stops at the first kind of damage that makes the next check pointless.
  * @throws MeshError when the folder can't be judged at all: `GENESIS_MISSING`, `STORE_LOCKED`, …
  */
-export const verifyFolder = async (folder: string, onProgress: (height: number, target: number) => void = () => {}): Promise<VerifyReport> => {
+export const verifyFolder = async (
+  folder: string,
+  onProgress: (height: number, target: number) => void = () => {}
+): Promise<VerifyReport> => {
   const { genesis } = await readGenesis(folder)
   const { chain: chainPath, safety: safetyPath } = paths(folder)
-  const report = { ok: false, height: 0, round: 0, root: null as string | null, files: 0, findings: [] as Finding[] }
+  const report = {
+    ok: false,
+    height: 0,
+    round: 0,
+    root: null as string | null,
+    files: 0,
+    findings: [] as Finding[]
+  }
   for (const path of [chainPath, safetyPath]) {
     if (!(await exists(path))) {
       report.findings.push({ where: path, what: 'the folder is missing' })
@@ -85,19 +104,30 @@ const checkAgainstSafety = async (chain: ChainStore, safetyPath: string, report:
     if (seen === undefined) return
     const { height } = chain.head()
     if (height < seen.height) {
-      report.findings.push({ where: `height ${height}`, what: `the chain ends here, but height ${seen.height} has been seen final` })
+      report.findings.push({
+        where: `height ${height}`,
+        what: `the chain ends here, but height ${seen.height} has been seen final`
+      })
       return
     }
     const id = await chain.idAt(seen.height)
     if (id !== undefined && !equalBytes(id, seen.id)) {
-      report.findings.push({ where: `height ${seen.height}`, what: 'another block stands here than the one that was seen final' })
+      report.findings.push({
+        where: `height ${seen.height}`,
+        what: 'another block stands here than the one that was seen final'
+      })
     }
   } finally {
     await safety.close()
   }
 }
 
-const replayAll = async (chain: ChainStore, genesis: Genesis, report: Report, onProgress: (height: number, target: number) => void): Promise<void> => {
+const replayAll = async (
+  chain: ChainStore,
+  genesis: Genesis,
+  report: Report,
+  onProgress: (height: number, target: number) => void
+): Promise<void> => {
   const worker = startWorker<StateTable>('state-worker', null, () => {})
   try {
     const target = chain.head().height
@@ -129,10 +159,16 @@ const replayAll = async (chain: ChainStore, genesis: Genesis, report: Report, on
  * Where the replay starts: the genesis, or for a peer that joined later the oldest checkpoint it still
  * holds. Blocks below that are checked by certificate and hash alone.
  */
-const openStart = async (chain: ChainStore, state: Remote<StateTable>): Promise<{ head?: StateHead; findings: Finding[] }> => {
+const openStart = async (
+  chain: ChainStore,
+  state: Remote<StateTable>
+): Promise<{ head?: StateHead; findings: Finding[] }> => {
   const base = chain.base().height
   try {
-    return { head: base === 0 ? await openGenesis(chain, state) : await openCheckpoint(chain, state, base), findings: [] }
+    return {
+      head: base === 0 ? await openGenesis(chain, state) : await openCheckpoint(chain, state, base),
+      findings: []
+    }
   } catch (error) {
     if (!(error instanceof MeshError)) throw error
     return { findings: [{ where: whereOf(error, base), what: error.message }] }
@@ -147,26 +183,45 @@ const checkBlock = async (chain: ChainStore, genesis: Genesis, height: number): 
   if (block === undefined) return 'the block is missing'
   const { header } = block
   if (header.height !== height) return `the block here says that it belongs to height ${header.height}`
-  if (parent !== undefined && !equalBytes(header.parentId, parent)) return 'the block does not follow the one before it'
+  if (parent !== undefined && !equalBytes(header.parentId, parent))
+    return 'the block does not follow the one before it'
   const leader = genesis.validators[leaderOf(consensusConfig(genesis, null), header.slot)]!
   if (!verifyBlockSignature(block, leader.key)) return 'the block is not signed by the leader of its slot'
   if (certificate === undefined) return 'no FINAL certificate covers the block'
-  if (certificate.kind !== VoteKind.FINAL || !verifyCertificate(certificate, genesis.validators, chainIdOf(genesis))) {
+  if (
+    certificate.kind !== VoteKind.FINAL ||
+    !verifyCertificate(certificate, genesis.validators, chainIdOf(genesis))
+  ) {
     return 'the FINAL certificate does not hold'
   }
-  if (certificate.slot === header.slot && !equalBytes(certificate.blockId, blockIdOf(header))) return 'the FINAL certificate is for another block'
+  if (certificate.slot === header.slot && !equalBytes(certificate.blockId, blockIdOf(header)))
+    return 'the FINAL certificate is for another block'
   return null
 }
 
-const checkRules = async (chain: ChainStore, genesis: Genesis, state: Remote<StateTable>, height: number): Promise<void> => {
+const checkRules = async (
+  chain: ChainStore,
+  genesis: Genesis,
+  state: Remote<StateTable>,
+  height: number
+): Promise<void> => {
   const block = await chain.blockAt(height)
   if (block === undefined) return
   const leader = genesis.validators[leaderOf(consensusConfig(genesis, null), block.header.slot)]!
   const wrong = await state.validate({ block: encodeBlock(block), leader: leader.key })
-  if (wrong !== null) throw new MeshError('CHAIN_BROKEN', `block ${height} breaks a rule: ${wrong.fault}${wrong.detail ? ` (${wrong.detail})` : ''}`, { data: { height } })
+  if (wrong !== null)
+    throw new MeshError(
+      'CHAIN_BROKEN',
+      `block ${height} breaks a rule: ${wrong.fault}${wrong.detail ? ` (${wrong.detail})` : ''}`,
+      { data: { height } }
+    )
 }
 
 const whereOf = (error: MeshError, height: number): string => {
   const { file, what } = error.data
-  return typeof file === 'string' ? file : typeof what === 'string' ? what : `height ${error.data.height ?? height}`
+  return typeof file === 'string'
+    ? file
+    : typeof what === 'string'
+      ? what
+      : `height ${error.data.height ?? height}`
 }

@@ -1,13 +1,28 @@
 /** Answers of the HTTP API out of what the parts of a running peer know. */
-import type { Block as ApiBlock, Blocks, BlockSummary, Peers, Receipt as ApiReceipt, Stakes, Status } from '@gradmesh/api'
+import type {
+  Block as ApiBlock,
+  Receipt as ApiReceipt,
+  BlockSummary,
+  Blocks,
+  Peers,
+  Stakes,
+  Status
+} from '@gradmesh/api'
 import { isFault, toHex } from '@gradmesh/core'
-import { bitmapIndices, type Block, blockIdOf, decodeSignedDelta, encodeBlock, PROTOCOL_VERSION } from '@gradmesh/wire'
+import {
+  type Block,
+  bitmapIndices,
+  blockIdOf,
+  decodeSignedDelta,
+  encodeBlock,
+  PROTOCOL_VERSION
+} from '@gradmesh/wire'
 import { type Context, digestOf } from './context.ts'
+import type { DeltaPool } from './delta-pool.ts'
 import type { HealthReport, PeerView } from './http/index.ts'
 import type { Journal } from './journal.ts'
 import type { FinalPoint } from './ledger.ts'
 import type { Running } from './peer.ts'
-import type { DeltaPool } from './delta-pool.ts'
 
 /** Without a new final block for so long a peer that should be moving is unhealthy. */
 const STALLED_MS = 60_000
@@ -38,7 +53,8 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     status: () => statusOf(context, running(), journal),
 
     peers(): Peers {
-      const known = running().ledger === undefined ? new Map<string, string>() : labels(running().ledger!.final)
+      const known =
+        running().ledger === undefined ? new Map<string, string>() : labels(running().ledger!.final)
       return { peers: context.net.peers().map(peer => ({ ...peer, label: known.get(peer.key) ?? null })) }
     },
 
@@ -71,9 +87,15 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
         validatorSetHash: toHex(header.validatorSetHash),
         rulesHash: toHex(header.rulesHash),
         bodyHash: toHex(header.bodyHash),
-        namedDeltas: body.deltas.map(({ trainer, digest }) => ({ trainer: keyOfTrainer(trainer), digest: toHex(digest) })),
+        namedDeltas: body.deltas.map(({ trainer, digest }) => ({
+          trainer: keyOfTrainer(trainer),
+          digest: toHex(digest)
+        })),
         transactions: body.txs.map(({ kind, key }) => ({ kind, key: toHex(key) })),
-        misbehaviour: body.evidence.map(evidence => ({ kind: evidence.kind, key: offenderOf(context, evidence, leaderOf) })),
+        misbehaviour: body.evidence.map(evidence => ({
+          kind: evidence.kind,
+          key: offenderOf(context, evidence, leaderOf)
+        })),
         certificate:
           certificate === undefined
             ? null
@@ -153,7 +175,8 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
       sent: traffic.bytesSent,
       received: traffic.bytesReceived
     },
-    adapter: running.adapter === null ? null : { name: running.adapter.name, software: running.adapter.software },
+    adapter:
+      running.adapter === null ? null : { name: running.adapter.name, software: running.adapter.software },
     stake: String(stake),
     reward: String(account?.balance ?? 0n),
     uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,
@@ -175,12 +198,22 @@ const healthOf = (running: Running, journal: Journal, network: string): HealthRe
   if (running.lastError !== null) return { healthy: false, reason: running.lastError.message }
   if (journal.phase === 'finished') return { healthy: true, reason: `the run of ${network} has finished` }
   const ageMs = running.sinceFinalMs()
-  if (journal.phase === 'starting') return { healthy: false, reason: journal.phaseReason ?? 'the peer is starting' }
-  if (ageMs > STALLED_MS) return { healthy: false, reason: `no block has become final for ${Math.round(ageMs / 1000)} s` }
-  return { healthy: true, reason: `block ${running.ledger?.final.height ?? 0} became final ${Math.round(ageMs / 1000)} s ago` }
+  if (journal.phase === 'starting')
+    return { healthy: false, reason: journal.phaseReason ?? 'the peer is starting' }
+  if (ageMs > STALLED_MS)
+    return { healthy: false, reason: `no block has become final for ${Math.round(ageMs / 1000)} s` }
+  return {
+    healthy: true,
+    reason: `block ${running.ledger?.final.height ?? 0} became final ${Math.round(ageMs / 1000)} s ago`
+  }
 }
 
-const receiptOf = async (context: Context, pool: DeltaPool | undefined, journal: Journal, digest: string): Promise<ApiReceipt | null> => {
+const receiptOf = async (
+  context: Context,
+  pool: DeltaPool | undefined,
+  journal: Journal,
+  digest: string
+): Promise<ApiReceipt | null> => {
   const { chain } = context
   const settled = await chain.receipt(digestOf(digest))
   const bytes = pool?.get(digest)?.bytes ?? (await chain.deltaBytes(digestOf(digest)))
@@ -228,7 +261,11 @@ const receiptOf = async (context: Context, pool: DeltaPool | undefined, journal:
   }
 }
 
-const offenderOf = (context: Context, evidence: Block['body']['evidence'][number], leaderOf: (slot: number) => string | null): string => {
+const offenderOf = (
+  context: Context,
+  evidence: Block['body']['evidence'][number],
+  leaderOf: (slot: number) => string | null
+): string => {
   switch (evidence.kind) {
     case 'votes':
       return toHex(context.validatorKeys[evidence.first.validator] ?? new Uint8Array(32))
@@ -238,4 +275,3 @@ const offenderOf = (context: Context, evidence: Block['body']['evidence'][number
       return toHex(evidence.first.header.trainer)
   }
 }
-

@@ -2,14 +2,18 @@
  * Calls across a thread. One side serves a table of functions, the other sees the same table with
  * promises. Arrays that should move instead of being copied are named with `moving`.
  */
-import { MeshError } from '@gradmesh/core'
+
 import { type MessagePort, parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
+import { MeshError } from '@gradmesh/core'
 
 // biome-ignore lint/suspicious/noExplicitAny: a table's functions differ in their one argument
 type Table = Record<string, (argument: any) => unknown>
 
 export type Remote<T extends Table> = {
-  readonly [K in keyof T]: (argument: Parameters<T[K]>[0], move?: readonly Transferable[]) => Promise<Awaited<ReturnType<T[K]>>>
+  readonly [K in keyof T]: (
+    argument: Parameters<T[K]>[0],
+    move?: readonly Transferable[]
+  ) => Promise<Awaited<ReturnType<T[K]>>>
 }
 
 interface Call {
@@ -25,7 +29,9 @@ interface Failure {
   readonly data: MeshError['data']
 }
 
-type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly failure: Failure }
+type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly failure: Failure }
 
 const moved = new WeakMap<object, readonly Transferable[]>()
 
@@ -76,7 +82,10 @@ export const startWorker = <T extends Table>(
 ): WorkerThread<T> => {
   // Sources run as .ts in the repository and as .js from a published package.
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const worker = new Worker(new URL(`./${file}${extension}`, import.meta.url), { workerData: data, name: file })
+  const worker = new Worker(new URL(`./${file}${extension}`, import.meta.url), {
+    workerData: data,
+    name: file
+  })
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: MeshError) => void }>()
   let nextId = 0
   let closed = false
@@ -97,10 +106,14 @@ export const startWorker = <T extends Table>(
   const die = (cause: unknown): void => {
     if (closed) return
     closed = true
-    const error = new MeshError('WORKER_DIED', `the ${file} thread ended: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-      remedy: 'Start the peer again; its ledger is intact. If this repeats, run `gradmesh doctor`.'
-    })
+    const error = new MeshError(
+      'WORKER_DIED',
+      `the ${file} thread ended: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+        remedy: 'Start the peer again; its ledger is intact. If this repeats, run `gradmesh doctor`.'
+      }
+    )
     refuseAll(error)
     onDeath(error)
   }
@@ -108,13 +121,15 @@ export const startWorker = <T extends Table>(
   worker.on('exit', code => die(`exit code ${code}`))
 
   const call = new Proxy({} as Remote<T>, {
-    get: (_, name: string) => (argument: unknown, move: readonly Transferable[] = []) =>
-      new Promise((resolve, reject) => {
-        if (closed) return reject(new MeshError('WORKER_CLOSED', `the ${file} thread is closed`))
-        const id = nextId++
-        waiting.set(id, { resolve, reject })
-        worker.postMessage({ id, name, argument } satisfies Call, move as Transferable[])
-      })
+    get:
+      (_, name: string) =>
+      (argument: unknown, move: readonly Transferable[] = []) =>
+        new Promise((resolve, reject) => {
+          if (closed) return reject(new MeshError('WORKER_CLOSED', `the ${file} thread is closed`))
+          const id = nextId++
+          waiting.set(id, { resolve, reject })
+          worker.postMessage({ id, name, argument } satisfies Call, move as Transferable[])
+        })
   })
   return {
     call,
