@@ -147,7 +147,7 @@ const finalBlocks = async (chain: Context['chain'], from: number): Promise<Final
 const syncReply = async (context: Context, parts: ServingParts, above: number): Promise<SyncReply> => {
   const { chain, safety } = context
   const stored = await safety.votesFrom((parts.ledger()?.final.slot ?? 0) + 1)
-  const votes = stored.slice(-LIVE_MAX).flatMap(({ bytes }) => valueOf(decodeVote(bytes)))
+  const votes = stored.slice(-LIVE_MAX).flatMap(({ bytes }) => decodedOnly(decodeVote(bytes)))
   return {
     finalHeight: chain.head().height,
     blocks: await finalBlocks(chain, above + 1),
@@ -159,4 +159,4 @@ const syncReply = async (context: Context, parts: ServingParts, above: number): 
   }
 }
 
-const valueOf = <T>(decoded: T | Fault): T[] => (isFault(decoded) ? [] : [decoded as T])
+const decodedOnly = <T>(decoded: T | Fault): T[] => (isFault(decoded) ? [] : [decoded as T])
