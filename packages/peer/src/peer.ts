@@ -2,7 +2,6 @@
  * The daemon: opens the folder, puts the parts together, and takes them apart again. How the parts
  * work together is told in docs/ARCHITECTURE.md; each of them is one file beside this one.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { LastError } from '@gradmesh/api'
 import { leaderOf, type Restored } from '@gradmesh/consensus'
 import { isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
@@ -37,6 +36,7 @@ import { greet } from './greeting.ts'
 import { createHttpServer, type HttpServer, PrometheusMetrics, type StaticFiles } from './http/index.ts'
 import { Journal } from './journal.ts'
 import { type FinalChange, FinalPoint, Ledger } from './ledger.ts'
+import { LoopDelay } from './loop-delay.ts'
 import type { NodeOptions } from './options.ts'
 import { isOver, Proposer } from './proposing.ts'
 import { fetchCheckpoint, restoreFromDisk } from './restoring.ts'
@@ -70,6 +70,8 @@ export interface Running {
   readonly pool: DeltaPool | undefined
   readonly adapter: AdapterInfo | null
   readonly lastError: LastError | null
+  /** Rounds that closed while this process took part. */
+  readonly roundsSeen: number
   readonly stats: {
     readonly training: TrainingStats | null
     readonly evaluation: Evaluation | null
@@ -139,7 +141,7 @@ class RunningPeer implements Peer, Running {
   readonly #genesisBytes: Uint8Array
   readonly #journal = new Journal()
   readonly #metrics = new PrometheusMetrics()
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 })
+  readonly #loopDelay = new LoopDelay()
   readonly #recent: TrainingStats[] = []
   readonly #closers: (() => Promise<void>)[] = []
   #context!: Context
@@ -190,12 +192,16 @@ class RunningPeer implements Peer, Running {
     }
   }
 
+  get roundsSeen(): number {
+    return (this.ledger?.final.accounts.round ?? 0) - this.#startRound
+  }
+
   leaderOf(slot: number): string | null {
     return toHex(this.#genesis.validators[leaderOf(this.#context.consensus, slot)]!.key)
   }
 
   loopDelayMs(): number {
-    return this.#loopDelay.percentile(99) / 1e6
+    return this.#loopDelay.p99Ms()
   }
 
   sinceFinalMs(): number {
@@ -216,8 +222,7 @@ class RunningPeer implements Peer, Running {
   }
 
   async start(files?: StaticFiles): Promise<void> {
-    this.#loopDelay.enable()
-    this.#closers.push(async () => void this.#loopDelay.disable())
+    this.#closers.push(async () => this.#loopDelay.stop())
     const { safety, chain } = await this.#openStores()
     const state = startWorker<StateTable>('state-worker', null, error => this.#fail(error))
     this.#closers.push(() => state.close())
@@ -489,6 +494,8 @@ class RunningPeer implements Peer, Running {
     await this.#syncing!.settled()
     if (this.#stopping !== undefined) return
     log.info({ height: ledger.final.height, round: ledger.final.accounts.round }, 'in step with the mesh')
+    this.#loopDelay.reset()
+    this.#startRound = ledger.final.accounts.round
     this.driver!.start(votes.flatMap(vote => (isFault(vote) ? [] : [vote])))
     this.#attesting!.paused = false
     this.#training!.paused = false
@@ -534,6 +541,7 @@ class RunningPeer implements Peer, Running {
   // ------------------------------------------------------------- running
 
   #finalityMs: number | null = null
+  #startRound = 0
 
   #onConnect(peer: string): void {
     const address = this.#context.net.peers().find(({ key }) => key === peer)?.address ?? null

@@ -171,7 +171,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     bytes: {
       deltaBytesPerRound: training?.deltaBytes ?? null,
       denseBytesPerRound: 4 * running.parameters,
-      consensusBytesPerRound: consensusBytesPerRound(context, final),
+      consensusBytesPerRound: consensusBytesPerRound(context, running.roundsSeen),
       sent: traffic.bytesSent,
       received: traffic.bytesReceived
     },
@@ -185,13 +185,13 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
   }
 }
 
-/** One copy of each message that this peer published, by the rounds it has seen close. */
-const consensusBytesPerRound = ({ net, topics }: Context, final: FinalPoint | undefined): number | null => {
-  if (final === undefined || final.accounts.round === 0) return null
+/** One copy of each message that this peer published, by the rounds that closed meanwhile. */
+const consensusBytesPerRound = ({ net, topics }: Context, rounds: number): number | null => {
+  if (rounds <= 0) return null
   const { byTopic } = net.traffic()
   const names = [topics.votes, topics.certificates, topics.blocks, topics.attests].map(topic => topic.name)
   const bytes = names.reduce((sum, name) => sum + (byTopic[name]?.bytes ?? 0), 0)
-  return Math.round(bytes / final.accounts.round)
+  return Math.round(bytes / rounds)
 }
 
 const healthOf = (running: Running, journal: Journal, network: string): HealthReport => {
