@@ -204,6 +204,12 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     await until(() => b!.waiting === REQUESTS_MAX)
     await b!.net.stop()
     t.strictSame([...new Set(await Promise.all(ends))], ['NET_PEER_GONE'])
+    const c = await bench.peer(3)
+    await bench.join(a!, c)
+    const own = codeOf(a!.net.request(c.net.self, '/contract/never', utf8('x'), ASK))
+    await until(() => c.waiting === 1)
+    await a!.net.stop()
+    t.equal(await own, 'NET_PEER_GONE', 'stopping ends own requests')
   })
 
   test('who stops or is hung up on is gone for both, and hanging up lasts', async (t, bench) => {

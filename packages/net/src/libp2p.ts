@@ -1,30 +1,21 @@
 /**
  * The network port on libp2p 3. This file puts the parts together: the node and its limits (`node.ts`),
- * gossip and its scores (`gossip.ts`, `scoring.ts`), direct requests (`streams.ts`), who is connected
- * (`roster.ts`), who is called again (`redial.ts`), who is known (`exchange.ts`), bytes (`meter.ts`).
+ * gossip and its scores (`gossip.ts`, `scoring.ts`), direct requests (`streams.ts`), whom we are connected
+ * to (`neighbours.ts`), bytes (`meter.ts`).
  */
-import { type Logger, type Metrics, systemClock } from '@gradmesh/core'
+import { type Logger, type MeshError, type Metrics, systemClock, toHex } from '@gradmesh/core'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import type { ConnectionGater, Ed25519PrivateKey, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import type { Multiaddr } from '@multiformats/multiaddr'
-import { aborted, badAddress, badOptions, dialFailed, listenFailed, portInUse, wrongState } from './errors.ts'
+import { badOptions, listenFailed, portInUse, wrongState } from './errors.ts'
 import { keyOf, parseAddress, peerIdIn, portOf } from './libp2p/addresses.ts'
-import {
-  askForPeers,
-  claimedAddresses,
-  type ExchangeInit,
-  knownPeers,
-  peersProtocol
-} from './libp2p/exchange.ts'
+import { peersProtocol } from './libp2p/exchange.ts'
 import { Gossip } from './libp2p/gossip.ts'
 import { Meter } from './libp2p/meter.ts'
+import { Gate, Neighbours } from './libp2p/neighbours.ts'
 import { createNode, type Node } from './libp2p/node.ts'
-import { Redial } from './libp2p/redial.ts'
-import { Roster } from './libp2p/roster.ts'
 import { scoring } from './libp2p/scoring.ts'
 import { Streams } from './libp2p/streams.ts'
-import { HANG_UP_QUIET_MS } from './limits.ts'
 import { PeerListeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import { Strikes } from './strikes.ts'
@@ -55,13 +46,10 @@ export interface Libp2pNetOptions {
   readonly metrics: Metrics
   /** Default 64. */
   readonly maxConnections?: number
-  /** Ask peers whom they know and connect to them, up to half of `maxConnections`. Default true. */
+  /** Ask peers whom they know and connect to them, up to half of `maxConnections`; answering is always on. Default true. */
   readonly peerExchange?: boolean
 }
 
-/** Connections that one peer may hold with us: both sides may call at once, and a dead one may linger. */
-const CONNECTIONS_PER_PEER_MAX = 4
-const EXCHANGE_EVERY_TICKS = 10
 const STOP_MS_MAX = 700
 
 /**
@@ -93,8 +81,6 @@ class Libp2pNet implements Net {
   readonly #strikes = new Strikes(systemClock)
   readonly #connectListeners: PeerListeners
   readonly #disconnectListeners: PeerListeners
-  readonly #quietUntilMs = new Map<PeerKey, number>()
-  readonly #bootstrap: readonly Multiaddr[]
   #parts: Parts | undefined
   #stopped = false
 
@@ -102,10 +88,9 @@ class Libp2pNet implements Net {
     this.#options = options
     this.#privateKey = privateKey
     this.#maxConnections = maxConnections
-    this.#bootstrap = options.bootstrap.map(parseAddress)
     this.#connectListeners = new PeerListeners(options.logger)
     this.#disconnectListeners = new PeerListeners(options.logger)
-    this.self = keyOf(peerIdFromPrivateKey(privateKey)) as PeerKey
+    this.self = toHex(privateKey.publicKey.raw)
   }
 
   subscribe(topic: string, { maxBytes }: TopicOptions, handler: GossipHandler): void {
@@ -125,82 +110,39 @@ class Libp2pNet implements Net {
   }
 
   async start(): Promise<void> {
-    if (this.#options.peerExchange !== false) {
-      this.handle(peersProtocol(this.#options.chainTag), 0, async (_, asker) => {
-        const { node, roster } = this.#running()
-        return knownPeers({ node, self: this.self, peers: () => roster.peers() }, asker)
-      })
-    }
+    const { chainTag, listen, logger } = this.#options
+    this.handle(peersProtocol(chainTag), 0, async (_, asker) => this.#running().neighbours.known(asker))
     this.#registry.close()
-    const { logger, metrics } = this.#options
-    const own = peerIdFromPrivateKey(this.#privateKey)
-    const others = this.#bootstrap.filter(address => peerIdIn(address)?.equals(own) !== true)
-    const node = await createNode({
-      ...this.#options,
-      privateKey: this.#privateKey,
-      maxConnections: this.#maxConnections,
-      bootstrap: others.filter(address => peerIdIn(address) !== undefined).map(String),
-      topics: this.#registry.topics,
-      scoring: scoring(this.#registry.topics.keys(), id => this.#strikes.isOut(keyOfText(id))),
-      gater: this.#gater()
-    })
-    const gossip = new Gossip(node.services.pubsub, this.#registry, {
-      strikes: this.#strikes,
-      tally: this.#tally,
-      logger,
-      metrics
-    })
-    const roster = new Roster({
-      node,
-      isReached: peer => gossip.reaches(peer),
-      hasStreams: peer => gossip.hasStreams(peer),
-      onConnect: peer => this.#connected(peer),
-      onDisconnect: peer => this.#disconnected(peer),
-      onMute: peer => void this.#restartConnection(peer)
-    })
-    const streams = new Streams({
-      node,
-      registry: this.#registry,
-      tally: this.#tally,
-      logger,
-      metrics,
-      connectionTo: peer => roster.connection(peer)
-    })
-    const redial = new Redial({
-      clock: systemClock,
-      logger,
-      isConnected: peer => roster.has(peer),
-      hasRoom: () => roster.size < this.#maxConnections / 2,
-      call: async addresses => this.#call(addresses)
-    })
-    this.#parts = { node, gossip, roster, streams, redial, timer: undefined, ticks: 0 }
+    const parts = await this.#assemble()
+    this.#parts = parts
+    const { node, gossip, neighbours, streams } = parts
     gossip.validate()
-    node.addEventListener('peer:discovery', ({ detail }) => this.#discovered(detail.id, detail.multiaddrs))
     await streams.start()
     try {
       await node.start()
     } catch (error) {
       this.#stopped = true
-      roster.stop()
-      await Promise.resolve(node.stop()).catch(() => undefined)
-      throw this.#whyNotListening(error)
+      neighbours.stop()
+      await Promise.resolve(node.stop()).catch((cause: unknown) => {
+        logger.debug({ error: cause }, 'a node that did not start did not stop cleanly either')
+      })
+      throw whyNotListening(listen, error)
     }
     gossip.subscribe()
-    for (const address of others) redial.give(keyIn(address) ?? address.toString(), [address])
-    this.#parts.timer = setInterval(() => this.#tick(), 1000)
+    neighbours.start()
+    parts.timer = setInterval(() => this.#tick(), 1000)
   }
 
   async stop(): Promise<void> {
     if (this.#parts === undefined || this.#stopped) return
     this.#stopped = true
-    const { node, roster, streams, redial, timer } = this.#parts
+    const { node, neighbours, streams, timer } = this.#parts
     clearInterval(timer)
-    redial.stop()
-    roster.stop()
+    neighbours.stop()
     streams.stop()
     await settleWithin(STOP_MS_MAX / 2, Promise.all(node.getConnections().map(async each => each.close())))
     for (const connection of node.getConnections()) connection.abort(wrongState('the net stops'))
-    await Promise.resolve(node.stop())
+    await node.stop()
   }
 
   addresses(): readonly string[] {
@@ -208,33 +150,17 @@ class Libp2pNet implements Net {
   }
 
   async dial(address: string): Promise<PeerKey> {
-    const { roster } = this.#running()
-    const target = parseAddress(address)
-    const named = keyIn(target)
-    if (named === this.self) throw badAddress(address)
-    if (named !== undefined) this.#quietUntilMs.delete(named)
-    let peer: PeerKey
-    try {
-      peer = await this.#call([target])
-    } catch (cause) {
-      throw dialFailed(address, cause)
-    }
-    await roster.ready(peer)
-    if (!roster.has(peer)) throw dialFailed(address)
-    return peer
+    return this.#running().neighbours.dial(address)
   }
 
   async hangUp(peer: PeerKey): Promise<void> {
-    const { roster, redial } = this.#running()
-    this.#quietUntilMs.set(peer, systemClock.nowMs() + HANG_UP_QUIET_MS)
-    redial.found(peer)
-    await Promise.all(roster.connections(peer).map(async connection => connection.close()))
+    await this.#running().neighbours.hangUp(peer)
   }
 
   peers(): readonly PeerConnection[] {
-    const { gossip, roster } = this.#running()
-    return roster.peers().flatMap(key => {
-      const connection = roster.connection(key)
+    const { gossip, neighbours } = this.#running()
+    return neighbours.roster.peers().flatMap(key => {
+      const connection = neighbours.roster.connection(key)
       if (connection === undefined) return []
       const bytes = this.#meter.of(key)
       return {
@@ -260,7 +186,6 @@ class Libp2pNet implements Net {
     message: Uint8Array,
     options: RequestOptions
   ): Promise<Uint8Array> {
-    if (options.signal?.aborted === true) throw aborted(peer, protocol)
     return this.#running().streams.request(peer, protocol, message, options)
   }
 
@@ -269,174 +194,81 @@ class Libp2pNet implements Net {
     return { bytesSent: sent, bytesReceived: received, byTopic: this.#tally.snapshot() }
   }
 
+  async #assemble(): Promise<Parts> {
+    const { bootstrap, chainTag, listen, logger, mdns, metrics, peerExchange } = this.#options
+    const own = peerIdFromPrivateKey(this.#privateKey)
+    const given = bootstrap.map(parseAddress).filter(address => peerIdIn(address)?.equals(own) !== true)
+    const gate = new Gate(this.#meter)
+    const node = await createNode({
+      privateKey: this.#privateKey,
+      listen,
+      bootstrap: given.filter(address => peerIdIn(address) !== undefined).map(String),
+      mdns,
+      chainTag,
+      maxConnections: this.#maxConnections,
+      topics: this.#registry.topics,
+      scoring: scoring(this.#registry.topics.keys(), id => this.#strikes.isOut(keyOfText(id))),
+      gater: gate.gater
+    })
+    const shared = { tally: this.#tally, logger, metrics }
+    const gossip = new Gossip(node.services.pubsub, this.#registry, { ...shared, strikes: this.#strikes })
+    const streams: Streams = new Streams({
+      ...shared,
+      node,
+      registry: this.#registry,
+      connectionTo: peer => neighbours.roster.connection(peer)
+    })
+    const neighbours = new Neighbours(
+      {
+        self: this.self,
+        chainTag,
+        maxConnections: this.#maxConnections,
+        given,
+        isExchanging: peerExchange !== false,
+        logger,
+        metrics,
+        node,
+        gossip,
+        request: async (...args) => streams.request(...args),
+        onConnect: peer => this.#connectListeners.tell(peer),
+        onDisconnect: peer => this.#disconnectListeners.tell(peer)
+      },
+      gate
+    )
+    return { node, gossip, neighbours, streams, timer: undefined }
+  }
+
+  /** Once a second. Who fell below the graylist by forged signatures stays out when it reconnects. */
+  #tick(): void {
+    const { gossip, neighbours } = this.#running()
+    neighbours.tick()
+    for (const peer of neighbours.roster.peers()) {
+      if (gossip.isBelowGraylist(peer) && !this.#strikes.isOut(peer)) this.#strikes.expel(peer)
+    }
+  }
+
   #running(): Parts {
     if (this.#parts === undefined || this.#stopped) throw wrongState('the net is not running')
     return this.#parts
-  }
-
-  #connected(peer: PeerKey): void {
-    if (this.#stopped) return
-    const { redial, roster } = this.#running()
-    redial.found(peer)
-    this.#options.logger.info(
-      { peer, address: roster.connection(peer)?.remoteAddr.toString() },
-      'peer connected'
-    )
-    this.#options.metrics.gauge('net_peers', roster.peers().length)
-    void this.#rememberAddresses(peer)
-    this.#connectListeners.tell(peer)
-    if (this.#options.peerExchange !== false) void askForPeers(this.#exchange(), peer)
-  }
-
-  #disconnected(peer: PeerKey): void {
-    if (this.#stopped) return
-    const { redial, roster } = this.#running()
-    this.#options.logger.info({ peer }, 'peer disconnected')
-    this.#options.metrics.gauge('net_peers', roster.peers().length)
-    redial.lost(peer, this.#quietMs(peer))
-    this.#disconnectListeners.tell(peer)
-  }
-
-  /** Where to call the peer again: where we called it, else where it says that it listens. */
-  async #rememberAddresses(peer: PeerKey): Promise<void> {
-    const { node, redial, roster } = this.#running()
-    const connection = roster.connection(peer)
-    if (connection === undefined) return
-    if (connection.direction === 'outbound') {
-      redial.remember(peer, [withPeer(connection.remoteAddr, connection.remotePeer)])
-      return
-    }
-    const addresses = await claimedAddresses(node, connection.remotePeer, connection.remoteAddr)
-    if (!this.#stopped) redial.remember(peer, addresses)
-  }
-
-  #discovered(id: PeerId, addresses: readonly Multiaddr[]): void {
-    const peer = keyOf(id)
-    if (peer === undefined || peer === this.self || this.#stopped) return
-    this.#meet(
-      peer,
-      addresses.map(address => withPeer(address, id))
-    )
-  }
-
-  #meet(peer: PeerKey, addresses: readonly Multiaddr[]): void {
-    const { redial, roster } = this.#running()
-    if (roster.has(peer) || addresses.length === 0) return
-    redial.remember(peer, addresses)
-    redial.lost(peer, this.#quietMs(peer))
-  }
-
-  #exchange(): ExchangeInit {
-    const { node, roster, redial, streams } = this.#running()
-    return {
-      node,
-      self: this.self,
-      chainTag: this.#options.chainTag,
-      logger: this.#options.logger,
-      request: async (...args) => streams.request(...args),
-      peers: () => roster.peers(),
-      addressOf: peer => roster.connection(peer)?.remoteAddr,
-      isWanted: peer => !this.#stopped && !roster.has(peer) && !redial.isCalling(peer),
-      onPeer: (peer, addresses) => {
-        if (!this.#stopped) this.#meet(peer, addresses)
-      }
-    }
-  }
-
-  async #call(addresses: readonly Multiaddr[]): Promise<PeerKey> {
-    const { node, redial } = this.#running()
-    const connection = await node.dial([...addresses])
-    const peer = keyOf(connection.remotePeer)
-    if (peer === undefined) {
-      await connection.close()
-      throw badAddress(connection.remoteAddr.toString())
-    }
-    const nameless = this.#bootstrap.find(given => given.equals(addresses[0] as Multiaddr))
-    if (nameless !== undefined && peerIdIn(nameless) === undefined) {
-      redial.give(peer, [withPeer(nameless, connection.remotePeer)])
-    }
-    return peer
-  }
-
-  async #restartConnection(peer: PeerKey): Promise<void> {
-    if (this.#stopped) return
-    this.#options.logger.warn({ peer }, 'gossip with a peer has died; its connection is begun afresh')
-    this.#options.metrics.count('net_gossip_restarts_total')
-    await Promise.all(
-      this.#running()
-        .roster.connections(peer)
-        .map(async connection => connection.close())
-    )
-  }
-
-  #tick(): void {
-    const parts = this.#running()
-    const { roster, gossip } = parts
-    roster.tick()
-    for (const peer of roster.peers()) {
-      if (gossip.isBelowGraylist(peer) && !this.#strikes.isOut(peer)) this.#strikes.expel(peer)
-    }
-    parts.ticks++
-    const peers = roster.peers()
-    const asked = peers[parts.ticks % Math.max(1, peers.length)]
-    const isTime = parts.ticks < EXCHANGE_EVERY_TICKS || parts.ticks % EXCHANGE_EVERY_TICKS === 0
-    if (this.#options.peerExchange !== false && asked !== undefined && isTime)
-      void askForPeers(this.#exchange(), asked)
-    const now = systemClock.nowMs()
-    for (const [peer, untilMs] of this.#quietUntilMs) if (untilMs < now) this.#quietUntilMs.delete(peer)
-  }
-
-  /** How long the peer shall not be called, because we hung up on it; `undefined`: not at all. */
-  #quietMs(peer: PeerKey): number | undefined {
-    const untilMs = this.#quietUntilMs.get(peer)
-    return untilMs === undefined ? undefined : Math.max(0, untilMs - systemClock.nowMs())
-  }
-
-  #gater(): ConnectionGater {
-    const admit = (id: PeerId, connection: MultiaddrConnection, isInbound: boolean): boolean => {
-      const peer = keyOf(id)
-      if (peer === undefined || this.#stopped) return true
-      if (this.#meter.connections(peer) >= CONNECTIONS_PER_PEER_MAX) return true
-      if (isInbound && (this.#quietMs(peer) ?? 0) > 0) return true
-      this.#meter.track(peer, connection)
-      return false
-    }
-    return {
-      denyInboundEncryptedConnection: (id, connection) => admit(id, connection, true),
-      denyOutboundEncryptedConnection: (id, connection) => admit(id, connection, false)
-    }
-  }
-
-  #whyNotListening(error: unknown): Error {
-    const text = error instanceof Error ? error.message : String(error)
-    if (!text.includes('EADDRINUSE')) return listenFailed(this.#options.listen, error)
-    const taken =
-      this.#options.listen.find(address => text.includes(`:${portOf(parseAddress(address))}`)) ??
-      this.#options.listen[0] ??
-      ''
-    return portInUse(taken, portOf(parseAddress(taken)), error)
   }
 }
 
 interface Parts {
   readonly node: Node
   readonly gossip: Gossip
-  readonly roster: Roster
+  readonly neighbours: Neighbours
   readonly streams: Streams
-  readonly redial: Redial
   timer: NodeJS.Timeout | undefined
-  ticks: number
+}
+
+const whyNotListening = (listen: readonly string[], error: unknown): MeshError => {
+  const text = error instanceof Error ? error.message : String(error)
+  if (!text.includes('EADDRINUSE')) return listenFailed(listen, error)
+  const taken = listen.find(address => text.includes(`:${portOf(parseAddress(address))}`)) ?? listen[0] ?? ''
+  return portInUse(taken, portOf(parseAddress(taken)), error)
 }
 
 const keyOfText = (id: string): PeerKey => keyOf(peerIdFromString(id)) ?? ''
-
-const keyIn = (address: Multiaddr): PeerKey | undefined => {
-  const id = peerIdIn(address)
-  return id === undefined ? undefined : keyOf(id)
-}
-
-const withPeer = (address: Multiaddr, id: PeerId): Multiaddr =>
-  peerIdIn(address) === undefined ? address.encapsulate(`/p2p/${id.toString()}`) : address
 
 const settleWithin = async (timeMs: number, work: Promise<unknown>): Promise<void> => {
   let timer: NodeJS.Timeout | undefined

@@ -53,7 +53,7 @@ t.test('whom a peer knows is told within the mesh only', async t => {
   t.strictSame(
     stranger.peers().map(({ key }) => key),
     [a.self],
-    'the stranger, which came before, knows whom it dialled'
+    'the stranger, which came before, is neither told of the others nor they of it'
   )
 })
 

@@ -63,28 +63,25 @@ export interface ExchangeInit {
   readonly chainTag: string
   readonly logger: Logger
   readonly request: Net['request']
-  readonly peers: () => readonly PeerKey[]
   readonly addressOf: (peer: PeerKey) => Multiaddr | undefined
   readonly isWanted: (peer: PeerKey) => boolean
   /** A peer that we did not know; its addresses name it. */
   readonly onPeer: (peer: PeerKey, addresses: readonly Multiaddr[]) => void
 }
 
-/** What we answer: the records of the peers that we are connected to. */
+/** What we answer: the records of the peers that we are connected to and that are of the same mesh. */
 export const knownPeers = async (
-  { node, self, peers }: Pick<ExchangeInit, 'node' | 'self' | 'peers'>,
+  { node, chainTag }: Pick<ExchangeInit, 'node' | 'chainTag'>,
+  peers: readonly PeerKey[],
   asker: PeerKey
 ): Promise<Uint8Array> => {
   const known: Known[] = []
-  for (const key of peers()) {
-    if (key === asker || key === self || known.length >= RECORDS_MAX) continue
+  for (const key of peers) {
     const id = peerIdOf(key)
-    if (id === undefined) continue
-    const record = await node.peerStore.get(id).then(
-      peer => peer.peerRecordEnvelope,
-      () => undefined
-    )
-    if (record !== undefined) known.push({ key, record })
+    if (key === asker || id === undefined || known.length >= RECORDS_MAX) continue
+    const peer = await node.peerStore.get(id).catch(() => undefined)
+    const record = peer?.peerRecordEnvelope
+    if (record !== undefined && peer?.protocols.includes(peersProtocol(chainTag))) known.push({ key, record })
   }
   return encodePeers(known)
 }

@@ -130,7 +130,7 @@ export class Streams {
         error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'the request failed')
       )
       if (late.signal.aborted) throw timedOut(peer, protocol, timeoutMs)
-      if (any.aborted) throw aborted(peer, protocol)
+      if (this.#stopping.signal.aborted) throw peerGone(peer)
       if (error instanceof MeshError) throw error
       if (error instanceof Error && error.name === 'UnsupportedProtocolError')
         throw protocolUnknown(peer, protocol)

@@ -1,0 +1,251 @@
+/**
+ * Whom we are connected to and why: addresses given at the start, peers found on the local network, peers
+ * that others tell of, and those that were lost. Here is decided who is called, who is let in and who is
+ * kept out; `Roster` knows who is there, `Redial` when to call.
+ */
+import { type Logger, type Metrics, systemClock } from '@gradmesh/core'
+import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { badAddress, dialFailed } from '../errors.ts'
+import { HANG_UP_QUIET_MS } from '../limits.ts'
+import type { Net, PeerKey } from '../types.ts'
+import { keyOf, parseAddress, peerIdIn } from './addresses.ts'
+import { askForPeers, claimedAddresses, type ExchangeInit, knownPeers } from './exchange.ts'
+import type { Gossip } from './gossip.ts'
+import type { Meter } from './meter.ts'
+import type { Node } from './node.ts'
+import { Redial } from './redial.ts'
+import { Roster } from './roster.ts'
+
+/** Connections that one peer may hold with us: both sides may call at once, and a dead one may linger. */
+const CONNECTIONS_PER_PEER_MAX = 4
+/** Ticks (seconds) between two questions whom others know; in the first ticks one is asked in each. */
+const EXCHANGE_EVERY_TICKS = 10
+
+export interface NeighboursInit {
+  readonly self: PeerKey
+  readonly chainTag: string
+  readonly maxConnections: number
+  /** Addresses that are called for ever. */
+  readonly given: readonly Multiaddr[]
+  readonly isExchanging: boolean
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly node: Node
+  readonly gossip: Gossip
+  readonly request: Net['request']
+  readonly onConnect: (peer: PeerKey) => void
+  readonly onDisconnect: (peer: PeerKey) => void
+}
+
+export class Neighbours {
+  readonly roster: Roster
+  readonly #init: NeighboursInit
+  readonly #gate: Gate
+  readonly #redial: Redial
+  #ticks = 0
+  #stopped = false
+
+  constructor(init: NeighboursInit, gate: Gate) {
+    this.#init = init
+    this.#gate = gate
+    const { node, gossip, logger } = init
+    this.roster = new Roster({
+      node,
+      isReached: peer => gossip.reaches(peer),
+      hasStreams: peer => gossip.hasStreams(peer),
+      onConnect: peer => this.#connected(peer),
+      onDisconnect: peer => this.#disconnected(peer),
+      onMute: peer => void this.#restart(peer)
+    })
+    this.#redial = new Redial({
+      clock: systemClock,
+      logger,
+      isConnected: peer => this.roster.has(peer),
+      hasRoom: () => this.roster.size < init.maxConnections / 2,
+      call: async addresses => this.#call(addresses)
+    })
+    node.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
+      const peer = keyOf(id)
+      const addresses = multiaddrs.map(address => withPeer(address, id))
+      if (peer !== undefined && peer !== init.self) this.#meet(peer, addresses)
+    })
+  }
+
+  /** After the node has started. */
+  start(): void {
+    for (const address of this.#init.given) this.#redial.give(keyIn(address) ?? address.toString(), [address])
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#redial.stop()
+    this.roster.stop()
+  }
+
+  /** Once a second. */
+  tick(): void {
+    this.roster.tick()
+    this.#gate.tick()
+    this.#ticks++
+    const peers = this.roster.peers()
+    const asked = peers[this.#ticks % Math.max(1, peers.length)]
+    const isTime = this.#ticks < EXCHANGE_EVERY_TICKS || this.#ticks % EXCHANGE_EVERY_TICKS === 0
+    if (asked !== undefined && isTime) this.#askForPeers(asked)
+  }
+
+  async dial(text: string): Promise<PeerKey> {
+    const address = parseAddress(text)
+    const named = keyIn(address)
+    if (named === this.#init.self) throw badAddress(text)
+    if (named !== undefined) this.#gate.open(named)
+    let peer: PeerKey
+    try {
+      peer = await this.#call([address])
+    } catch (cause) {
+      throw dialFailed(text, cause)
+    }
+    await this.roster.ready(peer)
+    if (!this.roster.has(peer)) throw dialFailed(text)
+    return peer
+  }
+
+  async hangUp(peer: PeerKey): Promise<void> {
+    this.#gate.shut(peer)
+    this.#redial.found(peer)
+    await this.#close(peer)
+  }
+
+  /** What we answer to whoever asks whom we know. */
+  async known(asker: PeerKey): Promise<Uint8Array> {
+    return knownPeers(this.#init, this.roster.peers(), asker)
+  }
+
+  #connected(peer: PeerKey): void {
+    this.#redial.found(peer)
+    const address = this.roster.connection(peer)?.remoteAddr.toString()
+    this.#init.logger.info({ peer, address }, 'peer connected')
+    this.#init.metrics.gauge('net_peers', this.roster.peers().length)
+    this.#rememberAddresses(peer).catch((error: unknown) => {
+      this.#init.logger.debug({ peer, error }, 'where to call a peer again is not known')
+    })
+    this.#init.onConnect(peer)
+    this.#askForPeers(peer)
+  }
+
+  #disconnected(peer: PeerKey): void {
+    if (this.#stopped) return
+    this.#init.logger.info({ peer }, 'peer disconnected')
+    this.#init.metrics.gauge('net_peers', this.roster.peers().length)
+    this.#redial.lost(peer, this.#gate.shutForMs(peer))
+    this.#init.onDisconnect(peer)
+  }
+
+  /** Where to call the peer again: where we called it, else where it says that it listens. */
+  async #rememberAddresses(peer: PeerKey): Promise<void> {
+    const connection = this.roster.connection(peer)
+    if (connection === undefined) return
+    const { direction, remoteAddr, remotePeer } = connection
+    const addresses =
+      direction === 'outbound'
+        ? [withPeer(remoteAddr, remotePeer)]
+        : await claimedAddresses(this.#init.node, remotePeer, remoteAddr)
+    if (!this.#stopped) this.#redial.remember(peer, addresses)
+  }
+
+  /** A peer that is not connected was heard of. */
+  #meet(peer: PeerKey, addresses: readonly Multiaddr[]): void {
+    if (this.#stopped || this.roster.has(peer) || addresses.length === 0) return
+    this.#redial.remember(peer, addresses)
+    this.#redial.lost(peer, this.#gate.shutForMs(peer))
+  }
+
+  #askForPeers(peer: PeerKey): void {
+    if (!this.#init.isExchanging || this.#stopped) return
+    const { node, self, chainTag, logger, request } = this.#init
+    const exchange: ExchangeInit = {
+      node,
+      self,
+      chainTag,
+      logger,
+      request,
+      addressOf: from => this.roster.connection(from)?.remoteAddr,
+      isWanted: other => !this.#stopped && !this.roster.has(other) && !this.#redial.isCalling(other),
+      onPeer: (other, addresses) => this.#meet(other, addresses)
+    }
+    void askForPeers(exchange, peer)
+  }
+
+  async #call(addresses: readonly Multiaddr[]): Promise<PeerKey> {
+    const connection = await this.#init.node.dial([...addresses])
+    const peer = keyOf(connection.remotePeer)
+    if (peer === undefined) {
+      await connection.close()
+      throw badAddress(connection.remoteAddr.toString())
+    }
+    // An address given without a peer id belongs from now on to the peer that answered there.
+    const nameless = addresses.find(each => peerIdIn(each) === undefined && this.#init.given.includes(each))
+    if (nameless !== undefined) this.#redial.give(peer, [withPeer(nameless, connection.remotePeer)])
+    return peer
+  }
+
+  async #restart(peer: PeerKey): Promise<void> {
+    this.#init.logger.warn({ peer }, 'gossip with a peer has died; its connection is begun afresh')
+    this.#init.metrics.count('net_gossip_restarts_total')
+    await this.#close(peer)
+  }
+
+  async #close(peer: PeerKey): Promise<void> {
+    await Promise.all(this.roster.connections(peer).map(async connection => connection.close()))
+  }
+}
+
+/** Who may connect, asked once a peer has proved its key. Shut for a while to those that were hung up on. */
+export class Gate {
+  readonly #meter: Meter
+  readonly #shutUntilMs = new Map<PeerKey, number>()
+
+  constructor(meter: Meter) {
+    this.#meter = meter
+  }
+
+  readonly gater: ConnectionGater = {
+    denyInboundEncryptedConnection: (id, connection) => this.#denies(id, connection, true),
+    denyOutboundEncryptedConnection: (id, connection) => this.#denies(id, connection, false)
+  }
+
+  shut(peer: PeerKey): void {
+    this.#shutUntilMs.set(peer, systemClock.nowMs() + HANG_UP_QUIET_MS)
+  }
+
+  open(peer: PeerKey): void {
+    this.#shutUntilMs.delete(peer)
+  }
+
+  /** Undefined when it is open. */
+  shutForMs(peer: PeerKey): number | undefined {
+    const untilMs = this.#shutUntilMs.get(peer)
+    return untilMs === undefined ? undefined : Math.max(0, untilMs - systemClock.nowMs())
+  }
+
+  tick(): void {
+    const now = systemClock.nowMs()
+    for (const [peer, untilMs] of this.#shutUntilMs) if (untilMs < now) this.open(peer)
+  }
+
+  #denies(id: PeerId, connection: MultiaddrConnection, isInbound: boolean): boolean {
+    const peer = keyOf(id)
+    if (peer === undefined || this.#meter.connections(peer) >= CONNECTIONS_PER_PEER_MAX) return true
+    if (isInbound && (this.shutForMs(peer) ?? 0) > 0) return true
+    this.#meter.track(peer, connection)
+    return false
+  }
+}
+
+const keyIn = (address: Multiaddr): PeerKey | undefined => {
+  const id = peerIdIn(address)
+  return id === undefined ? undefined : keyOf(id)
+}
+
+const withPeer = (address: Multiaddr, id: PeerId): Multiaddr =>
+  peerIdIn(address) === undefined ? address.encapsulate(`/p2p/${id.toString()}`) : address
