@@ -1,0 +1,17 @@
+import t from 'tap'
+import { silentLogger, silentMetrics, systemClock } from '../src/index.ts'
+
+t.test('the system clock goes forward and knows the date', async t => {
+  const before = systemClock.nowMs()
+  t.ok(systemClock.nowMs() >= before)
+  t.ok(systemClock.wallMs() > Date.UTC(2026, 0, 1))
+})
+
+t.test('the silent twins take everything and say nothing', async t => {
+  const { child, ...levels } = silentLogger
+  for (const log of Object.values(levels)) t.equal(log({ a: 1 }, 'message'), undefined)
+  t.equal(child({}), silentLogger)
+  t.equal(silentMetrics.count('a_total'), undefined)
+  t.equal(silentMetrics.gauge('b', 1), undefined)
+  t.equal(silentMetrics.observe('c_seconds', 1), undefined)
+})
