@@ -6,8 +6,8 @@ export interface RatePlan {
 
 /**
  * The inner learning rate of a round, counted from 0: it rises in equal parts over `warmupRounds` and then
- * stays. It does not fall towards the end: measured on the digits, decay gains nothing, because the
- * mean over peers already takes the noise out (README, "Chosen values").
+ * stays. It does not fall towards the end: on the digits decay gains nothing, since the mean over
+ * peers already takes noise out (README, "Chosen values").
  */
 export const innerRate = ({ innerRateMicro, warmupRounds }: RatePlan, round: number): number =>
   (innerRateMicro * 1e-6 * Math.min(round + 1, warmupRounds + 1)) / (warmupRounds + 1)

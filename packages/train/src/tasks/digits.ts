@@ -23,10 +23,10 @@ export const DIGITS_SHAPE: MlpShape = { inputs: PIXELS, hidden: 256, outputs: CL
 
 /** Chosen by `bench/mesh-in-process.ts`; the README has the table. */
 const RECIPE: Recipe = {
-  rounds: 100,
-  innerSteps: 10,
+  rounds: 50,
+  innerSteps: 20,
   batch: 64,
-  innerRateMicro: 14_000,
+  innerRateMicro: 12_000,
   warmupRounds: 0,
   outerRateQ16: 65_536,
   chunk: 4096,
