@@ -131,6 +131,7 @@ export class Streams {
       )
       if (late.signal.aborted) throw timedOut(peer, protocol, timeoutMs)
       if (this.#stopping.signal.aborted) throw peerGone(peer)
+      if (any.aborted) throw aborted(peer, protocol)
       if (error instanceof MeshError) throw error
       if (error instanceof Error && error.name === 'UnsupportedProtocolError')
         throw protocolUnknown(peer, protocol)
