@@ -22,7 +22,10 @@ if (typeof device === 'string') {
     return trainer.finish()
   }
 
-  /** AdamW divides a slope by its own size, so a slope near 0 turns rounding into a step of any size up to the rate: a few such are let pass. */
+  /**
+   * AdamW divides a slope by its own size, so a slope near 0 turns rounding into a step of any size up to
+   * the rate: one weight in a thousand may do that.
+   */
   const agree = (t: Test, got: Float32Array, want: Float32Array, steps: number): void => {
     t.equal(got.length, want.length)
     const far = want.filter((value, i) => Math.abs(value - got[i]!) > 2e-6 * steps).length
