@@ -146,7 +146,9 @@ export class Attesting {
       for (const key of this.#expected()) {
         if (this.#pool.ofTrainer(key) === undefined) this.#missed.set(key, (this.#missed.get(key) ?? 0) + 1)
       }
-      this.#sign()
+      // With nothing to attest there is nothing to close: a round without a delta would be lost work.
+      const { trainers } = this.#final.accounts
+      if (trainers.some(({ key }) => this.#pool.ofTrainer(toHex(key)) !== undefined)) this.#sign()
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
     const own = this.#context.validator === null ? undefined : this.#attests.get(this.#context.validator)

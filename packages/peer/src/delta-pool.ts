@@ -71,19 +71,21 @@ export class DeltaPool {
     if (this.#ahead.size < AHEAD_MAX) this.#ahead.set(digest, bytes)
   }
 
-  /** The newest final state: past rounds are forgotten, early ones looked at again. */
-  async advance(final: FinalPoint): Promise<void> {
+  /** The newest final state: past rounds are forgotten (and answered), early ones looked at again. */
+  async advance(final: FinalPoint): Promise<PooledDelta[]> {
     const before = this.#final.accounts.round
     this.#final = final
     const { round } = final.accounts
-    if (round === before) return
+    if (round === before) return []
     this.#byTrainer.clear()
-    for (const [digest, delta] of this.#byDigest) if (delta.round < round) this.#byDigest.delete(digest)
+    const past = [...this.#byDigest.values()].filter(delta => delta.round < round)
+    for (const { digest } of past) this.#byDigest.delete(digest)
     const due = [...this.#early].filter(([, early]) => early.round <= round)
     for (const [key, early] of due) {
       this.#early.delete(key)
       if (early.round === round) await this.offer(early.bytes)
     }
+    return past
   }
 
   /** A delta in its wire form, from gossip, a pull, or this peer itself. */

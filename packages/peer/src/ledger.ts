@@ -57,6 +57,8 @@ export interface FinalChange {
   readonly after: FinalPoint
   readonly blocks: readonly Block[]
   readonly receipts: readonly Receipt[]
+  /** Deltas that were held here and that no block of their round named. */
+  readonly refused: readonly PooledDelta[]
 }
 
 export class Ledger {
@@ -163,9 +165,11 @@ export class Ledger {
     for (const other of this.#heads.keys())
       if (other !== id && !this.#blocks.has(other)) this.#heads.delete(other)
     this.#heads.set(id, head)
-    await this.#pool.advance(this.#final)
+    const past = await this.#pool.advance(this.#final)
     await this.#checkpoint()
-    await this.onFinal({ before, after: this.#final, blocks, receipts })
+    const accepted = new Set(receipts.map(({ digest }) => toHex(digest)))
+    const refused = past.filter(({ digest }) => !accepted.has(digest))
+    await this.onFinal({ before, after: this.#final, blocks, receipts, refused })
   }
 
   async #checkpoint(): Promise<void> {

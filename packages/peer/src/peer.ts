@@ -26,7 +26,7 @@ import { Attesting } from './attesting.ts'
 import type { ComputeTable, StoredError } from './compute-worker.ts'
 import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
-import { DeltaPool } from './delta-pool.ts'
+import { DeltaPool, type PooledDelta } from './delta-pool.ts'
 import { openDoor } from './door.ts'
 import { Driver, refOf } from './driver.ts'
 import { Evidences } from './evidences.ts'
@@ -556,6 +556,7 @@ class RunningPeer implements Peer, Running {
     const { after, blocks, receipts } = change
     this.#lastFinalMs = systemClock.nowMs()
     for (const block of blocks) this.#tellFinal(change, block)
+    for (const delta of change.refused) this.#tellRefused(delta, after.height)
     const closed = blocks.filter(block => block.body.attests.length > 0)
     this.#context.metrics.gauge('gradmesh_height', after.height)
     this.#context.metrics.gauge('gradmesh_round', after.accounts.round)
@@ -607,6 +608,23 @@ class RunningPeer implements Peer, Running {
         code: null
       })
     }
+  }
+
+  #tellRefused({ digest, trainer, round, signed }: PooledDelta, height: number): void {
+    const code = 'DELTA_NOT_NAMED'
+    const { steps, payloadBytes } = signed.header
+    this.#journal.refuse({ digest, trainer, round, height, steps, payloadBytes, code })
+    const own = trainer === this.key
+    this.#journal.tell({
+      type: 'delta',
+      digest,
+      trainer,
+      own,
+      round,
+      outcome: 'refused',
+      bytes: payloadBytes,
+      code
+    })
   }
 
   #settlePhase(): void {
