@@ -1,2 +1,10 @@
 #!/usr/bin/env node
-console.log(process.version)
+import { commands } from './commands/index.ts'
+import { processIo } from './io.ts'
+import { runCli } from './run.ts'
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  commands,
+  env: process.env,
+  io: processIo(process.argv.includes('--json'))
+})

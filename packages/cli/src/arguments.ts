@@ -1,0 +1,89 @@
+/** From words on the command line to checked values: flag, else environment variable, else default. */
+import { parseArgs } from 'node:util'
+import { MeshError } from '@gradmesh/core'
+import type { Command, Options, Values } from './command.ts'
+
+/** What every command takes. */
+export const COMMON: Options = {
+  json: { type: 'boolean', help: 'the answer as JSON on standard output' },
+  help: { type: 'boolean', short: 'h', help: 'this page' }
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+export const usage = (code: string, message: string, remedy: string): MeshError =>
+  new MeshError(`USAGE_${code}`, message, { remedy })
+
+/** @throws MeshError `USAGE_OPTION`, `USAGE_ARGUMENT` */
+export const parseCommandLine = (
+  command: Command,
+  words: readonly string[],
+  env: Env
+): { values: Values; args: readonly string[] } => {
+  const help = `see \`gradmesh ${command.name} --help\``
+  const { values, positionals } = parsed(command, words, help)
+  const wanted = command.args ?? []
+  const missing = wanted.slice(positionals.length).find(({ required }) => required)
+  if (missing !== undefined) throw usage('ARGUMENT', `${missing.name} is missing`, help)
+  const extra = positionals[wanted.length]
+  if (extra !== undefined) throw usage('ARGUMENT', `"${extra}" is one argument too many`, help)
+  return { values: resolved(command.options, values, env), args: positionals }
+}
+
+type Raw = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
+
+const parsed = (
+  command: Command,
+  words: readonly string[],
+  help: string
+): { values: Raw; positionals: string[] } => {
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, ...COMMON }).map(([name, { type, short, multiple }]) => [
+      name,
+      { type, ...(short === undefined ? {} : { short }), ...(multiple === undefined ? {} : { multiple }) }
+    ])
+  )
+  try {
+    return parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
+  } catch (cause) {
+    // Node's message continues with advice that names its own API; the first sentence says what is wrong.
+    const message = cause instanceof Error ? (cause.message.split(/\. |\n/)[0] ?? '') : String(cause)
+    throw usage('OPTION', message.charAt(0).toLowerCase() + message.slice(1), help)
+  }
+}
+
+const resolved = (options: Options, raw: Raw, env: Env): Values => {
+  const text = (name: string): string | undefined => {
+    const given = raw[name]
+    if (typeof given === 'string') return given
+    const spec = options[name]
+    const fromEnv = spec?.env === undefined ? undefined : env[spec.env]
+    return fromEnv !== undefined && fromEnv !== '' ? fromEnv : spec?.default
+  }
+  return {
+    text,
+    texts(name) {
+      const given = raw[name]
+      if (Array.isArray(given)) return given.map(String).flatMap(part => part.split(','))
+      const single = text(name)
+      return single === undefined ? [] : single.split(',')
+    },
+    is(name) {
+      if (raw[name] === true) return true
+      const variable = options[name]?.env
+      return variable !== undefined && ['1', 'true', 'yes'].includes(env[variable] ?? '')
+    },
+    integer(name, { min, max }) {
+      const given = text(name)
+      if (given === undefined) return undefined
+      const number = Number(given)
+      if (!/^\d+$/.test(given) || number < min || number > max)
+        throw usage(
+          'VALUE',
+          `--${name} ${given}: a whole number from ${min} to ${max} is expected`,
+          'correct the value'
+        )
+      return number
+    }
+  }
+}

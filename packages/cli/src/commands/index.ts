@@ -1,0 +1,24 @@
+/** The table of commands, in the order of the help. */
+import type { Command, CommandEntry } from '../command.ts'
+
+const entry = (name: string, summary: string, load: () => Promise<{ command: Command }>): CommandEntry => ({
+  name,
+  summary,
+  load: async () => (await load()).command
+})
+
+export const commands: readonly CommandEntry[] = [
+  entry('demo', 'start peers on this machine, train, and sum up (npm start)', () => import('./demo.ts')),
+  entry('init', 'make a key and the genesis of a new mesh', () => import('./init.ts')),
+  entry('up', 'run a peer in the foreground', () => import('./up.ts')),
+  entry('ticket', 'print what another machine needs to join', () => import('./ticket.ts')),
+  entry('join', 'join a mesh by its ticket, and run', () => import('./join.ts')),
+  entry('status', 'how the running peer is doing', () => import('./status.ts')),
+  entry('peers', 'its connections', () => import('./peers.ts')),
+  entry('blocks', 'final blocks, newest first', () => import('./blocks.ts')),
+  entry('stakes', 'stakes, rewards and registered trainers', () => import('./stakes.ts')),
+  entry('watch', 'live view of the running peer', () => import('./watch.ts')),
+  entry('verify', 'replay a folder from its start and recompute every root', () => import('./verify.ts')),
+  entry('export', 'write the final weights as safetensors', () => import('./export.ts')),
+  entry('doctor', 'check this machine: GPU, ports, clock, disk, reachability', () => import('./doctor.ts'))
+]

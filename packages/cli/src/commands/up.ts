@@ -1,0 +1,26 @@
+import type { Command } from '../command.ts'
+import { runDaemon } from '../daemon.ts'
+import { requireFolder } from '../folder.ts'
+import { knownPeers } from '../known-peers.ts'
+import { openLog } from '../logging.ts'
+import { isDebug } from '../run.ts'
+import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
+
+export const command: Command = {
+  name: 'up',
+  about: 'The folder was made by `init` or `join`. Its log, as JSON lines, is DIR/peer.log.',
+  options: peerOptions,
+  examples: [
+    'gradmesh up',
+    'gradmesh up --data ./peer --port 4181 --p2p-port 4191',
+    'gradmesh up --adapter NVIDIA --label attic'
+  ],
+  async run({ values, io, env }) {
+    const folder = folderOf(values)
+    const level = logLevelOf(values)
+    await requireFolder(folder)
+    const log = openLog(folder, level, io)
+    const options = nodeOptions({ values }, folder, await knownPeers(folder), log.logger)
+    return runDaemon({ options, io, debug: isDebug(env), flush: log.flush })
+  }
+}

@@ -1,0 +1,101 @@
+/** A peer in the foreground: from its start to a signal, the end of its parent, or its failure. */
+import { createClient } from '@gradmesh/api'
+import { dashboardFiles } from '@gradmesh/dashboard'
+import { type NodeOptions, type Peer, startPeer } from '@gradmesh/peer'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { tellFailure } from './failures.ts'
+import { bold, type Io } from './io.ts'
+
+/** After a signal everything is closed within this time, or the process ends without. */
+const STOP_MS_MAX = 1800
+
+export interface DaemonInit {
+  readonly options: NodeOptions
+  readonly io: Io
+  readonly debug: boolean
+  readonly flush: () => void
+  /** Called with the seconds since the process began when the mesh accepts the peer's first delta. */
+  readonly onFirstAccepted?: (seconds: number) => void
+}
+
+/** What a parent process hears over the channel that it opened. */
+export interface ReadyMessage {
+  readonly type: 'ready'
+  readonly url: string
+}
+
+export const runDaemon = async ({
+  options,
+  io,
+  debug,
+  flush,
+  onFirstAccepted
+}: DaemonInit): Promise<number> => {
+  const left = new AbortController()
+  const asked = askedToStop(left.signal)
+  const starting = startPeer(options, dashboardFiles())
+  try {
+    const peer = await Promise.race([starting, asked])
+    if (peer === undefined) return await stopInTime(starting, io)
+    greet(peer, options, io)
+    if (onFirstAccepted !== undefined) void tellFirstAccepted(peer, left.signal, onFirstAccepted)
+    const ended = peer.finished.then(
+      ({ round, score }) =>
+        io.note(
+          `The run has finished after ${round} rounds${score === null ? '' : `, score ${(100 * score).toFixed(2)} %`}. This peer goes on serving; Ctrl-C stops it.`
+        ),
+      error => error
+    )
+    const failure = await Promise.race([asked, ended.then(error => error ?? asked)])
+    const code = await stopInTime(starting, io)
+    if (failure === undefined) return code
+    return exitCodeOf(tellFailure(failure, io, debug).code)
+  } finally {
+    left.abort()
+    flush()
+  }
+}
+
+/** Resolves at SIGINT, SIGTERM, or when the process that started this one with a channel is gone. */
+const askedToStop = (released: AbortSignal): Promise<undefined> =>
+  new Promise(resolve => {
+    const ask = (): void => resolve(undefined)
+    // Further signals change nothing: stopping is bounded by itself, and Ctrl-C may arrive twice.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask)
+    process.on('disconnect', ask)
+    released.addEventListener('abort', () => {
+      if (process.connected) process.disconnect()
+    })
+  })
+
+const stopInTime = async (starting: Promise<Peer>, io: Io): Promise<number> => {
+  const timer = setTimeout(() => {
+    io.note('Not everything closed in time; what is on disk is complete.')
+    process.exit(EXIT.ok)
+  }, STOP_MS_MAX)
+  const peer = await starting.catch(() => undefined)
+  await peer?.stop()
+  clearTimeout(timer)
+  return EXIT.ok
+}
+
+const greet = (peer: Peer, { folder }: NodeOptions, io: Io): void => {
+  process.send?.({ type: 'ready', url: peer.url } satisfies ReadyMessage)
+  if (io.json) io.print(JSON.stringify({ ok: true, url: peer.url, key: peer.key, data: folder }))
+  io.note(
+    `Peer ${bold(peer.key.slice(0, 12), io)} runs at ${bold(peer.url, io)} (data in ${folder}). Ctrl-C stops it.`
+  )
+  io.note(`To let others join: gradmesh ticket --url ${peer.url}`)
+}
+
+const tellFirstAccepted = async (
+  peer: Peer,
+  signal: AbortSignal,
+  tell: (seconds: number) => void
+): Promise<void> => {
+  for await (const { event } of createClient(peer.url).events({ replay: 'all', signal })) {
+    if (event.type !== 'delta' || !event.own || event.outcome !== 'accepted') continue
+    tell(process.uptime())
+    return
+  }
+}

@@ -1,0 +1,42 @@
+/** Help texts: the overview fits one screen, each command has its own page with examples. */
+import type { Command, CommandEntry, OptionSpec } from './command.ts'
+
+const column = (rows: readonly (readonly [string, string])[]): string => {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n')
+}
+
+export const overview = (commands: readonly CommandEntry[]): string =>
+  `gradmesh: people with GPUs of any make train one model together, with no server in the middle.
+
+Usage: gradmesh COMMAND [OPTIONS]
+
+${column(commands.map(({ name, summary }) => [name, summary]))}
+
+  --json         the answer as JSON on standard output (every command)
+  --help         this page, or after a command that command's page
+  --version      the version
+
+Exit codes: 0 done, 1 failed or a check did not hold, 2 wrong command line, 3 no peer answers, 130 interrupted.
+GRADMESH_DEBUG=1 adds stack traces to errors.`
+
+export const commandHelp = (
+  summary: string,
+  { name, about, args = [], options, examples }: Command
+): string => {
+  const words = args.map(arg => (arg.required ? arg.name : `[${arg.name}]`))
+  const parts = [`gradmesh ${name}: ${summary}`, `Usage: gradmesh ${[name, ...words, '[OPTIONS]'].join(' ')}`]
+  if (about !== undefined) parts.push(about)
+  const rows = Object.entries(options).map(([option, spec]) => [left(option, spec), right(spec)] as const)
+  parts.push(`Options:\n${column(rows)}`)
+  parts.push(`Examples:\n${examples.map(example => `  ${example}`).join('\n')}`)
+  return parts.join('\n\n')
+}
+
+const left = (name: string, { value, short }: OptionSpec): string =>
+  `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`
+
+const right = ({ help, env, default: standard }: OptionSpec): string => {
+  const extra = [...(standard === undefined ? [] : [standard]), ...(env === undefined ? [] : [`or ${env}`])]
+  return extra.length === 0 ? help : `${help} (${extra.join(', ')})`
+}

@@ -1,0 +1,25 @@
+/** Addresses that a ticket gave, kept in the folder so that `up` finds the mesh again. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MeshError } from '@gradmesh/core'
+
+const fileIn = (folder: string): string => join(folder, 'bootstrap')
+
+export const knownPeers = async (folder: string): Promise<readonly string[]> => {
+  const text = await readFile(fileIn(folder), 'utf8').catch(() => '')
+  return text.split('\n').filter(line => line.startsWith('/'))
+}
+
+/** @throws MeshError `FOLDER_WRITE` */
+export const rememberPeers = async (folder: string, addresses: readonly string[]): Promise<void> => {
+  await writeFile(fileIn(folder), addresses.map(address => `${address}\n`).join('')).catch(cause => {
+    throw new MeshError(
+      'FOLDER_WRITE',
+      `can't write ${fileIn(folder)}: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+        remedy: 'choose a folder that you may write with --data DIR'
+      }
+    )
+  })
+}

@@ -1,0 +1,131 @@
+/** The options that several commands share, and how they become `NodeOptions`. */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Logger } from '@gradmesh/core'
+import { type NodeOptions, nodeDefaults } from '@gradmesh/peer'
+import { usage } from './arguments.ts'
+import type { Invocation, Options, Values } from './command.ts'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export const P2P_PORT = 4190
+const PORT = { min: 0, max: 65_535 }
+
+export const dataOption = {
+  data: {
+    type: 'string',
+    value: 'DIR',
+    help: "the peer's folder",
+    env: 'GRADMESH_DATA',
+    default: '~/.gradmesh'
+  }
+} as const satisfies Options
+
+export const urlOption = {
+  url: {
+    type: 'string',
+    value: 'URL',
+    help: 'the running peer',
+    env: 'GRADMESH_URL',
+    default: 'http://127.0.0.1:4180'
+  }
+} as const satisfies Options
+
+export const peerOptions = {
+  ...dataOption,
+  port: {
+    type: 'string',
+    value: 'N',
+    help: 'HTTP port',
+    env: 'GRADMESH_PORT',
+    default: String(nodeDefaults.http.port)
+  },
+  'http-host': {
+    type: 'string',
+    value: 'IP',
+    help: 'HTTP address',
+    env: 'GRADMESH_HTTP_HOST',
+    default: nodeDefaults.http.host
+  },
+  'p2p-port': {
+    type: 'string',
+    value: 'N',
+    help: 'port for other peers',
+    env: 'GRADMESH_P2P_PORT',
+    default: String(P2P_PORT)
+  },
+  'p2p-host': {
+    type: 'string',
+    value: 'IP',
+    help: 'address for other peers',
+    env: 'GRADMESH_P2P_HOST',
+    default: '0.0.0.0'
+  },
+  bootstrap: {
+    type: 'string',
+    value: 'MULTIADDR',
+    multiple: true,
+    help: 'peer to dial first, may be repeated',
+    env: 'GRADMESH_BOOTSTRAP'
+  },
+  adapter: {
+    type: 'string',
+    value: 'NAME',
+    help: 'part of the name of the GPU to use; hardware first',
+    env: 'GRADMESH_ADAPTER'
+  },
+  label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
+  'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
+  'no-mdns': { type: 'boolean', help: "don't look for peers on the local network", env: 'GRADMESH_NO_MDNS' },
+  'log-level': {
+    type: 'string',
+    value: 'LEVEL',
+    help: `on the terminal: ${LOG_LEVELS.join(', ')}`,
+    env: 'GRADMESH_LOG_LEVEL',
+    default: 'info'
+  }
+} as const satisfies Options
+
+/** `~` is the shell's, but a default or a variable may carry it. */
+export const folderOf = (values: Values): string => {
+  const given = values.text('data') ?? '~/.gradmesh'
+  return resolve(given === '~' || given.startsWith('~/') ? join(homedir(), given.slice(1)) : given)
+}
+
+export const logLevelOf = (values: Values): LogLevel => {
+  const given = values.text('log-level') ?? 'info'
+  const level = LOG_LEVELS.find(name => name === given)
+  if (level === undefined)
+    throw usage('VALUE', `--log-level ${given} is none of ${LOG_LEVELS.join(', ')}`, 'correct the value')
+  return level
+}
+
+const LABEL_BYTES_MAX = 32
+
+export const nodeOptions = (
+  { values }: Pick<Invocation, 'values'>,
+  folder: string,
+  bootstrap: readonly string[],
+  logger: Logger
+): NodeOptions => {
+  const label = values.text('label') ?? ''
+  if (Buffer.byteLength(label) > LABEL_BYTES_MAX)
+    throw usage('VALUE', `--label is longer than ${LABEL_BYTES_MAX} bytes`, 'choose a shorter one')
+  const host = values.text('p2p-host') ?? '0.0.0.0'
+  return {
+    folder,
+    http: {
+      host: values.text('http-host') ?? nodeDefaults.http.host,
+      port: values.integer('port', PORT) ?? nodeDefaults.http.port
+    },
+    listen: [`/ip${host.includes(':') ? 6 : 4}/${host}/tcp/${values.integer('p2p-port', PORT) ?? P2P_PORT}`],
+    bootstrap: [...new Set([...values.texts('bootstrap'), ...bootstrap])],
+    mdns: !values.is('no-mdns'),
+    adapter: values.text('adapter') ?? null,
+    train: !values.is('no-train'),
+    label,
+    evaluateEvery: nodeDefaults.evaluateEvery,
+    logger
+  }
+}
