@@ -4,13 +4,14 @@
  * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
  * once two deadlines have passed without it.
  */
-import { equalBytes, type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
 import {
   type Attest,
   bitmapOf,
   type Digest,
   decodeAttest,
   encodeAttest,
+  isBitmapOver,
   isQuorum,
   signAttest,
   trainerSetHash,
@@ -18,11 +19,13 @@ import {
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import type { FinalPoint } from './ledger.ts'
 
 const MISSES_MAX = 2
 const RECENT_ROUNDS = 2
 const EARLY_ROUNDS = 2
+const EPOCH = 0
 
 export class Attesting {
   readonly #context: Context
@@ -73,7 +76,8 @@ export class Attesting {
     for (const [validator, attest] of this.#early) {
       if (attest.round > final.accounts.round) continue
       this.#early.delete(validator)
-      if (attest.round === final.accounts.round && this.#matches(attest)) this.#attests.set(validator, attest)
+      if (attest.round === final.accounts.round && this.#mismatch(attest) === null)
+        this.#attests.set(validator, attest)
     }
     this.open()
   }
@@ -92,18 +96,22 @@ export class Attesting {
   }
 
   /** An attestation from gossip. */
-  offer(bytes: Uint8Array): Fault | null {
+  offer(bytes: Uint8Array): Fault<FaultCode> | null {
     const attest = decodeAttest(bytes)
     if (isFault(attest)) return attest
     const open = this.#final.accounts.round
-    if (attest.round < open) return fault('ATTEST_STALE')
+    if (attest.epoch !== EPOCH) return peerFault('ATTEST_EPOCH')
+    if (attest.round < open) return peerFault('ATTEST_STALE')
     if (!verifyAttest(attest, this.#context.validatorKeys, this.#context.chainId))
-      return fault('WIRE_SIGNATURE')
-    if (attest.round > open + EARLY_ROUNDS) return fault('ATTEST_EARLY')
-    if (attest.round > open) this.#early.set(attest.validator, attest)
-    else if (!this.#matches(attest)) return fault('ATTEST_SET')
-    else this.#take(attest)
-    return null
+      return peerFault('WIRE_SIGNATURE')
+    if (attest.round > open + EARLY_ROUNDS) return peerFault('ATTEST_EARLY')
+    if (attest.round > open) {
+      this.#early.set(attest.validator, attest)
+      return null
+    }
+    const wrong = this.#mismatch(attest)
+    if (wrong === null) this.#take(attest)
+    return wrong
   }
 
   /** Signs if everybody who can be expected has delivered. */
@@ -118,8 +126,11 @@ export class Attesting {
     }
   }
 
-  #matches(attest: Attest): boolean {
-    return equalBytes(attest.base, this.#final.root) && equalBytes(attest.setHash, this.#setHash)
+  /** What makes an attestation of the open round unfit for a block. */
+  #mismatch({ base, setHash, bitmap }: Attest): Fault<FaultCode> | null {
+    if (!equalBytes(base, this.#final.root) || !equalBytes(setHash, this.#setHash))
+      return peerFault('ATTEST_SET')
+    return isBitmapOver(bitmap, this.#final.accounts.trainers.length) ? null : peerFault('ATTEST_BITMAP')
   }
 
   #take(attest: Attest): void {
@@ -184,7 +195,12 @@ export class Attesting {
       await chain.putDeltas(deltas)
       if (this.#final.accounts.round !== round) return
       const bitmap = bitmapOf(accounts.trainers.length, held)
-      const attest = signAttest({ epoch: 0, round, base: root, setHash, bitmap }, validator!, chainId, keys)
+      const attest = signAttest(
+        { epoch: EPOCH, round, base: root, setHash, bitmap },
+        validator!,
+        chainId,
+        keys
+      )
       this.#context.log.debug({ round, held: held.length }, 'attested')
       this.#take(attest)
       await net.publish(topics.attests.name, encodeAttest(attest))

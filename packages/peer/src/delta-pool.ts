@@ -3,7 +3,8 @@
  * signature, header against the final state, payload. One delta a trainer and round counts; a second,
  * different one is evidence against its author.
  */
-import { type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, sha256, toHex } from '@gradmesh/core'
+import { checkDeltaHeader } from '@gradmesh/ledger'
 import type { PeerKey } from '@gradmesh/net'
 import {
   decodeSignedDelta,
@@ -17,6 +18,7 @@ import {
 } from '@gradmesh/wire'
 import { type Context, digestOf } from './context.ts'
 import type { Evidences } from './evidences.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import type { FinalPoint } from './ledger.ts'
 import { PROTOCOLS } from './topics.ts'
 
@@ -40,6 +42,8 @@ export class DeltaPool {
   readonly #byDigest = new Map<string, PooledDelta>()
   /** The first delta of each trainer in the open round, by the trainer's key. */
   readonly #byTrainer = new Map<string, PooledDelta>()
+  /** Trainers that gave two deltas in the open round: gossip of a third is not looked at. */
+  readonly #contradicted = new Set<string>()
   readonly #early = new Map<string, { round: number; bytes: Uint8Array }>()
   /** Pulled ahead of their round while syncing; looked at when their block is committed. */
   readonly #ahead = new Map<string, Uint8Array>()
@@ -78,6 +82,7 @@ export class DeltaPool {
     const { round } = final.accounts
     if (round === before) return []
     this.#byTrainer.clear()
+    this.#contradicted.clear()
     const past = [...this.#byDigest.values()].filter(delta => delta.round < round)
     for (const { digest } of past) this.#byDigest.delete(digest)
     const due = [...this.#early].filter(([, early]) => early.round <= round)
@@ -88,8 +93,8 @@ export class DeltaPool {
     return past
   }
 
-  /** A delta in its wire form, from gossip, a pull, or this peer itself. */
-  async offer(bytes: Uint8Array): Promise<PooledDelta | Fault> {
+  /** A delta in its wire form, from gossip, a pull (`asked`: a block names it), or this peer itself. */
+  async offer(bytes: Uint8Array, asked = false): Promise<PooledDelta | Fault<FaultCode>> {
     const signed = decodeSignedDelta(bytes)
     if (isFault(signed)) return signed
     const digest = toHex(deltaDigest(signed.header))
@@ -97,13 +102,19 @@ export class DeltaPool {
     if (known !== undefined) return known
     const timing = this.#timingOf(signed.header.round)
     if (timing === 'DELTA_EARLY') this.#keepEarly(signed, bytes)
-    if (timing !== null) return fault(timing)
-    const admitted = await this.#context.state.admit({ delta: bytes, on: this.#final.id })
+    if (timing !== null) return peerFault(timing)
+    const trainer = toHex(signed.header.trainer)
+    if (!asked && this.#contradicted.has(trainer)) return peerFault('DELTA_TWICE')
+    const on = this.#final.id
+    const admitted = await this.#context.state.admit({ delta: bytes, on })
+    // A block became final meanwhile: what was open then is judged anew.
+    if (isFault(admitted) && admitted.fault === 'STATE_PARENT' && on !== this.#final.id)
+      return this.offer(bytes, asked)
     if (isFault(admitted)) return admitted
-    if (signed.header.round !== this.#final.accounts.round) return fault('DELTA_STALE')
+    if (signed.header.round !== this.#final.accounts.round) return peerFault('DELTA_STALE')
     return this.#add({
       digest,
-      trainer: toHex(signed.header.trainer),
+      trainer,
       round: signed.header.round,
       signed,
       bytes
@@ -111,14 +122,18 @@ export class DeltaPool {
   }
 
   /** An announcement of a delta that is too large for gossip: pull it from whoever spoke of it. */
-  async offerHeader(bytes: Uint8Array, from: PeerKey): Promise<PooledDelta | Fault> {
+  async offerHeader(bytes: Uint8Array, from: PeerKey): Promise<PooledDelta | Fault<FaultCode>> {
     const announced = decodeSignedDeltaHeader(bytes)
     if (isFault(announced)) return announced
     const timing = this.#timingOf(announced.header.round)
-    if (timing !== null) return fault(timing)
-    if (!verifyDeltaHeader(announced, this.#context.chainId)) return fault('WIRE_SIGNATURE')
-    const pulled = await this.fetch(toHex(deltaDigest(announced.header)), [from])
-    return pulled ?? fault('DELTA_UNAVAILABLE')
+    if (timing !== null) return peerFault(timing)
+    const wrong = checkDeltaHeader(this.#context.genesis, this.#final, announced)
+    if (wrong !== null) return wrong
+    if (!verifyDeltaHeader(announced, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
+    const digest = toHex(deltaDigest(announced.header))
+    if (!this.#byDigest.has(digest) && this.#contradicted.has(toHex(announced.header.trainer)))
+      return peerFault('DELTA_TWICE')
+    return (await this.fetch(digest, [from])) ?? peerFault('DELTA_UNAVAILABLE')
   }
 
   /** The delta with this digest, from memory or from any of these peers, else from any peer at all. */
@@ -139,10 +154,10 @@ export class DeltaPool {
       (await pullDelta(this.#context, digest, hints))
     this.#ahead.delete(digest)
     if (bytes === undefined) return undefined
-    const offered = await this.offer(bytes)
-    if (!isFault(offered)) return offered
-    this.#context.faults.count(offered)
-    return undefined
+    const offered = await this.offer(bytes, true)
+    if (isFault(offered)) this.#context.faults.count(offered)
+    // One that contradicts another of its trainer is held all the same: a block may name it.
+    return this.#byDigest.get(digest)
   }
 
   #timingOf(round: number): 'DELTA_STALE' | 'DELTA_EARLY' | null {
@@ -158,12 +173,13 @@ export class DeltaPool {
     if (verifyDeltaHeader(signed, this.#context.chainId)) this.#early.set(key, { round, bytes })
   }
 
-  #add(delta: PooledDelta): PooledDelta | Fault {
+  #add(delta: PooledDelta): PooledDelta | Fault<FaultCode> {
     const first = this.#byTrainer.get(delta.trainer)
     this.#byDigest.set(delta.digest, delta)
     if (first !== undefined && first.digest !== delta.digest) {
       this.#evidences.add({ kind: 'deltas', first: headerOf(first.signed), second: headerOf(delta.signed) })
-      return fault('DELTA_TWICE')
+      this.#contradicted.add(delta.trainer)
+      return peerFault('DELTA_TWICE')
     }
     this.#byTrainer.set(delta.trainer, delta)
     this.onDelta(delta)
@@ -173,7 +189,7 @@ export class DeltaPool {
 
 const headerOf = ({ header, signature }: SignedDelta): SignedDeltaHeader => ({ header, signature })
 
-/** Pulls a delta's bytes piece by piece; what comes is checked against the digest, the payload by `admit`. */
+/** Pulls a delta's bytes piece by piece; who sends others than the digest stands for costs a retry. */
 export const pullDelta = async (
   context: Context,
   digest: string,
@@ -189,7 +205,7 @@ export const pullDelta = async (
 }
 
 const pullFrom = async (
-  { net, log }: Context,
+  { net, log, faults }: Context,
   digest: string,
   source: PeerKey
 ): Promise<Uint8Array | undefined> => {
@@ -217,7 +233,10 @@ const pullFrom = async (
       whole.set(next, at)
       at += next.length
     }
-    return whole
+    if (equalBytes(sha256(whole.subarray(SIGNED_DELTA_HEADER_BYTES)), announced.header.payloadHash))
+      return whole
+    faults.count(peerFault('DELTA_PAYLOAD_HASH'))
+    return undefined
   } catch (error) {
     log.debug({ error, source, digest }, 'a delta could not be pulled')
     return undefined

@@ -3,10 +3,13 @@ import { type Fault, isFault } from '@gradmesh/core'
 import type { GossipHandler } from '@gradmesh/net'
 import type { Attesting } from './attesting.ts'
 import type { Context } from './context.ts'
-import type { DeltaPool } from './delta-pool.ts'
+import type { DeltaPool, PooledDelta } from './delta-pool.ts'
 import type { Driver } from './driver.ts'
+import type { FaultCode } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import type { TransactionPool } from './transaction-pool.ts'
+
+type Answer = Fault<FaultCode> | null
 
 export interface DoorParts {
   readonly ledger: Ledger
@@ -21,7 +24,7 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
   const { net, topics, faults } = context
 
   const through = (
-    judge: (parts: DoorParts, bytes: Uint8Array, from: string) => Fault | null | Promise<Fault | null>
+    judge: (parts: DoorParts, bytes: Uint8Array, from: string) => Answer | Promise<Answer>
   ): GossipHandler => {
     return async (bytes, from) => {
       const ready = parts()
@@ -71,4 +74,4 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
   )
 }
 
-const faultIn = (answer: unknown): Fault | null => (isFault(answer) ? answer : null)
+const faultIn = (answer: PooledDelta | Fault<FaultCode>): Answer => (isFault(answer) ? answer : null)

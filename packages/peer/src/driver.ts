@@ -15,7 +15,7 @@ import {
   type State,
   step
 } from '@gradmesh/consensus'
-import { type Fault, fault, isFault, MeshError, toHex } from '@gradmesh/core'
+import { type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
 import {
   type Block,
   blockIdOf,
@@ -35,6 +35,7 @@ import {
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import type { Evidences } from './evidences.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import { Serial } from './serial.ts'
 
@@ -42,6 +43,8 @@ import { Serial } from './serial.ts'
 const CERTIFICATES_MAX = 256
 /** Blocks of slots further ahead than this are not kept. */
 const SLOTS_AHEAD = 32
+/** Of one slot: two are a proof against its leader, more only fill the memory. */
+const BLOCKS_PER_SLOT = 2
 
 export interface Proposal {
   readonly slot: number
@@ -114,44 +117,48 @@ export class Driver {
 
   // ------------------------------------------------------------- the door: bytes become inputs
 
-  offerVote(bytes: Uint8Array): Fault | null {
+  offerVote(bytes: Uint8Array): Fault<FaultCode> | null {
     const vote = decodeVote(bytes)
     return isFault(vote) ? vote : this.takeVote(vote)
   }
 
-  takeVote(vote: Vote): Fault | null {
-    if (!verifyVote(vote, this.#context.validatorKeys, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+  takeVote(vote: Vote): Fault<FaultCode> | null {
+    if (!verifyVote(vote, this.#context.validatorKeys, this.#context.chainId))
+      return peerFault('WIRE_SIGNATURE')
     this.input({ type: 'vote', vote })
     return null
   }
 
-  offerCertificate(bytes: Uint8Array): Fault | null {
+  offerCertificate(bytes: Uint8Array): Fault<FaultCode> | null {
     const certificate = decodeCertificate(bytes)
     return isFault(certificate) ? certificate : this.takeCertificate(certificate)
   }
 
-  takeCertificate(certificate: Certificate): Fault | null {
-    if (certificate.slot <= this.#parts.ledger.final.slot) return fault('VOTE_PAST')
+  takeCertificate(certificate: Certificate): Fault<FaultCode> | null {
+    if (certificate.slot <= this.#parts.ledger.final.slot) return peerFault('VOTE_PAST')
     if (this.#certificates.has(keyOf(certificate))) return null
     const { genesis, chainId } = this.#context
-    if (!verifyCertificate(certificate, genesis.validators, chainId)) return fault('WIRE_SIGNATURE')
+    if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('WIRE_SIGNATURE')
     this.input({ type: 'certificate', certificate })
     return null
   }
 
-  offerBlock(bytes: Uint8Array): Fault | null {
+  offerBlock(bytes: Uint8Array): Fault<FaultCode> | null {
     const block = decodeBlock(bytes)
     return isFault(block) ? block : this.takeBlock(block)
   }
 
-  takeBlock(block: Block): Fault | null {
+  /** `asked`: a certificate names it, so it is taken whatever else its leader has signed. */
+  takeBlock(block: Block, asked = false): Fault<FaultCode> | null {
     const { slot } = block.header
     const { ledger } = this.#parts
-    if (slot <= ledger.final.slot) return fault('BLOCK_PAST')
-    if (slot > this.#state.frontier + SLOTS_AHEAD) return fault('BLOCK_PAST', 'too far ahead')
-    if (!verifyBlockSignature(block, this.leaderKey(slot))) return fault('BLOCK_LEADER')
+    if (slot <= ledger.final.slot) return peerFault('BLOCK_PAST')
+    if (slot > this.#state.frontier + SLOTS_AHEAD) return peerFault('BLOCK_EARLY')
+    if (!verifyBlockSignature(block, this.leaderKey(slot))) return peerFault('BLOCK_LEADER')
     const id = toHex(blockIdOf(block.header))
     if (ledger.block(id) !== undefined) return null
+    const rivals = ledger.liveBlocks().filter(({ header }) => header.slot === slot)
+    if (!asked && rivals.length >= BLOCKS_PER_SLOT) return peerFault('BLOCK_TWICE')
     this.#accuse(block, id)
     ledger.add(block)
     if (!this.#seenMs.has(id)) this.#seenMs.set(id, this.#context.clock.nowMs())
@@ -281,7 +288,7 @@ export class Driver {
       }
       this.input({ type: 'verdict', id, valid: wrong === null })
     } catch (error) {
-      this.#context.fail(error)
+      this.#failUnlessPassed(error)
     }
   }
 
@@ -297,14 +304,21 @@ export class Driver {
       this.takeBlock(block)
       await this.#context.net.publish(this.#context.topics.blocks.name, encodeBlock(block))
     } catch (error) {
-      this.#context.fail(error)
+      this.#failUnlessPassed(error)
     }
+  }
+
+  /** A state that is gone while a block on it was looked at: another block became final in its place. */
+  #failUnlessPassed(error: unknown): void {
+    if (error instanceof MeshError && error.code === 'STATE_UNKNOWN')
+      this.#context.log.info({ error }, 'a block was overtaken while it was looked at')
+    else this.#context.fail(error)
   }
 
   async #fetch(id: string): Promise<void> {
     const block = await this.#parts.fetchBlock(id)
     if (block === undefined) return
-    const wrong = this.takeBlock(block)
+    const wrong = this.takeBlock(block, true)
     if (wrong !== null) this.#context.faults.count(wrong)
   }
 
@@ -347,7 +361,11 @@ export class Driver {
   }
 }
 
-const PENDING = new Set(['STATE_PARENT', 'DELTA_UNAVAILABLE', 'BLOCK_PAST'])
+const PENDING: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'STATE_PARENT',
+  'DELTA_UNAVAILABLE',
+  'BLOCK_PAST'
+])
 
 const keyOf = ({ slot, kind, blockId }: Certificate): string => `${slot}/${kind}/${toHex(blockId)}`
 

@@ -3,11 +3,12 @@ import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import { decodeHello, encodeHello, type Hello, PROTOCOL_VERSION } from '@gradmesh/wire'
 import type { Context } from './context.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import { ownHello } from './serving.ts'
 import { PROTOCOLS } from './topics.ts'
 
 /** Null: we belong together. Otherwise the difference, in words for an operator. */
-export const differenceTo = (context: Context, hello: Hello | Fault): string | null => {
+export const differenceTo = (context: Context, hello: Hello | Fault<FaultCode>): string | null => {
   if (isFault(hello))
     return `it greets in a way that this release does not understand: ${hello.fault}${hello.detail ? ` (${hello.detail})` : ''}`
   if (hello.protocol !== PROTOCOL_VERSION) {
@@ -29,7 +30,7 @@ export const greet = async (context: Context, peer: PeerKey, agent: string): Pro
     const hello = decodeHello(reply)
     const difference = differenceTo(context, hello)
     if (difference === null) return isFault(hello) ? undefined : hello
-    faults.count({ fault: isFault(hello) ? hello.fault : 'HELLO_DIFFERENT' })
+    faults.count(isFault(hello) ? hello : peerFault('HELLO_DIFFERENT'))
     log.warn({ peer, difference }, 'hung up on a peer')
     await net.hangUp(peer)
   } catch (error) {

@@ -3,7 +3,7 @@
  * block takes from "proposed" to "final". Execution is in the state thread; what is here decides the
  * order: payloads durable, then a vote; certificate durable, then the next round.
  */
-import { equalBytes, type Fault, fault, MeshError, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, MeshError, toHex } from '@gradmesh/core'
 import type { Accounts, Receipt } from '@gradmesh/ledger'
 import {
   type Block,
@@ -16,6 +16,7 @@ import {
 } from '@gradmesh/wire'
 import { type Context, digestOf } from './context.ts'
 import type { DeltaPool, PooledDelta } from './delta-pool.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes } from './leaves.ts'
 import { Serial } from './serial.ts'
 import type { StateHead } from './state-worker.ts'
@@ -109,16 +110,17 @@ export class Ledger {
    * All that must hold before a vote for this block: its payloads are here and durable, its roots and
    * its rules are right. Null when they are.
    */
-  async prepare(id: string, leader: PublicKey): Promise<Fault | null> {
+  async prepare(id: string, leader: PublicKey): Promise<Fault<FaultCode> | null> {
     const block = this.#blocks.get(id)
-    if (block === undefined) return fault('BLOCK_PAST')
+    if (block === undefined) return peerFault('BLOCK_PAST')
     const parentId = toHex(block.header.parentId)
     const parent = await this.#executeLive(parentId)
-    if (parent === undefined) return fault('STATE_PARENT', `block ${parentId.slice(0, 12)} is not known here`)
+    if (parent === undefined)
+      return peerFault('STATE_PARENT', `block ${parentId.slice(0, 12)} is not known here`)
     const wrong = await this.#context.state.validate({ block: encodeBlock(block), leader })
     if (wrong !== null) return wrong
     const deltas = await this.#hold(block)
-    if (deltas === undefined) return fault('DELTA_UNAVAILABLE')
+    if (deltas === undefined) return peerFault('DELTA_UNAVAILABLE')
     const misnamed = await this.#context.state.validateNamed({ block: encodeBlock(block) })
     if (misnamed !== null) return misnamed
     await this.#context.chain.putProposal(

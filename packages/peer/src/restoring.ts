@@ -3,7 +3,7 @@
  * far ahead, else the genesis. Whatever the source, the state that comes out has the root that a final
  * header carries.
  */
-import { equalBytes, type Fault, fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import type { ChainStore } from '@gradmesh/store'
 import {
@@ -19,6 +19,7 @@ import {
   verifyCertificate
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
+import { type PeerFault, peerFault } from './faults.ts'
 import { LEAF_BYTES, leafBytes, setLeaf } from './leaves.ts'
 import type { StateHead, StateTable } from './state-worker.ts'
 import { PROTOCOLS } from './topics.ts'
@@ -166,14 +167,15 @@ const askManifest = async (
 const checkManifest = (
   { genesis, chainId }: { genesis: Genesis; chainId: Uint8Array },
   manifest: CheckpointManifest
-): Fault | null => {
+): Fault<PeerFault> | null => {
   const { block, successor, height } = manifest
   const { certificate } = successor
-  if (certificate === null || certificate.kind !== VoteKind.FINAL) return fault('SYNC_CERTIFICATE')
-  if (!equalBytes(certificate.blockId, blockIdOf(successor.block.header))) return fault('SYNC_CERTIFICATE')
-  if (!verifyCertificate(certificate, genesis.validators, chainId)) return fault('SYNC_CERTIFICATE')
-  if (!equalBytes(successor.block.header.parentId, blockIdOf(block.header))) return fault('SYNC_GAP')
-  if (block.header.height !== height) return fault('SYNC_GAP')
+  if (certificate === null || certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
+  if (!equalBytes(certificate.blockId, blockIdOf(successor.block.header)))
+    return peerFault('SYNC_CERTIFICATE')
+  if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('SYNC_CERTIFICATE')
+  if (!equalBytes(successor.block.header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')
+  if (block.header.height !== height) return peerFault('SYNC_GAP')
   return null
 }
 
@@ -216,7 +218,7 @@ const fetchLeaf = async (
       .catch(() => undefined)
     if (leaf === undefined || leaf.length === 0) continue
     if (equalBytes(leafDigest(leaf), digest)) return leaf
-    faults.count(fault('SYNC_LEAF'))
+    faults.count(peerFault('SYNC_LEAF'))
   }
   return undefined
 }

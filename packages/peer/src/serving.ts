@@ -19,15 +19,20 @@ import {
   PROTOCOL_VERSION,
   type SyncReply
 } from '@gradmesh/wire'
+import { Budget } from './budget.ts'
 import type { Context } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { Driver } from './driver.ts'
+import { type FaultCode, peerFault } from './faults.ts'
+import { differenceTo } from './greeting.ts'
 import type { Ledger } from './ledger.ts'
 import { PIECE_BYTES, PROTOCOLS } from './topics.ts'
 
 const SYNC_BLOCKS_MAX = 64
 const SYNC_BYTES_MAX = 1024 * 1024
 const LIVE_MAX = 32
+/** Tokens of the peer's budget: a sync reads up to 64 blocks. */
+const COST = { hello: 1, sync: 16, get: 1 } as const
 
 /** Parts are undefined while the peer starts: what is on the disk is served all the same. */
 export interface ServingParts {
@@ -41,7 +46,8 @@ const NOTHING = new Uint8Array()
 
 export const serveRequests = (context: Context, parts: ServingParts, agent: string): void => {
   const { net, faults } = context
-  const refuse = (wrong: Fault): never => {
+  const budget = new Budget(context.clock)
+  const refuse = (wrong: Fault<FaultCode>): never => {
     faults.count(wrong)
     throw new MeshError(
       wrong.fault,
@@ -50,21 +56,24 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   }
 
   net.handle(PROTOCOLS.hello.name, PROTOCOLS.hello.requestBytes, async (request, from) => {
+    await budget.spend(from, COST.hello)
     const hello = decodeHello(request)
-    const own = encodeHello(ownHello(context, agent))
     // Answer all the same: the other side must be able to name the difference too.
     if (isFault(hello)) faults.count(hello)
+    else if (differenceTo(context, hello) !== null) faults.count(peerFault('HELLO_DIFFERENT'))
     else parts.onHello(hello, from)
-    return own
+    return encodeHello(ownHello(context, agent))
   })
 
-  net.handle(PROTOCOLS.sync.name, PROTOCOLS.sync.requestBytes, async request => {
+  net.handle(PROTOCOLS.sync.name, PROTOCOLS.sync.requestBytes, async (request, from) => {
+    await budget.spend(from, COST.sync)
     const asked = decodeSyncRequest(request)
     if (isFault(asked)) return refuse(asked)
     return encodeSyncReply(await syncReply(context, parts, asked.finalHeight))
   })
 
-  net.handle(PROTOCOLS.get.name, PROTOCOLS.get.requestBytes, async request => {
+  net.handle(PROTOCOLS.get.name, PROTOCOLS.get.requestBytes, async (request, from) => {
+    await budget.spend(from, COST.get)
     const asked = decodeGetRequest(request)
     if (isFault(asked)) return refuse(asked)
     return (await get(context, parts, asked)) ?? NOTHING

@@ -3,7 +3,7 @@
  * final block and after every live block on top of it, each under its block's id; final moves the
  * foot of that tree and drops what is not above it.
  */
-import { equalBytes, type Fault, fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { type Delta, decodeDelta, type Layout } from '@gradmesh/delta'
 import {
   type Accounts,
@@ -31,6 +31,7 @@ import {
   type Genesis,
   verifyDeltaHeader
 } from '@gradmesh/wire'
+import { type FaultCode, peerFault } from './faults.ts'
 import { moving, serve } from './worker-rpc.ts'
 
 /** The state after a block as the daemon's main thread knows it: everything but the weights. */
@@ -96,7 +97,7 @@ const table = {
       weights: Int32Array
       root: Digest | null
     }
-  }): StateHead | Fault {
+  }): StateHead | Fault<FaultCode> {
     const value = decodeGenesis(input.genesis)
     if (isFault(value)) return value
     genesis = value
@@ -108,17 +109,17 @@ const table = {
     const state = restoreState(genesis, accounts, leaves, weights)
     if (isFault(state)) return state
     if (root !== null && !equalBytes(state.root, root))
-      return fault('STATE_ROOT', 'the checkpoint does not match the root that its successor carries')
+      return peerFault('STATE_ROOT', 'the checkpoint does not match the root that its successor carries')
     const { header } = blockOf(block)
     return keep(toHex(blockIdOf(header)), header.height, header, state, []).head
   },
 
   /** Is this block right on top of its parent's state? The parent must have been executed. */
-  validate(input: { block: Uint8Array; leader: Uint8Array }): Fault | null {
+  validate(input: { block: Uint8Array; leader: Uint8Array }): Fault<FaultCode> | null {
     const block = decodeBlock(input.block)
     if (isFault(block)) return block
     const parent = nodes.get(toHex(block.header.parentId))
-    if (parent === undefined) return fault('STATE_PARENT', 'the parent has not been executed')
+    if (parent === undefined) return peerFault('STATE_PARENT', 'the parent has not been executed')
     return validateBlock({
       genesis,
       chainId,
@@ -130,7 +131,7 @@ const table = {
   },
 
   /** With every named delta admitted: is each one's author the trainer that the block says? */
-  validateNamed(input: { block: Uint8Array }): Fault | null {
+  validateNamed(input: { block: Uint8Array }): Fault<FaultCode> | null {
     const block = blockOf(input.block)
     return checkNamedDeltas(genesis, at(toHex(block.header.parentId)).state, block, decoded)
   },
@@ -150,16 +151,21 @@ const table = {
    * Checks a signed delta: its signature, its header against the state after block `on`, its payload.
    * What passes is kept decoded until its round is past.
    */
-  admit(input: { delta: Uint8Array; on: string }): { digest: string; header: DeltaHeader } | Fault {
+  admit(input: {
+    delta: Uint8Array
+    on: string
+  }): { digest: string; header: DeltaHeader } | Fault<FaultCode> {
     const signed = decodeSignedDelta(input.delta)
     if (isFault(signed)) return signed
     const { header } = signed
     const digest = toHex(deltaDigest(header))
     if (decoded.has(digest)) return { digest, header }
-    const wrong = checkDeltaHeader(genesis, at(input.on).state, signed)
+    const on = nodes.get(input.on)
+    if (on === undefined) return peerFault('STATE_PARENT', 'the state has moved on')
+    const wrong = checkDeltaHeader(genesis, on.state, signed)
     if (wrong !== null) return wrong
-    if (!verifyDeltaHeader(signed, chainId)) return fault('WIRE_SIGNATURE')
-    if (!equalBytes(sha256(signed.payload), header.payloadHash)) return fault('DELTA_PAYLOAD_HASH')
+    if (!verifyDeltaHeader(signed, chainId)) return peerFault('WIRE_SIGNATURE')
+    if (!equalBytes(sha256(signed.payload), header.payloadHash)) return peerFault('DELTA_PAYLOAD_HASH')
     const delta = decodeDelta(layout, signed.payload)
     if (isFault(delta)) return delta
     decoded.set(digest, { header, delta })

@@ -3,7 +3,7 @@
  * its ancestors, payloads are named by digest, and the state they give must have the roots that the
  * next header carries. A source that lies or leaves costs a retry with another.
  */
-import { equalBytes, type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import {
   type Block,
@@ -22,6 +22,7 @@ import {
 import { type Context, digestOf } from './context.ts'
 import { type DeltaPool, pullDelta } from './delta-pool.ts'
 import type { Driver } from './driver.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import { PROTOCOLS } from './topics.ts'
 
@@ -143,7 +144,7 @@ export class Syncing {
     )
   }
 
-  async #take(reply: SyncReply, peer: PeerKey): Promise<Fault | null> {
+  async #take(reply: SyncReply, peer: PeerKey): Promise<Fault<FaultCode> | null> {
     const groups = certified(reply.blocks)
     for (const { blocks, certificate } of groups) {
       const news = blocks.filter(block => block.header.height > this.#ledger.final.height)
@@ -162,16 +163,20 @@ export class Syncing {
   }
 
   /** The certificate proves the last block; hashes prove the way down to what is final here. */
-  #check(blocks: readonly Block[], news: readonly Block[], certificate: Certificate): Fault | null {
+  #check(
+    blocks: readonly Block[],
+    news: readonly Block[],
+    certificate: Certificate
+  ): Fault<FaultCode> | null {
     const { genesis, chainId } = this.#context
     const last = blocks.at(-1)!
-    if (certificate.kind !== VoteKind.FINAL) return fault('SYNC_CERTIFICATE')
-    if (!equalBytes(certificate.blockId, blockIdOf(last.header))) return fault('SYNC_CERTIFICATE')
-    if (!verifyCertificate(certificate, genesis.validators, chainId)) return fault('SYNC_CERTIFICATE')
+    if (certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
+    if (!equalBytes(certificate.blockId, blockIdOf(last.header))) return peerFault('SYNC_CERTIFICATE')
+    if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('SYNC_CERTIFICATE')
     let parent = this.#ledger.final.id
     for (const block of news) {
-      if (toHex(block.header.parentId) !== parent) return fault('SYNC_GAP')
-      if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return fault('SYNC_BODY')
+      if (toHex(block.header.parentId) !== parent) return peerFault('SYNC_GAP')
+      if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return peerFault('SYNC_BODY')
       parent = toHex(blockIdOf(block.header))
     }
     return null
@@ -207,7 +212,7 @@ export class Syncing {
     }
   }
 
-  #refuse(peer: PeerKey, wrong: Fault): void {
+  #refuse(peer: PeerKey, wrong: Fault<FaultCode>): void {
     this.#context.faults.count(wrong)
     this.#heights.delete(peer)
     this.#context.log.warn({ peer, ...wrong }, 'a peer sent wrong data while syncing')

@@ -1,8 +1,9 @@
 /** Transactions waiting for a block. Bounded, one a key; those that the ledger knows already are dropped. */
-import { type Fault, fault, isFault, toHex } from '@gradmesh/core'
+import { type Fault, isFault, toHex } from '@gradmesh/core'
 import { selectTransactions } from '@gradmesh/ledger'
 import { decodeTransaction, type Transaction, verifyTransaction } from '@gradmesh/wire'
 import type { Context } from './context.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import type { FinalPoint } from './ledger.ts'
 
 const MAX = 1024
@@ -15,13 +16,13 @@ export class TransactionPool {
     this.#context = context
   }
 
-  offer(bytes: Uint8Array, final: FinalPoint): Fault | null {
+  offer(bytes: Uint8Array, final: FinalPoint): Fault<FaultCode> | null {
     const tx = decodeTransaction(bytes)
     if (isFault(tx)) return tx
-    if (final.isTrainer(tx.key)) return fault('TX_KNOWN')
-    if (!verifyTransaction(tx, this.#context.chainId)) return fault('WIRE_SIGNATURE')
+    if (final.isTrainer(tx.key)) return peerFault('TX_KNOWN')
+    if (!verifyTransaction(tx, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
     const key = toHex(tx.key)
-    if (!this.#waiting.has(key) && this.#waiting.size >= MAX) return fault('TX_FULL')
+    if (!this.#waiting.has(key) && this.#waiting.size >= MAX) return peerFault('TX_FULL')
     this.#waiting.set(key, tx)
     return null
   }
