@@ -42,6 +42,7 @@ export {
   type Status,
   type StatusEvent,
   type StreamEvent,
+  type Ticket,
   type Trainer,
   type Validator
 } from './replies.ts'

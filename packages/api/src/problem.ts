@@ -69,6 +69,11 @@ export const problemKinds = {
     title: 'No such final block',
     remedy: 'GET /v1/status shows the newest height'
   },
+  TICKET_EARLY: {
+    status: 503,
+    title: 'No ticket yet',
+    remedy: 'the peer is still starting: try again in a few seconds'
+  },
   DELTA_UNKNOWN: {
     status: 404,
     title: 'No such delta',

@@ -202,6 +202,16 @@ export const stakes = named(
 )
 export type Stakes = Infer<typeof stakes>
 
+export const ticket = named(
+  'Ticket',
+  object({
+    ticket: text({ description: 'what `gradmesh join` takes' }),
+    addresses: array(text({ description: 'multiaddr of this peer that the ticket names' })),
+    expiresAt: integer({ description: 'seconds since 1970' })
+  })
+)
+export type Ticket = Infer<typeof ticket>
+
 export const OUTCOMES = ['accepted', 'refused', 'pending'] as const
 const outcome = named('Outcome', oneOf(...OUTCOMES))
 export type Outcome = Infer<typeof outcome>

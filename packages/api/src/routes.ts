@@ -1,6 +1,6 @@
 /** The table. Server, typed client and OpenAPI document all follow from it. */
 import type { ProblemCode } from './problem.ts'
-import { block, blocks, health, peers, receipt, stakes, status, streamEvent } from './replies.ts'
+import { block, blocks, health, peers, receipt, stakes, status, streamEvent, ticket } from './replies.ts'
 import { route } from './route.ts'
 import { hex32, integer, object, oneOf, optional, text } from './schema.ts'
 
@@ -64,6 +64,13 @@ export const routes = {
     params: { digest: hex32() },
     reply: receipt,
     errors: ['DELTA_UNKNOWN']
+  }),
+  ticket: route({
+    kind: 'json',
+    url: '/v1/ticket',
+    summary: 'What another machine needs to join this mesh through this peer.',
+    reply: ticket,
+    errors: ['TICKET_EARLY']
   }),
   events: route({
     kind: 'events',

@@ -2,7 +2,7 @@
  * The daemon: opens the folder, puts the parts together, and takes them apart again. How the parts
  * work together is told in docs/ARCHITECTURE.md; each of them is one file beside this one.
  */
-import type { LastError } from '@gradmesh/api'
+import type { LastError, Ticket } from '@gradmesh/api'
 import { leaderOf, type Restored } from '@gradmesh/consensus'
 import { isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
@@ -11,6 +11,7 @@ import { openLevelDb } from '@gradmesh/store/leveldb'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { taskById } from '@gradmesh/train'
 import {
+  BOUNDS,
   blockIdOf,
   chainIdOf,
   decodeVote,
@@ -78,6 +79,8 @@ export interface Running {
     samplesPerSecond(): number
   }
   leaderOf(slot: number): string | null
+  /** Null while it starts. */
+  ticket(): Ticket | null
   loopDelayMs(): number
   sinceFinalMs(): number
 }
@@ -95,7 +98,7 @@ export interface Peer {
   readonly view: Running
   /** Resolves when the last round is final; rejects when the peer had to stop. */
   readonly finished: Promise<Outcome>
-  ticket(): string
+  ticket(): Ticket | null
   stop(): Promise<void>
 }
 
@@ -208,17 +211,21 @@ class RunningPeer implements Peer, Running {
     return systemClock.nowMs() - this.#lastFinalMs
   }
 
-  ticket(): string {
-    const { final } = this.ledger!
-    return encodeTicket({
+  ticket(): Ticket | null {
+    if (this.ledger === undefined) return null
+    const { final } = this.ledger
+    const addresses = this.#context.net.addresses().slice(0, BOUNDS.ticketAddressesMax)
+    const expiresAt = Math.floor(systemClock.wallMs() / 1000) + TICKET_SECONDS
+    const ticket = encodeTicket({
       protocol: PROTOCOL_VERSION,
       chainId: this.#context.chainId,
-      addresses: [...this.#context.net.addresses()],
+      addresses,
       height: final.height,
       blockId: final.header === null ? this.#context.chainId : blockIdOf(final.header),
       validatorSetHash: validatorSetHash(this.#genesis.validators),
-      expiresAt: Math.floor(systemClock.wallMs() / 1000) + TICKET_SECONDS
+      expiresAt
     })
+    return { ticket, addresses, expiresAt }
   }
 
   async start(files?: StaticFiles): Promise<void> {

@@ -133,6 +133,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     },
 
     delta: digest => receiptOf(context, running().pool, journal, digest),
+    ticket: () => running().ticket(),
     subscribe: listener => journal.subscribe(listener),
     healthy: () => healthOf(running(), journal, genesis.name)
   }

@@ -32,6 +32,11 @@ export const answersOf = (view: PeerView): Answers => {
       if (receipt === null) throw refuse('DELTA_UNKNOWN', `this peer knows no delta ${digest}`)
       return receipt
     },
+    ticket: async () => {
+      const ticket = await view.ticket()
+      if (ticket === null) throw refuse('TICKET_EARLY', 'the ledger of this peer is not open yet')
+      return ticket
+    },
     health: () => {
       const { healthy, reason } = view.healthy()
       if (!healthy) throw refuse('HTTP_UNHEALTHY', reason)

@@ -12,6 +12,7 @@ const samples: readonly (readonly [name: keyof typeof routes, reply: unknown])[]
   ['blocks', view.blocks(null, 2)],
   ['block', view.block(3)],
   ['stakes', await view.stakes()],
+  ['ticket', view.ticket()],
   ['delta', view.delta(hex('9'))],
   ['health', view.healthy()],
   ['events', roundEvent(3)],

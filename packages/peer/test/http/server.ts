@@ -15,6 +15,7 @@ t.test('every JSON route answers what its schema says, through the typed client'
     blocks: await client.blocks(),
     block: await client.block({ height: 7 }),
     stakes: await client.stakes(),
+    ticket: await client.ticket(),
     delta: await client.delta({ digest: hex('9') }),
     health: await client.health()
   }
