@@ -9,7 +9,7 @@ const PROBE_MS_MAX = 60_000
 /** Names, hardware before software; empty when there is none or the driver crashes. */
 export const adapterNames = runtime =>
   new Promise((resolve, reject) => {
-    execFile(runtime, [PROBE], { timeout: PROBE_MS_MAX }, (error, stdout, stderr) => {
+    execFile(runtime, [PROBE], { timeout: PROBE_MS_MAX }, (_error, stdout, stderr) => {
       const told = answerOf(stdout)
       if (told === undefined) return resolve([])
       if (told.error !== undefined)

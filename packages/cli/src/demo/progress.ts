@@ -13,7 +13,6 @@ export class Progress {
   readonly #timer: NodeJS.Timeout
   #drawn = false
   #stopped = false
-  #stopped = false
 
   constructor(io: Io, record: RunRecord, rounds: number) {
     this.#io = io
@@ -34,7 +33,10 @@ export class Progress {
   #show(): void {
     const line = progressLine(this.#record, this.#rounds, this.#io)
     if (line === null) return
-    if (!this.#io.live) return this.#io.note(line)
+    if (!this.#io.live) {
+      this.#io.note(line)
+      return
+    }
     this.#io.draw(`\r\u001b[2K${cut(line, this.#io.columns() - 1)}`)
     this.#drawn = true
   }

@@ -1,0 +1,102 @@
+import { fromHex, MeshError, toHex } from '@gradmesh/core'
+import { ensureKey, genesisDefaults, makeGenesis, readGenesis, settleFolder } from '@gradmesh/peer'
+import { taskById } from '@gradmesh/train'
+import { chainIdOf, type PublicKey } from '@gradmesh/wire'
+import { usage } from '../arguments.ts'
+import type { Command } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { pairs } from '../format.ts'
+import { dataOption, folderOf } from '../settings.ts'
+
+const ROUNDS_MAX = 1_000_000
+
+export const command: Command = {
+  name: 'init',
+  about:
+    'The new mesh is validated by this peer and by those whose keys are given; all of them have the same stake. Whoever joins later trains. With --key-only just the key is made, for a founder on another machine.',
+  options: {
+    ...dataOption,
+    name: { type: 'string', value: 'TEXT', help: 'of the mesh', default: 'gradmesh' },
+    task: { type: 'string', value: 'NAME', help: 'what to learn', default: 'digits' },
+    rounds: {
+      type: 'string',
+      value: 'N',
+      help: "length of the run: the task's own when left out, 0 for no end"
+    },
+    seed: { type: 'string', value: 'TEXT', help: 'first weights and order of leaders; random when left out' },
+    'round-ms': {
+      type: 'string',
+      value: 'N',
+      help: 'time box of a round',
+      default: String(genesisDefaults.roundDeadlineMs)
+    },
+    validator: { type: 'string', value: 'KEY', multiple: true, help: 'another validator, may be repeated' },
+    'key-only': { type: 'boolean', help: 'make and print the key, no genesis' }
+  },
+  examples: [
+    'gradmesh init',
+    'gradmesh init --data ./peer --name lab --rounds 200',
+    'gradmesh init --key-only'
+  ],
+  async run({ values, io }) {
+    const folder = folderOf(values)
+    const others = values.texts('validator').map(keyOf)
+    const rounds = values.integer('rounds', { min: 0, max: ROUNDS_MAX })
+    const roundDeadlineMs = values.integer('round-ms', { min: 100, max: 3_600_000 })
+    const task = taskById(values.text('task') ?? 'digits')
+    if (!values.is('key-only')) await refuseSecond(folder)
+    const keys = await ensureKey(folder)
+    const key = toHex(keys.publicKey)
+    if (values.is('key-only')) {
+      io.print(io.json ? JSON.stringify({ ok: true, key, data: folder }) : key)
+      return EXIT.ok
+    }
+    const seed = values.text('seed')
+    const genesis = makeGenesis({
+      name: values.text('name') ?? 'gradmesh',
+      task,
+      validators: [keys.publicKey, ...others],
+      rounds: rounds === undefined ? task.recipe.rounds : rounds === 0 ? null : rounds,
+      ...(seed === undefined ? {} : { seed }),
+      ...(roundDeadlineMs === undefined ? {} : { roundDeadlineMs })
+    })
+    await settleFolder(folder, genesis, keys)
+    const chainId = toHex(chainIdOf(genesis))
+    if (io.json)
+      io.print(
+        JSON.stringify({ ok: true, key, chainId, data: folder, validators: genesis.validators.length })
+      )
+    else {
+      const rows: [string, string][] = [
+        ['mesh', `${genesis.name} (${chainId})`],
+        ['key', key],
+        ['folder', folder]
+      ]
+      io.print(pairs(rows))
+      io.note(`Start it with: gradmesh up --data ${folder}`)
+    }
+    return EXIT.ok
+  }
+}
+
+const keyOf = (text: string): PublicKey => {
+  const key = fromHex(text)
+  if (key?.length !== 32)
+    throw usage(
+      'VALUE',
+      `--validator ${text} is not a key`,
+      'give the 64 hexadecimal digits that `gradmesh init --key-only` prints'
+    )
+  return key
+}
+
+const refuseSecond = async (folder: string): Promise<void> => {
+  const held = await readGenesis(folder).catch(error => {
+    if (error instanceof MeshError && error.code === 'GENESIS_MISSING') return undefined
+    throw error
+  })
+  if (held === undefined) return
+  throw new MeshError('INIT_FOLDER_USED', `${folder} already belongs to the mesh ${held.genesis.name}`, {
+    remedy: 'start it with `gradmesh up`, or name another folder with --data DIR'
+  })
+}

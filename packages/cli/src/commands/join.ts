@@ -1,0 +1,46 @@
+import { toHex } from '@gradmesh/core'
+import { ensureKey, joinMesh, readTicket } from '@gradmesh/peer'
+import { chainIdOf } from '@gradmesh/wire'
+import type { Command } from '../command.ts'
+import { runDaemon } from '../daemon.ts'
+import { seconds, shortKey } from '../format.ts'
+import { rememberPeers } from '../known-peers.ts'
+import { openLog } from '../logging.ts'
+import { isDebug } from '../run.ts'
+import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
+
+export const command: Command = {
+  name: 'join',
+  about:
+    'Fetches the genesis from a peer that the ticket names, checks it against the ticket, then runs like `up`. Later `gradmesh up` with the same folder is enough.',
+  args: [{ name: 'TICKET', required: true }],
+  options: peerOptions,
+  examples: [
+    'gradmesh join TICKET',
+    'gradmesh join TICKET --data ./peer --label laptop --port 4181 --p2p-port 4191'
+  ],
+  async run({ values, args, io, env }) {
+    const [ticket = ''] = args
+    const folder = folderOf(values)
+    const level = logLevelOf(values)
+    readTicket(ticket)
+    await ensureKey(folder)
+    const log = openLog(folder, level, io)
+    const { genesis, bootstrap } = await joinMesh({ ticket, folder, logger: log.logger })
+    await rememberPeers(folder, bootstrap)
+    io.note(
+      `Joined the mesh ${genesis.name} (${shortKey(toHex(chainIdOf(genesis)))}), which learns "${genesis.task.id}".`
+    )
+    return runDaemon({
+      options: nodeOptions({ values }, folder, bootstrap, log.logger),
+      io,
+      debug: isDebug(env),
+      flush: log.flush,
+      onFirstAccepted(taken) {
+        io.note(`The mesh accepted the first delta of this peer ${seconds(taken)} after its start.`)
+        if (io.json)
+          io.print(JSON.stringify({ event: 'first-accepted-delta', seconds: Number(taken.toFixed(2)) }))
+      }
+    })
+  }
+}

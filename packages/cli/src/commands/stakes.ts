@@ -1,0 +1,43 @@
+import { createClient, type Stakes } from '@gradmesh/api'
+import type { Command } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { count, shortKey, table } from '../format.ts'
+import { urlOption } from '../settings.ts'
+
+export const command: Command = {
+  name: 'stakes',
+  options: urlOption,
+  examples: ['gradmesh stakes', 'gradmesh stakes --json'],
+  async run({ values, io }) {
+    const reply = await createClient(values.text('url') ?? '').stakes()
+    io.print(io.json ? JSON.stringify(reply) : stakesText(reply))
+    return EXIT.ok
+  }
+}
+
+const stakesText = ({ height, validators, trainers, minted, burnt }: Stakes): string =>
+  [
+    `after block ${height}: ${count(minted)} minted, ${count(burnt)} burnt`,
+    '',
+    table(
+      ['validator', 'key', 'stake', 'slashed'],
+      validators.map(({ label, key, stake, slashed }) => [
+        label ?? '-',
+        shortKey(key),
+        count(stake),
+        count(slashed)
+      ])
+    ),
+    '',
+    table(
+      ['trainer', 'key', 'since', 'accepted', 'last round', 'balance'],
+      trainers.map(({ label, key, since, accepted, lastRound, balance }) => [
+        label === '' ? '-' : label,
+        shortKey(key),
+        String(since),
+        String(accepted),
+        lastRound === null ? '-' : String(lastRound),
+        count(balance)
+      ])
+    )
+  ].join('\n')

@@ -1,0 +1,35 @@
+import { verifyFolder } from '@gradmesh/peer'
+import type { Command } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { green, red } from '../io.ts'
+import { dataOption, folderOf } from '../settings.ts'
+
+const TELL_EVERY = 50
+
+export const command: Command = {
+  name: 'verify',
+  about:
+    'Believes nothing in the folder: checks every file of its databases, every signature and certificate, replays all blocks and recomputes every root. The peer must not be running. Exit code 1 when something does not hold.',
+  options: dataOption,
+  examples: ['gradmesh verify', 'gradmesh verify --data ./run/peer-0 --json'],
+  async run({ values, io }) {
+    const folder = folderOf(values)
+    const report = await verifyFolder(folder, (height, target) => {
+      if (!io.json && height % TELL_EVERY === 0) io.note(`block ${height} of ${target} holds`)
+    })
+    if (io.json) io.print(JSON.stringify(report))
+    else if (report.ok) {
+      io.print(
+        `${green('holds', io)}: ${report.files} files, ${report.height} blocks, ${report.round} rounds`
+      )
+      io.print(`state root ${report.root}`)
+    } else {
+      io.print(`${red('does not hold', io)} (the blocks up to ${report.height} do):`)
+      for (const { where, what } of report.findings) io.print(`  ${where}: ${what}`)
+      io.note(
+        '  what to do: move chain/ away, keep key and safety/, and start the peer: it fetches the chain anew'
+      )
+    }
+    return report.ok ? EXIT.ok : EXIT.failed
+  }
+}
