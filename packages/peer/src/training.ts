@@ -7,16 +7,18 @@ import { isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { assignRows } from '@gradmesh/ledger'
 import { innerRate } from '@gradmesh/train'
 import {
+  type Digest,
   decodeSignedDelta,
   deltaDigest,
   encodeSignedDelta,
   encodeSignedDeltaHeader,
   PROTOCOL_VERSION,
+  SIGNED_DELTA_HEADER_BYTES,
   type SignedDelta,
   signDeltaHeader
 } from '@gradmesh/wire'
 import type { ComputeTable } from './compute-worker.ts'
-import type { Context } from './context.ts'
+import { type Context, digestOf } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { FinalChange, FinalPoint, Ledger } from './ledger.ts'
 import { isOver } from './proposing.ts'
@@ -53,6 +55,9 @@ export class Training {
   readonly #parts: TrainingParts
   /** The delta whose fate the ledger has not told yet. */
   #open: { round: number; digest: string } | null = null
+  /** The newest delta that this process gave to the mesh; after a restart it is given again. */
+  #published = ''
+  #asked = false
   #busy = false
   #stopped = false
   #evaluated = -1
@@ -67,17 +72,13 @@ export class Training {
     this.#open = open
   }
 
-  /** Called after every final block, and once at the start. */
+  /** Called after every final block, and once at the start. A call while one is at work is never lost. */
   wake(): void {
-    if (this.#busy || this.#stopped || this.paused) return
+    if (this.#stopped || this.paused) return
+    this.#asked = true
+    if (this.#busy) return
     this.#busy = true
     this.#idle = this.#work()
-      .catch(error => {
-        if (!this.#stopped) this.#context.fail(error)
-      })
-      .finally(() => {
-        this.#busy = false
-      })
   }
 
   /** Notes what the ledger said about the own delta of a closed round. */
@@ -100,33 +101,46 @@ export class Training {
   }
 
   async #work(): Promise<void> {
-    for (;;) {
-      const { final } = this.#parts.ledger
-      const mine = final.trainerIndex(this.#context.self)
-      if (this.#context.options.train && mine !== undefined && !isOver(this.#context, this.#parts.ledger)) {
-        await this.#round(final, mine)
+    try {
+      while (this.#asked && !this.#stopped && !this.paused) {
+        this.#asked = false
+        const { final } = this.#parts.ledger
+        const mine = final.trainerIndex(this.#context.self)
+        const over = isOver(this.#context, this.#parts.ledger)
+        if (this.#context.options.train && mine !== undefined && !over) await this.#round(final, mine)
+        if (!this.#stopped) await this.#evaluate(final)
       }
-      if (this.#stopped) return
-      await this.#evaluate(final)
-      if (this.#stopped || this.paused || this.#parts.ledger.final.accounts.round === final.accounts.round)
-        return
+    } catch (error) {
+      if (!this.#stopped) this.#context.fail(error)
+    } finally {
+      // In the same turn as the loop's last look at what was asked.
+      this.#busy = false
     }
   }
 
   async #round(final: FinalPoint, mine: number): Promise<void> {
     const { round } = final.accounts
-    if (this.#open?.round === round) return
-    const sealed = await this.#context.safety.seal(round)
-    if (sealed !== undefined) return this.#publish(sealed.bytes)
-    const signed = await this.#train(final, mine)
-    if (signed === undefined || this.#stopped) return
-    this.#open = { round, digest: toHex(deltaDigest(signed.header)) }
-    await this.#publish(encodeSignedDelta(signed))
+    const { safety } = this.#context
+    const sealed = await safety.seal(round)
+    if (sealed !== undefined) return this.#publish(sealed.digest, sealed.bytes)
+    const signed = await this.#unsealed(round)
+    const delta = signed ?? (await this.#train(final, mine))
+    if (delta === undefined || this.#stopped) return
+    const digest = deltaDigest(delta.header)
+    const bytes = encodeSignedDelta(delta)
+    await safety.recordSeal(round, digest, bytes)
+    await this.#publish(digest, bytes)
+  }
+
+  /** Written down with its error buffer before a crash that came between this and its seal. */
+  async #unsealed(round: number): Promise<SignedDelta | undefined> {
+    if (this.#open?.round !== round) return undefined
+    return this.#context.chain.delta(digestOf(this.#open.digest))
   }
 
   /** Trains one round and makes its delta durable, or answers undefined when the round closed meanwhile. */
   async #train(final: FinalPoint, mine: number): Promise<SignedDelta | undefined> {
-    const { genesis, keys, chainId, chain, safety, state } = this.#context
+    const { genesis, keys, chainId, chain, state } = this.#context
     const { round, cursor, trainers } = final.accounts
     const { innerSteps, batch } = genesis.training
     const rows = assignRows({
@@ -167,10 +181,11 @@ export class Training {
       payloadHash: sha256(payload)
     }
     const signed: SignedDelta = { ...signDeltaHeader(header, chainId, keys), payload }
-    const bytes = encodeSignedDelta(signed)
+    const digest = deltaDigest(header)
+    // From here on the ledger's word on this round counts, even if it comes while the disk writes.
+    this.#open = { round, digest: toHex(digest) }
     await chain.putDeltas([signed])
-    await chain.putError(round, accumulated, deltaDigest(header))
-    await safety.recordSeal(round, deltaDigest(header), bytes)
+    await chain.putError(round, accumulated, digest)
     this.#context.log.debug({ round, steps, loss: trained.loss, seconds: trained.seconds }, 'trained')
     this.onTrained({
       round,
@@ -178,13 +193,14 @@ export class Training {
       steps,
       samples: trained.samples,
       seconds: trained.seconds,
-      deltaBytes: bytes.length
+      deltaBytes: SIGNED_DELTA_HEADER_BYTES + payload.length
     })
     return signed
   }
 
-  async #publish(bytes: Uint8Array): Promise<void> {
+  async #publish(digest: Digest, bytes: Uint8Array): Promise<void> {
     const { net, topics } = this.#context
+    if (this.#published === toHex(digest)) return
     const offered = await this.#parts.pool.offer(bytes)
     if (isFault(offered)) {
       if (offered.fault === 'DELTA_STALE') return
@@ -192,6 +208,7 @@ export class Training {
         remedy: 'This is a defect; `gradmesh verify` tells whether the data folder is sound.'
       })
     }
+    this.#published = toHex(digest)
     const signed = decodeSignedDelta(bytes)
     if (isFault(signed) || bytes.length <= INLINE_BYTES_MAX) return net.publish(topics.deltas.name, bytes)
     return net.publish(topics.announcements.name, encodeSignedDeltaHeader(signed))
