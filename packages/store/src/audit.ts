@@ -2,7 +2,7 @@
  * Walks every value of a chain and says what is damaged, missing or out of order, with its height.
  * It needs no genesis rules and computes no state: whether the blocks are *right* is for a replay.
  */
-import { type Fault, isFault, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, sha256, toHex } from '@gradmesh/core'
 import {
   blockIdOf,
   decodeBlock,
@@ -92,8 +92,9 @@ class Walk {
   readonly #finals = new Map<number, string>()
   readonly #live = new Map<string, number>()
   readonly #places = new Map<string, DeltaPlace>()
-  readonly #deltas = new Set<string>()
-  readonly #headers = new Set<string>()
+  /** Round and signature of each delta, and of each header, by digest. */
+  readonly #deltas = new Map<string, string>()
+  readonly #headers = new Map<string, string>()
   readonly #checkpoints = new Map<number, number>()
   readonly #leaves = new Map<number, number>()
   #error: { readonly round: number; readonly bytes: number } | undefined
@@ -163,7 +164,9 @@ class Walk {
         const delta = decodeSignedDelta(value)
         if (isFault(delta)) return undecodable(delta)
         if (toHex(deltaDigest(delta.header)) !== hex) return 'it is another delta'
-        this.#deltas.add(hex)
+        if (!equalBytes(sha256(delta.payload), delta.header.payloadHash))
+          return 'its payload is not the one that was signed'
+        this.#deltas.set(hex, `${delta.header.round}/${toHex(delta.signature)}`)
         return null
       }
       case 'i':
@@ -172,7 +175,8 @@ class Walk {
       case 'q': {
         const signed = decodeSignedDeltaHeader(value)
         if (isFault(signed)) return undecodable(signed)
-        this.#headers.add(hex.slice(8))
+        if (toHex(deltaDigest(signed.header)) !== hex.slice(8)) return 'it is of another delta'
+        this.#headers.set(hex.slice(8), `${numberAt(key, 1)}/${toHex(signed.signature)}`)
         return null
       }
       case 'k':
@@ -259,7 +263,14 @@ class Walk {
       if (named.has(digest) || (this.#deltas.has(digest) && this.#headers.has(digest))) continue
       this.#find(head.height, `delta ${digest}: missing or damaged`)
     }
-    for (const digest of this.#deltas) {
+    for (const [digest, signed] of this.#deltas) {
+      const height = named.get(digest) ?? head.height
+      const header = this.#headers.get(digest)
+      if (header !== undefined && header !== signed)
+        this.#find(height, `header of the delta ${digest}: it is not the delta's`)
+      const round = this.#places.get(digest)?.round
+      if (round !== undefined && !signed.startsWith(`${round}/`))
+        this.#find(height, `place of the delta ${digest}: it says round ${round}`)
       if (!this.#places.has(digest) && !named.has(digest))
         this.#find(head.height, `place of the delta ${digest}: missing or damaged`)
     }
@@ -267,7 +278,10 @@ class Walk {
 
   #checkRest(head: Head): void {
     for (const [id, height] of this.#live) {
-      if (!this.#blocks.has(id)) this.#find(height, `live block ${id}: missing or damaged`)
+      const block = this.#blocks.get(id)
+      if (block === undefined) this.#find(height, `live block ${id}: missing or damaged`)
+      else if (block.height !== height)
+        this.#find(block.height, `mark of the live block ${id}: it says height ${height}`)
     }
     for (const [height, leaves] of this.#checkpoints) {
       const held = this.#leaves.get(height) ?? 0

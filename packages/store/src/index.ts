@@ -1,4 +1,5 @@
 export { type Audit, type AuditFinding, auditChain } from './audit.ts'
+export { auditSafety, type SafetyFinding } from './audit-safety.ts'
 export { type ChainStore, createChain, openChain } from './chain.ts'
 export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
 export { type FinalHead, initSafety, type OwnVote, openSafety, type SafetyStore } from './safety.ts'
