@@ -1,30 +1,48 @@
 /**
  * `gradmesh verify`: reads a folder whose peer is not running, and believes none of it. First every
- * file of the databases is checked record by record, then every live value, then the chain is replayed
- * from its start: each block's signature, certificate, rules and roots.
+ * file of the databases is checked record by record, while they are closed: LevelDB drops what is damaged
+ * as it opens. Then every live value, then what `safety/` has seen. Then the chain is replayed from its
+ * start: each block's signature, certificate, rules and roots, and what was derived from them (receipts,
+ * checkpoints), so that a value rewritten together with its checksum is found too.
  */
 
 import { leaderOf } from '@gradmesh/consensus'
 import { equalBytes, MeshError, toHex } from '@gradmesh/core'
-import { auditChain, type ChainStore, openChain, openSafety, scanLevelDb } from '@gradmesh/store'
+import type { Receipt } from '@gradmesh/ledger'
+import {
+  auditChain,
+  auditSafety,
+  type ChainStore,
+  type FinalHead,
+  openChain,
+  openSafety,
+  type Scan,
+  scanLevelDb
+} from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import {
+  type Block,
   blockIdOf,
   chainIdOf,
   encodeBlock,
   type Genesis,
+  type PublicKey,
   VoteKind,
   verifyBlockSignature,
   verifyCertificate
 } from '@gradmesh/wire'
 import { consensusConfig } from './consensus-config.ts'
-import { exists, paths, readGenesis } from './folder.ts'
+import { exists, paths, readGenesis, readKey } from './folder.ts'
+import { leafBytes } from './leaves.ts'
 import { openCheckpoint, openGenesis, replay } from './restoring.ts'
 import type { StateHead, StateTable } from './state-worker.ts'
 import { type Remote, startWorker } from './worker-rpc.ts'
 
+/** A peer that still runs may be between two writes: its files are whole at the second look. */
+const SECOND_LOOK_MS = 100
+
 export interface Finding {
-  /** What it is about: a file, or `height N`. */
+  /** What it is about: a file, `safety`, or `height N`. */
   readonly where: string
   readonly what: string
 }
@@ -41,85 +59,99 @@ export interface VerifyReport {
 
 /**
  * Stops at the first kind of damage that makes the next check pointless.
- * @throws MeshError when the folder can't be judged at all: `GENESIS_MISSING`, `STORE_LOCKED`, …
+ * @throws MeshError when the folder can't be judged at all: `GENESIS_MISSING`, `KEY_MISSING`,
+ * `STORE_LOCKED` (the peer is running), `STORE_MISSING`, …
  */
 export const verifyFolder = async (
   folder: string,
   onProgress: (height: number, target: number) => void = () => {}
 ): Promise<VerifyReport> => {
-  const { genesis } = await readGenesis(folder)
-  const { chain: chainPath, safety: safetyPath } = paths(folder)
-  const report = {
-    ok: false,
-    height: 0,
-    round: 0,
-    root: null as string | null,
-    files: 0,
-    findings: [] as Finding[]
-  }
-  for (const path of [chainPath, safetyPath]) {
-    if (!(await exists(path))) {
-      report.findings.push({ where: path, what: 'the folder is missing' })
-      continue
-    }
-    const scan = await scanLevelDb(path)
-    report.files += scan.files
-    report.findings.push(...scan.findings.map(({ file, what }) => ({ where: file, what })))
-  }
-  if (report.findings.length > 0) return report
-  const database = await openLevelDb(chainPath, { create: false })
+  const { genesis, bytes } = await readGenesis(folder)
+  const { publicKey } = await readKey(folder)
+  const { chain, safety } = paths(folder)
+  const report: Report = { height: 0, round: 0, root: null, files: 0, findings: [] }
+  const finished = (): VerifyReport => ({ ...report, ok: report.findings.length === 0 })
+
+  for (const path of [chain, safety]) await scanFiles(path, report)
+  if (report.findings.length > 0) return finished()
+  const database = await openLevelDb(chain, { create: false })
   try {
-    await checkChain(database, genesis, safetyPath, report, onProgress)
+    await checkSafety(safety, publicKey, report)
+    if (report.findings.length === 0)
+      await checkChain({ database, genesis, bytes, safety, report, onProgress })
   } catch (error) {
-    if (!(error instanceof MeshError)) throw error
+    if (!(error instanceof MeshError) || error.code === 'STORE_LOCKED') throw error
     report.findings.push({ where: whereOf(error, report.height + 1), what: error.message })
   } finally {
     await database.close()
   }
-  return { ...report, ok: report.findings.length === 0 }
+  return finished()
 }
 
-type Report = { height: number; round: number; root: string | null; findings: Finding[] }
-
-const checkChain = async (
-  database: Awaited<ReturnType<typeof openLevelDb>>,
-  genesis: Genesis,
-  safetyPath: string,
-  report: Report,
-  onProgress: (height: number, target: number) => void
-): Promise<void> => {
-  const audit = await auditChain(database)
-  report.findings.push(...audit.findings.map(({ height, what }) => ({ where: `height ${height}`, what })))
-  if (report.findings.length > 0) return
-  const chain = await openChain(database)
-  await checkAgainstSafety(chain, safetyPath, report)
-  await replayAll(chain, genesis, report, onProgress)
+interface Report {
+  height: number
+  round: number
+  root: string | null
+  files: number
+  readonly findings: Finding[]
 }
 
-/** The chain must reach at least as far as this key has seen the mesh go. */
-const checkAgainstSafety = async (chain: ChainStore, safetyPath: string, report: Report): Promise<void> => {
-  const safety = await openSafety(safetyPath)
+interface Case {
+  readonly database: Awaited<ReturnType<typeof openLevelDb>>
+  readonly genesis: Genesis
+  readonly bytes: Uint8Array
+  readonly seen: FinalHead | undefined
+  readonly report: Report
+  readonly onProgress: (height: number, target: number) => void
+}
+
+const scanFiles = async (path: string, report: Report): Promise<void> => {
+  if (!(await exists(path))) {
+    report.findings.push({ where: path, what: 'the folder is missing' })
+    return
+  }
+  let scan: Scan = await scanLevelDb(path)
+  if (scan.findings.length > 0) {
+    await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MS))
+    scan = await scanLevelDb(path)
+  }
+  report.files += scan.files
+  report.findings.push(...scan.findings.map(({ file, what }) => ({ where: file, what })))
+}
+
+/** Every value is whole, and they are the promises of the key that is in the folder. Answers what it has seen. */
+const checkSafety = async (path: string, key: PublicKey, report: Report): Promise<FinalHead | undefined> => {
+  const database = await openLevelDb(path, { create: false })
   try {
-    const seen = await safety.final()
-    if (seen === undefined) return
-    const { height } = chain.head()
-    if (height < seen.height) {
+    const { findings } = await auditSafety(database)
+    report.findings.push(...findings.map(({ where, what }) => ({ where: `safety: ${where}`, what })))
+  } finally {
+    await database.close()
+  }
+  if (report.findings.length > 0) return undefined
+  const safety = await openSafety(path)
+  try {
+    if (!equalBytes(safety.key, key))
       report.findings.push({
-        where: `height ${height}`,
-        what: `the chain ends here, but height ${seen.height} has been seen final`
+        where: 'safety',
+        what: `it holds the votes of another key, ${toHex(safety.key)}`
       })
-      return
-    }
-    const id = await chain.idAt(seen.height)
-    if (id !== undefined && !equalBytes(id, seen.id)) {
-      report.findings.push({
-        where: `height ${seen.height}`,
-        what: 'another block stands here than the one that was seen final'
-      })
-    }
   } finally {
     await safety.close()
   }
+}
+
+const checkChain = async ({ database, genesis, bytes, seen, report, onProgress }: Case): Promise<void> => {
+  const audit = await auditChain(database, seen)
+  report.findings.push(...audit.findings.map(({ height, what }) => ({ where: `height ${height}`, what })))
+  if (report.findings.length > 0) return
+  const chain = await openChain(database)
+  if (!equalBytes(chain.genesisBytes, bytes)) {
+    report.findings.push({ where: 'height 0', what: 'the chain starts from another genesis than the folder' })
+    return
+  }
+  await replayAll(chain, genesis, report, onProgress)
+  if (report.findings.length === 0) await checkLive(chain, genesis, report)
 }
 
 const replayAll = async (
@@ -145,6 +177,11 @@ const replayAll = async (
       if (height <= head.height) continue
       await checkRules(chain, genesis, worker.call, height)
       head = await replay(chain, worker.call, head, height)
+      const differs = await checkDerived(chain, worker.call, head)
+      if (differs !== null) {
+        report.findings.push({ where: `height ${height}`, what: differs })
+        return
+      }
       onProgress(height, target)
     }
     report.height = head.height
@@ -164,16 +201,21 @@ const openStart = async (
   state: Remote<StateTable>
 ): Promise<{ head?: StateHead; findings: Finding[] }> => {
   const base = chain.base().height
+  let from = base
+  while (base > 0 && from < chain.head().height && (await chain.checkpointAt(from)) === undefined) from++
   try {
     return {
-      head: base === 0 ? await openGenesis(chain, state) : await openCheckpoint(chain, state, base),
+      head: base === 0 ? await openGenesis(chain, state) : await openCheckpoint(chain, state, from),
       findings: []
     }
   } catch (error) {
     if (!(error instanceof MeshError)) throw error
-    return { findings: [{ where: whereOf(error, base), what: error.message }] }
+    return { findings: [{ where: whereOf(error, from), what: error.message }] }
   }
 }
+
+const leaderKey = (genesis: Genesis, slot: number): PublicKey =>
+  genesis.validators[leaderOf(consensusConfig(genesis, null), slot)]!.key
 
 /** Signature of the leader, link to the parent, and a FINAL certificate over it or a descendant. */
 const checkBlock = async (chain: ChainStore, genesis: Genesis, height: number): Promise<string | null> => {
@@ -185,8 +227,8 @@ const checkBlock = async (chain: ChainStore, genesis: Genesis, height: number): 
   if (header.height !== height) return `the block here says that it belongs to height ${header.height}`
   if (parent !== undefined && !equalBytes(header.parentId, parent))
     return 'the block does not follow the one before it'
-  const leader = genesis.validators[leaderOf(consensusConfig(genesis, null), header.slot)]!
-  if (!verifyBlockSignature(block, leader.key)) return 'the block is not signed by the leader of its slot'
+  if (!verifyBlockSignature(block, leaderKey(genesis, header.slot)))
+    return 'the block is not signed by the leader of its slot'
   if (certificate === undefined) return 'no FINAL certificate covers the block'
   if (
     certificate.kind !== VoteKind.FINAL ||
@@ -207,8 +249,10 @@ const checkRules = async (
 ): Promise<void> => {
   const block = await chain.blockAt(height)
   if (block === undefined) return
-  const leader = genesis.validators[leaderOf(consensusConfig(genesis, null), block.header.slot)]!
-  const wrong = await state.validate({ block: encodeBlock(block), leader: leader.key })
+  const wrong = await state.validate({
+    block: encodeBlock(block),
+    leader: leaderKey(genesis, block.header.slot)
+  })
   if (wrong !== null)
     throw new MeshError(
       'CHAIN_BROKEN',
@@ -217,11 +261,62 @@ const checkRules = async (
     )
 }
 
+/** Receipts and checkpoint of a height are what its replay gives. */
+const checkDerived = async (
+  chain: ChainStore,
+  state: Remote<StateTable>,
+  { id, height }: StateHead
+): Promise<string | null> => {
+  // The block has been executed: executing it again answers what it gave then.
+  const block = (await chain.blockAt(height)) as Block
+  const { receipts } = await state.execute({ block: encodeBlock(block) })
+  for (const receipt of receipts) {
+    const stored = await chain.receipt(receipt.digest)
+    if (stored === undefined || textOf(stored) !== textOf(receipt))
+      return `the receipt of delta ${toHex(receipt.digest)} is not what the block gave it`
+  }
+  const checkpoint = await chain.checkpointAt(height)
+  if (checkpoint === undefined) return null
+  const { accounts, leaves, weights } = await state.checkpoint({ id })
+  if (!equalBytes(accounts, checkpoint.accounts))
+    return 'the accounts of the checkpoint are not the replayed ones'
+  if (leaves.length !== checkpoint.leaves.length) return 'the checkpoint has another number of leaves'
+  let index = 0
+  for (const leaf of leafBytes(weights)) {
+    const stored = await chain.leaf(height, index)
+    if (
+      !equalBytes(checkpoint.leaves[index]!, leaves[index]!) ||
+      stored === undefined ||
+      !equalBytes(stored, leaf)
+    )
+      return `leaf ${index} of the checkpoint is not the replayed one`
+    index++
+  }
+  return null
+}
+
+const textOf = ({ digest, key, trainer, round, height, steps, weightQ16, reward }: Receipt): string =>
+  [toHex(digest), toHex(key), trainer, round, height, steps, weightQ16, reward].join()
+
+/** What a restart would go on from: signed by its leader, certified by a quorum. */
+const checkLive = async (chain: ChainStore, genesis: Genesis, report: Report): Promise<void> => {
+  const { blocks, certificates } = await chain.live()
+  for (const block of blocks) {
+    if (verifyBlockSignature(block, leaderKey(genesis, block.header.slot))) continue
+    const what = `the live block of slot ${block.header.slot} is not signed by its leader`
+    report.findings.push({ where: `height ${block.header.height}`, what })
+  }
+  for (const certificate of certificates) {
+    if (verifyCertificate(certificate, genesis.validators, chainIdOf(genesis))) continue
+    const what = `the certificate of slot ${certificate.slot} does not hold`
+    report.findings.push({ where: `height ${report.height}`, what })
+  }
+}
+
 const whereOf = (error: MeshError, height: number): string => {
   const { file, what } = error.data
-  return typeof file === 'string'
-    ? file
-    : typeof what === 'string'
-      ? what
-      : `height ${error.data.height ?? height}`
+  if (typeof file === 'string') return file
+  return typeof what === 'string' && error.data.height === undefined
+    ? what
+    : `height ${error.data.height ?? height}`
 }
