@@ -117,6 +117,8 @@ export class Attesting {
   /** Signs if everybody who can be expected has delivered. */
   consider(): void {
     if (this.paused || this.#signed || this.#context.validator === null) return
+    // The pool moves on a moment earlier: what it holds then is of the next round.
+    if (this.#pool.round !== this.#final.accounts.round) return
     const expected = this.#expected()
     if (
       expected.some(key => this.#pool.ofTrainer(key) !== undefined) &&
@@ -153,7 +155,8 @@ export class Attesting {
   }
 
   #atDeadline(): void {
-    if (!this.#signed && this.#context.validator !== null) {
+    const isInStep = this.#pool.round === this.#final.accounts.round
+    if (isInStep && !this.#signed && this.#context.validator !== null) {
       for (const key of this.#expected()) {
         if (this.#pool.ofTrainer(key) === undefined) this.#missed.set(key, (this.#missed.get(key) ?? 0) + 1)
       }

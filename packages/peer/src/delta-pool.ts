@@ -62,6 +62,11 @@ export class DeltaPool {
     return this.#byDigest.get(digest)
   }
 
+  /** The round that `ofTrainer` speaks of. */
+  get round(): number {
+    return this.#final.accounts.round
+  }
+
   ofTrainer(key: string): PooledDelta | undefined {
     return this.#byTrainer.get(key)
   }
@@ -85,6 +90,11 @@ export class DeltaPool {
     this.#contradicted.clear()
     const past = [...this.#byDigest.values()].filter(delta => delta.round < round)
     for (const { digest } of past) this.#byDigest.delete(digest)
+    for (const delta of [...this.#byDigest.values()]) {
+      if (delta.round !== round) continue
+      if (equalBytes(delta.signed.header.base, final.root)) this.#add(delta)
+      else this.#byDigest.delete(delta.digest)
+    }
     const due = [...this.#early].filter(([, early]) => early.round <= round)
     for (const [key, early] of due) {
       this.#early.delete(key)
@@ -136,28 +146,55 @@ export class DeltaPool {
     return (await this.fetch(digest, [from])) ?? peerFault('DELTA_UNAVAILABLE')
   }
 
-  /** The delta with this digest, from memory or from any of these peers, else from any peer at all. */
-  async fetch(digest: string, hints: readonly PeerKey[]): Promise<PooledDelta | undefined> {
+  /**
+   * The delta with this digest, from memory or from any of these peers, else from any peer at all.
+   * @param on the block whose state it must fit: that of the open round, or one that is not final here yet.
+   */
+  async fetch(digest: string, hints: readonly PeerKey[], on?: string): Promise<PooledDelta | undefined> {
     const held = this.#byDigest.get(digest)
     if (held !== undefined) return held
     const running = this.#fetching.get(digest)
     if (running !== undefined) return running
-    const pull = this.#pull(digest, hints).finally(() => this.#fetching.delete(digest))
+    const pull = this.#pull(digest, hints, on).finally(() => this.#fetching.delete(digest))
     this.#fetching.set(digest, pull)
     return pull
   }
 
-  async #pull(digest: string, hints: readonly PeerKey[]): Promise<PooledDelta | undefined> {
+  async #pull(
+    digest: string,
+    hints: readonly PeerKey[],
+    on: string | undefined
+  ): Promise<PooledDelta | undefined> {
     const bytes =
       this.#ahead.get(digest) ??
       (await this.#context.chain.deltaBytes(digestOf(digest))) ??
       (await pullDelta(this.#context, digest, hints))
     this.#ahead.delete(digest)
     if (bytes === undefined) return undefined
-    const offered = await this.offer(bytes, true)
+    const offered = (on && (await this.#admitAhead(digest, bytes, on))) || (await this.offer(bytes, true))
     if (isFault(offered)) this.#context.faults.count(offered)
     // One that contradicts another of its trainer is held all the same: a block may name it.
     return this.#byDigest.get(digest)
+  }
+
+  /**
+   * For a peer that is behind: a block named this delta in a round that has not begun here. It is checked
+   * against the state that its block builds on, and held, but counts for no round of ours.
+   */
+  async #admitAhead(
+    digest: string,
+    bytes: Uint8Array,
+    on: string
+  ): Promise<PooledDelta | Fault<FaultCode> | undefined> {
+    const signed = decodeSignedDelta(bytes)
+    if (isFault(signed)) return signed
+    const { round, trainer } = signed.header
+    if (this.#timingOf(round) !== 'DELTA_EARLY') return undefined
+    const admitted = await this.#context.state.admit({ delta: bytes, on })
+    if (isFault(admitted)) return admitted
+    const delta = { digest, trainer: toHex(trainer), round, signed, bytes }
+    if (this.#timingOf(round) !== 'DELTA_STALE') this.#byDigest.set(digest, delta)
+    return delta
   }
 
   #timingOf(round: number): 'DELTA_STALE' | 'DELTA_EARLY' | null {

@@ -220,13 +220,14 @@ export class Ledger {
     return []
   }
 
-  /** Every delta that the block names, or undefined while one can't be had. */
+  /** Every delta that the block names, or undefined while one can't be had. Its parent has been executed. */
   async #hold(block: Block): Promise<PooledDelta[] | undefined> {
     const attesters = block.body.attests.map(attest =>
       toHex(this.#context.validatorKeys[attest.validator] ?? new Uint8Array())
     )
+    const on = toHex(block.header.parentId)
     const deltas = await Promise.all(
-      block.body.deltas.map(({ digest }) => this.#pool.fetch(toHex(digest), attesters))
+      block.body.deltas.map(({ digest }) => this.#pool.fetch(toHex(digest), attesters, on))
     )
     return deltas.every(delta => delta !== undefined) ? deltas : undefined
   }
