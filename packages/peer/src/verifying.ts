@@ -76,9 +76,8 @@ export const verifyFolder = async (
   if (report.findings.length > 0) return finished()
   const database = await openLevelDb(chain, { create: false })
   try {
-    await checkSafety(safety, publicKey, report)
-    if (report.findings.length === 0)
-      await checkChain({ database, genesis, bytes, safety, report, onProgress })
+    const seen = await checkSafety(safety, publicKey, report)
+    if (report.findings.length === 0) await checkChain({ database, genesis, bytes, seen, report, onProgress })
   } catch (error) {
     if (!(error instanceof MeshError) || error.code === 'STORE_LOCKED') throw error
     report.findings.push({ where: whereOf(error, report.height + 1), what: error.message })
@@ -136,6 +135,7 @@ const checkSafety = async (path: string, key: PublicKey, report: Report): Promis
         where: 'safety',
         what: `it holds the votes of another key, ${toHex(safety.key)}`
       })
+    return await safety.final()
   } finally {
     await safety.close()
   }
