@@ -4,7 +4,7 @@
  */
 import type { LastError, Ticket } from '@gradmesh/api'
 import { leaderOf, type Restored } from '@gradmesh/consensus'
-import { isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
+import { equalBytes, isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
@@ -115,6 +115,7 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
       }
     )
   }
+  assertTask(genesis)
   const peer = new RunningPeer(options, keys, genesis, bytes)
   try {
     await peer.start(files)
@@ -123,6 +124,20 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
     throw error
   }
   return peer
+}
+
+/** What this release trains under that name has the tensors that the mesh agreed on. */
+const assertTask = ({ task, tensors }: Genesis): void => {
+  const known = taskById(task.id).tensors()
+  const fits =
+    known.length === tensors.length &&
+    known.every(
+      ({ name, shape }, i) => name === tensors[i]!.name && shape.join() === tensors[i]!.shape.join()
+    )
+  if (fits) return
+  throw new MeshError('GENESIS_TASK', `the mesh's task "${task.id}" has other tensors than this release's`, {
+    remedy: 'Install the release of gradmesh that the mesh runs.'
+  })
 }
 
 class RunningPeer implements Peer, Running {
@@ -254,6 +269,17 @@ class RunningPeer implements Peer, Running {
     const { safety: safetyPath, chain: chainPath } = paths(this.#options.folder)
     const safety = await openSafety(safetyPath)
     this.#closers.push(() => safety.close())
+    if (!equalBytes(safety.key, this.#keys.publicKey)) {
+      throw new MeshError(
+        'SAFETY_OTHER_KEY',
+        `${safetyPath} holds the votes of another key than the folder's`,
+        {
+          remedy:
+            'Put the `key` back that belongs to this `safety/`. Without its own record a key could contradict what it has signed.',
+          data: { key: this.key, safety: toHex(safety.key) }
+        }
+      )
+    }
     const database = await openLevelDb(chainPath, { create: true })
     this.#closers.push(() => database.close())
     const chain = await createChain(database, this.#genesisBytes)
