@@ -183,6 +183,10 @@ export class Streams {
     gone: AbortSignal
   ): Promise<Uint8Array | undefined> {
     const request = await within(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
+    if (request === 'long' || request === 'broken') {
+      const code = request === 'long' ? 'NET_REQUEST_TOO_LONG' : 'NET_REQUEST_BROKEN'
+      this.#init.metrics.count('gradmesh_faults_total', { code })
+    }
     if (request === 'long') return replyFrame(STATUS.requestTooLong, NOTHING)
     if (request === 'broken') {
       stream.abort(new MeshError('NET_REQUEST_FAILED', 'the request is broken'))
