@@ -24,6 +24,7 @@ export interface ComputeOptions {
 export interface StoredError {
   /** The error buffer with that round's work added, nothing debited. */
   readonly accumulated: Int32Array
+  /** Empty when it is gone; it was not accepted then. */
   readonly payload: Uint8Array
   /** What became of the delta; null while its round is open. */
   readonly accepted: boolean | null
@@ -59,6 +60,10 @@ const yieldToVotes = (): void => {
 }
 
 const resume = ({ accumulated, payload, accepted }: StoredError): void => {
+  if (accepted === false) {
+    error = accumulated
+    return
+  }
   const delta = decodeDelta(layout, payload)
   if (isFault(delta)) throw new MeshError('ERROR_BUFFER', `the stored delta does not decode: ${delta.fault}`)
   pending = { accumulated, delta }

@@ -67,29 +67,32 @@ export class Driver {
   readonly #parts: DriverParts
   readonly #serial = new Serial()
   readonly #certificates = new Map<string, Certificate>()
-  #state: State
+  readonly #config: ConsensusConfig
+  /** Null while catching up: until then what is final is told by sync alone. */
+  #state: State | null = null
   #timer: NodeJS.Timeout | undefined
   #running = false
   /** First sight of each live block, for the time to finality. */
   readonly #seenMs = new Map<string, number>()
   onFinality: (milliseconds: number) => void = () => {}
 
-  constructor(context: Context, parts: DriverParts, config: ConsensusConfig, restored: Restored) {
+  constructor(context: Context, parts: DriverParts, config: ConsensusConfig) {
     this.#context = context
     this.#parts = parts
-    this.#state = createConsensus(config, restored)
+    this.#config = config
   }
 
   get frontier(): number {
-    return this.#state.frontier
+    return this.#state?.frontier ?? this.#parts.ledger.final.slot + 1
   }
 
   certificates(): Certificate[] {
     return [...this.#certificates.values()]
   }
 
-  /** Starts the clocks, with the own votes that the disk remembers. */
-  start(votes: readonly Vote[]): void {
+  /** Starts to vote from the newest final block, with what the disk remembers above it; own votes among it. */
+  start(restored: Restored, votes: readonly Vote[]): void {
+    this.#state = createConsensus(this.#config, restored)
     this.#running = true
     this.input({ type: 'tick' })
     for (const vote of votes) this.input({ type: 'vote', vote })
@@ -104,7 +107,7 @@ export class Driver {
   input(input: Input): void {
     if (!this.#running) return
     void this.#serial.run(async () => {
-      if (!this.#running) return
+      if (!this.#running || this.#state === null) return
       try {
         const [next, effects] = step(this.#state, this.#nowMs(), input)
         this.#state = next
@@ -153,7 +156,7 @@ export class Driver {
     const { slot } = block.header
     const { ledger } = this.#parts
     if (slot <= ledger.final.slot) return peerFault('BLOCK_PAST')
-    if (slot > this.#state.frontier + SLOTS_AHEAD) return peerFault('BLOCK_EARLY')
+    if (slot > this.frontier + SLOTS_AHEAD) return peerFault('BLOCK_EARLY')
     if (!verifyBlockSignature(block, this.leaderKey(slot))) return peerFault('BLOCK_LEADER')
     const id = toHex(blockIdOf(block.header))
     if (ledger.block(id) !== undefined) return null
@@ -167,7 +170,7 @@ export class Driver {
   }
 
   leaderKey(slot: number): Uint8Array {
-    return this.#context.validatorKeys[leaderOf(this.#state.config, slot)]!
+    return this.#context.validatorKeys[leaderOf(this.#config, slot)]!
   }
 
   /** Final blocks that sync has committed already. */
@@ -294,7 +297,7 @@ export class Driver {
 
   async #propose(proposal: Proposal): Promise<void> {
     try {
-      const lapsed = (): boolean => !this.#running || this.#state.frontier !== proposal.slot
+      const lapsed = (): boolean => !this.#running || this.frontier !== proposal.slot
       const block = await this.#parts.propose(proposal, lapsed)
       this.#context.log.debug(
         { slot: proposal.slot, empty: proposal.empty, lapsed: block === undefined },

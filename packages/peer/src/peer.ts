@@ -3,8 +3,8 @@
  * work together is told in docs/ARCHITECTURE.md; each of them is one file beside this one.
  */
 import type { LastError, Ticket } from '@gradmesh/api'
-import { leaderOf, type Restored } from '@gradmesh/consensus'
-import { equalBytes, isFault, MeshError, systemClock, toHex } from '@gradmesh/core'
+import { leaderOf } from '@gradmesh/consensus'
+import { equalBytes, MeshError, systemClock, toHex } from '@gradmesh/core'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
@@ -14,7 +14,6 @@ import {
   BOUNDS,
   blockIdOf,
   chainIdOf,
-  decodeVote,
   encodeTicket,
   encodeTransaction,
   type Genesis,
@@ -24,12 +23,12 @@ import {
   validatorSetHash
 } from '@gradmesh/wire'
 import { Attesting } from './attesting.ts'
-import type { ComputeTable, StoredError } from './compute-worker.ts'
+import type { ComputeTable } from './compute-worker.ts'
 import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
 import { DeltaPool, type PooledDelta } from './delta-pool.ts'
 import { openDoor } from './door.ts'
-import { Driver, refOf } from './driver.ts'
+import { Driver } from './driver.ts'
 import { Evidences } from './evidences.ts'
 import { FaultCounter } from './faults.ts'
 import { paths, readGenesis, readKey } from './folder.ts'
@@ -41,6 +40,7 @@ import { LoopDelay } from './loop-delay.ts'
 import type { NodeOptions } from './options.ts'
 import { isOver, Proposer } from './proposing.ts'
 import { fetchCheckpoint, restoreFromDisk } from './restoring.ts'
+import { type Resumed, resumeVoting, storedError } from './resuming.ts'
 import { serveRequests } from './serving.ts'
 import type { StateHead, StateTable } from './state-worker.ts'
 import { Syncing } from './syncing.ts'
@@ -57,6 +57,7 @@ const LOOK_AROUND_MS = 3000
 /** How long the validators of a new mesh wait for a quorum of each other before the first round. */
 const GATHER_MS = 60_000
 const REGISTER_EVERY_MS = 3000
+const RETRY_MS = 500
 const TICKET_SECONDS = 12 * 3600
 const RATE_WINDOW = 8
 
@@ -464,8 +465,7 @@ class RunningPeer implements Peer, Running {
         fetchBlock: id => syncing.fetchBlock(id),
         sync: () => syncing.wake()
       },
-      context.consensus,
-      await restored(context, ledger, headBlock)
+      context.consensus
     )
     const training = new Training(
       context,
@@ -516,20 +516,19 @@ class RunningPeer implements Peer, Running {
 
   /** Catches up, waits for a quorum of a new mesh to gather, then votes, attests and trains. */
   async #begin(): Promise<void> {
-    const { safety, log } = this.#context
+    const { log } = this.#context
     const ledger = this.ledger!
     this.#journal.enter('syncing', null)
     this.#syncing!.onProgress = progress => {
       if (progress !== null) this.#journal.enter('syncing', `block ${progress.height} of ${progress.target}`)
     }
-    const votes = (await safety.votesFrom(ledger.final.slot + 1)).map(({ bytes }) => decodeVote(bytes))
     if (ledger.final.height === 0) await this.#gather()
-    await this.#syncing!.settled()
-    if (this.#stopping !== undefined) return
+    const resumed = await this.#catchUp()
+    if (resumed === undefined) return
     log.info({ height: ledger.final.height, round: ledger.final.accounts.round }, 'in step with the mesh')
     this.#loopDelay.reset()
     this.#startRound = ledger.final.accounts.round
-    this.driver!.start(votes.flatMap(vote => (isFault(vote) ? [] : [vote])))
+    this.driver!.start(resumed.restored, resumed.votes)
     this.#attesting!.paused = false
     this.#training!.paused = false
     this.#settlePhase()
@@ -538,6 +537,24 @@ class RunningPeer implements Peer, Running {
     this.#syncing!.wake()
     this.#register()
     this.#considerEnd()
+  }
+
+  /** Takes over what the others have made final meanwhile. Undefined when the peer was stopped. */
+  async #catchUp(): Promise<Resumed | undefined> {
+    const { net, genesis, validator } = this.#context
+    const isAlone = genesis.validators.length === 1 && validator !== null
+    const until = systemClock.nowMs() + (isAlone ? 0 : LOOK_AROUND_MS)
+    while (this.#stopping === undefined && systemClock.nowMs() < until && net.peers().length === 0)
+      await pause(50)
+    while (this.#stopping === undefined) {
+      this.#syncing!.wake()
+      await this.#syncing!.settled()
+      const resumed = await resumeVoting(this.#context, this.ledger!)
+      if (resumed !== undefined) return this.#stopping === undefined ? resumed : undefined
+      this.#journal.enter('syncing', 'waiting for the block after the checkpoint')
+      await pause(RETRY_MS)
+    }
+    return undefined
   }
 
   async #gather(): Promise<void> {
@@ -710,49 +727,6 @@ class RunningPeer implements Peer, Running {
     for (const close of this.#closers.reverse()) {
       await close().catch(error => this.#options.logger.warn({ error }, 'a part did not close cleanly'))
     }
-  }
-}
-
-const restored = async (
-  { chain, safety }: Context,
-  ledger: Ledger,
-  headBlock: FinalChange['blocks'][number] | undefined
-): Promise<Restored> => {
-  const { final } = ledger
-  const live = await chain.live()
-  for (const block of live.blocks) ledger.add(block)
-  const certificate = headBlock === undefined ? undefined : await chain.finalCertificateFor(final.height)
-  const usable = certificate !== undefined && certificate.slot === headBlock?.header.slot
-  return {
-    facts: await safety.factsFrom(final.slot + 1),
-    finalBlock: headBlock !== undefined && usable ? refOf(headBlock, final.id) : null,
-    finalCertificate: usable ? certificate : null,
-    highWaterSlot: Math.max(0, safety.highWaterSlot()),
-    blocks: live.blocks.map(block => refOf(block, toHex(blockIdOf(block.header)))),
-    certificates: live.certificates
-  }
-}
-
-/** The error buffer as it was written down, and what the own chain says of the delta that went with it. */
-const storedError = async (
-  chain: ChainStore
-): Promise<{ round: number; digest: string; buffer: StoredError } | null> => {
-  const stored = await chain.error()
-  if (stored === undefined || stored.pendingDelta === null) return null
-  const signed = await chain.delta(stored.pendingDelta)
-  if (signed === undefined) return null
-  const place = await chain.deltaPlace(stored.pendingDelta)
-  const height = chain.head().height
-  const newest = height === 0 ? undefined : await chain.blockAt(height)
-  const closed =
-    newest !== undefined &&
-    (newest.header.round > stored.round ||
-      (newest.header.round === stored.round && newest.body.attests.length > 0))
-  const accepted = place?.height != null ? true : closed ? false : null
-  return {
-    round: stored.round,
-    digest: toHex(stored.pendingDelta),
-    buffer: { accumulated: stored.buffer, payload: signed.payload, accepted }
   }
 }
 
