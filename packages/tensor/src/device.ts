@@ -1,11 +1,13 @@
 /**
- * The one file that meets `webgpu`. The import is dynamic, so nothing loads the native runtime by
+ * Node's door: the one file that meets `webgpu`, and the one that needs Node. A page comes in through
+ * `openDeviceOn` (`open.ts`). The import is dynamic, so nothing loads the native runtime by
  * accident. Dawn crashes when what `create` returned is collected while in use, and keeps the process
  * alive while it is held: so it is held here from open to close.
  */
 import { MeshError } from '@gradmesh/core'
-import type { Machine } from './kernel.ts'
+import { type Candidate, candidateOf, requestDevice } from './open.ts'
 import { Device, type DeviceInit } from './runtime.ts'
+import { throttled } from './throttle.ts'
 import type { AdapterInfo, OpenDeviceOptions } from './types.ts'
 
 const alive = new Set<GPU>()
@@ -44,22 +46,9 @@ const adapterNames = async (create: Create): Promise<readonly { backend: string;
   }
 }
 
-interface Candidate {
+interface Present extends Candidate {
   readonly gpu: GPU
-  readonly adapter: GPUAdapter
-  readonly info: AdapterInfo
 }
-
-const plainLimits = (limits: GPUSupportedLimits): Record<string, number> => {
-  const plain: Record<string, number> = {}
-  for (const name in limits) {
-    const value = limits[name as keyof GPUSupportedLimits]
-    if (typeof value === 'number') plain[name] = value
-  }
-  return plain
-}
-
-const SOFTWARE_NAME = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i
 
 /** Hardware before software, otherwise as found. */
 export const hardwareFirst = <T extends { readonly info: Pick<AdapterInfo, 'software'> }>(
@@ -67,26 +56,12 @@ export const hardwareFirst = <T extends { readonly info: Pick<AdapterInfo, 'soft
 ): T[] => found.toSorted((a, b) => Number(a.info.software) - Number(b.info.software))
 
 /** Every adapter once, hardware before software, in the order the system gives. */
-const candidates = async (create: Create): Promise<readonly Candidate[]> => {
-  const found: Candidate[] = []
+const candidates = async (create: Create): Promise<readonly Present[]> => {
+  const found: Present[] = []
   for (const { backend, name } of await adapterNames(create)) {
     const gpu = create([`backend=${backend}`, `adapter=${name}`])
     const adapter = await gpu.requestAdapter().catch(() => null)
-    if (adapter === null) continue
-    const { vendor, architecture, description } = adapter.info
-    found.push({
-      gpu,
-      adapter,
-      info: {
-        name,
-        vendor,
-        architecture,
-        driver: description,
-        software: adapter.info.isFallbackAdapter || architecture === 'software' || SOFTWARE_NAME.test(name),
-        features: [...adapter.features].sort(),
-        limits: plainLimits(adapter.limits)
-      }
-    })
+    if (adapter !== null) found.push({ gpu, ...candidateOf(adapter, name) })
   }
   return hardwareFirst(found)
 }
@@ -94,23 +69,6 @@ const candidates = async (create: Create): Promise<readonly Candidate[]> => {
 /** What this machine has, hardware before software. Throws GPU_RUNTIME. */
 export const listAdapters = async (): Promise<AdapterInfo[]> =>
   (await candidates(await load())).map(({ info }) => info)
-
-const FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups']
-const LIMITS = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX'
-] as const
-
-/** Subgroups count only where every pipeline has the same size: kernels unroll by it. */
-const machineOf = ({ adapter, info }: Candidate): Machine => {
-  const { subgroupMinSize, subgroupMaxSize } = adapter.info
-  const usable = adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize
-  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0 }
-}
 
 /**
  * Opens the adapter named, else hardware before software. Codes: GPU_RUNTIME, GPU_NO_ADAPTER,
@@ -138,27 +96,14 @@ export const openAdapter = async (options: OpenDeviceOptions = {}): Promise<Devi
       data: { wanted: wanted ?? '', names }
     })
   }
-  const { gpu, adapter, info } = chosen
+  const { gpu, info } = chosen
+  const onClose = () => alive.delete(gpu)
   alive.add(gpu)
   try {
-    const device = await adapter.requestDevice({
-      requiredFeatures: FEATURES.filter(name => adapter.features.has(name)),
-      requiredLimits: Object.fromEntries(LIMITS.map(name => [name, adapter.limits[name]]))
-    })
-    return {
-      gpu: device,
-      info,
-      machine: machineOf(chosen),
-      throttle: options.throttle ?? info.software,
-      checked: options.checked ?? false,
-      onClose: () => alive.delete(gpu)
-    }
-  } catch (cause) {
-    alive.delete(gpu)
-    throw new MeshError('GPU_OUT_OF_MEMORY', `the adapter ${info.name} gives no device: ${String(cause)}`, {
-      remedy: 'close other programs that use the GPU, then try again',
-      cause,
-      data: { adapter: info.name }
-    })
+    const wait = (options.throttle ?? info.software) ? { wait: throttled } : {}
+    return { ...(await requestDevice(chosen, options)), ...wait, onClose }
+  } catch (error) {
+    onClose()
+    throw error
   }
 }

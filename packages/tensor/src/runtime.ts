@@ -11,7 +11,6 @@ import { type Compiled, PipelineCache, type Plan, plan } from './pipelines.ts'
 import { BufferPool, BufferUsage, type MemoryUse, outOfMemory } from './pool.ts'
 import { type Recording, UNIFORM_PAGE_BYTES, UniformPages } from './recording.ts'
 import { type HostArray, Tensor } from './tensor.ts'
-import { throttled } from './throttle.ts'
 import type { AdapterInfo } from './types.ts'
 
 const MAP_READ = 1
@@ -21,10 +20,11 @@ export interface DeviceInit {
   readonly gpu: GPUDevice
   readonly info: AdapterInfo
   readonly machine: Machine
-  readonly throttle: boolean
   readonly checked: boolean
+  /** Stands around every wait for the GPU. */
+  readonly wait?: <T>(work: Promise<T>) => Promise<T>
   /** Drops what keeps the WebGPU runtime alive. */
-  readonly onClose: () => void
+  readonly onClose?: () => void
 }
 
 export class Device {
@@ -200,7 +200,7 @@ export class Device {
   close(): void {
     this.#fail(new MeshError('GPU_CLOSED', 'the device was closed', { remedy: 'open it again' }))
     this.#gpu.destroy()
-    this.#init.onClose()
+    this.#init.onClose?.()
   }
 
   [Symbol.dispose](): void {
@@ -216,7 +216,7 @@ export class Device {
     this.#waiting.add(reject)
     work.then(resolve, reject)
     try {
-      return await (this.#init.throttle ? throttled(promise) : promise)
+      return await (this.#init.wait?.(promise) ?? promise)
     } catch (error) {
       throw this.#failure ?? (await this.#lossBehind(error))
     } finally {

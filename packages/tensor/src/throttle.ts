@@ -5,13 +5,13 @@
  * installed only between the first wait and the last completion.
  */
 const SLEEP_MS = 0.1
-const cell = new Int32Array(new SharedArrayBuffer(4))
 
 let waiters = 0
 let original: typeof setImmediate | undefined
 
 const install = (): void => {
   const plain = globalThis.setImmediate
+  const cell = new Int32Array(new SharedArrayBuffer(4))
   original = plain
   const sleepy = (...args: Parameters<typeof plain>): NodeJS.Immediate => {
     Atomics.wait(cell, 0, 0, SLEEP_MS)

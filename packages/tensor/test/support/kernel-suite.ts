@@ -1,0 +1,39 @@
+/** Runs a kernel's own cases on a device. Needs no Node: a page runs it too. */
+import { Prng } from '@gradmesh/core'
+import type { Kernel } from '../../src/index.ts'
+import type { Device } from '../../src/runtime.ts'
+import { filled, firstDifference } from './arrays.ts'
+
+export interface CaseResult {
+  readonly name: string
+  /** Array and element where device and reference differ by more than the tolerance. */
+  readonly wrong: readonly string[]
+}
+
+/** Every case of the kernel against its float64 reference. */
+export async function* runCases(device: Device, kernel: Kernel): AsyncGenerator<CaseResult> {
+  const prng = new Prng(kernel.id)
+  for (const { scalars, options = {} } of kernel.cases(prng)) {
+    const specs = Object.entries(kernel.arrays(scalars, options))
+    const inputs = specs.map(([name, spec]) => ({ name, values: filled(spec, prng) }))
+    const tensors = inputs.map(({ name, values }) => ({ name, tensor: device.upload(values, name) }))
+    device.submit(step => {
+      const named = Object.fromEntries(tensors.map(({ name, tensor }) => [name, tensor]))
+      step.run(kernel, named, scalars, options)
+    })
+    const got = await device.read(tensors.map(({ tensor }) => tensor))
+    for (const { tensor } of tensors) tensor.free()
+    const want = Object.fromEntries(inputs.map(({ name, values }) => [name, Float64Array.from(values)]))
+    // The device has the scalars in f32; the reference starts from the same.
+    const rounded = Object.entries(scalars).map(([name, value]) => [
+      name,
+      kernel.scalars[name] === 'f32' ? Math.fround(value) : value
+    ])
+    kernel.reference(want, Object.fromEntries(rounded), options)
+    const wrong = inputs.flatMap(({ name }, i) => {
+      const difference = firstDifference(got[i]!, want[name]!, kernel.tolerance)
+      return difference === undefined ? [] : [`${name} ${difference}`]
+    })
+    yield { name: `${JSON.stringify(scalars)} ${JSON.stringify(options)}`, wrong }
+  }
+}
