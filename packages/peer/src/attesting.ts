@@ -36,11 +36,14 @@ export class Attesting {
   #final: FinalPoint
   #setHash: Digest
   #deadline: NodeJS.Timeout | undefined
+  #halfTime: NodeJS.Timeout | undefined
   #signed = false
   /** While behind the mesh a peer has nothing to attest. */
   paused = true
   /** Called whenever the set of attestations for the open round has grown. */
   onAttest: () => void = () => {}
+  /** Called when half the time is over and somebody who is expected has not delivered: gossip may have lost it. */
+  onMissing: () => void = () => {}
 
   constructor(context: Context, pool: DeltaPool, final: FinalPoint) {
     this.#context = context
@@ -84,15 +87,22 @@ export class Attesting {
 
   /** Starts (or starts again) to wait for the open round's deltas. */
   open(): void {
-    clearTimeout(this.#deadline)
+    this.#clear()
     if (this.paused) return
-    this.#deadline = setTimeout(() => this.#atDeadline(), this.#context.genesis.timing.roundDeadlineMs)
+    const { roundDeadlineMs } = this.#context.genesis.timing
+    this.#deadline = setTimeout(() => this.#atDeadline(), roundDeadlineMs)
+    this.#halfTime = setTimeout(() => this.#atHalfTime(), roundDeadlineMs / 2)
     this.consider()
   }
 
   stop(): void {
-    clearTimeout(this.#deadline)
+    this.#clear()
     this.paused = true
+  }
+
+  #clear(): void {
+    clearTimeout(this.#deadline)
+    clearTimeout(this.#halfTime)
   }
 
   /** An attestation from gossip. */
@@ -152,6 +162,11 @@ export class Attesting {
         return connected.has(hex) || (lastRound >= 0 && round - lastRound <= RECENT_ROUNDS)
       })
       .map(({ key }) => toHex(key))
+  }
+
+  #atHalfTime(): void {
+    if (!this.#signed && this.#expected().some(key => this.#pool.ofTrainer(key) === undefined))
+      this.onMissing()
   }
 
   #atDeadline(): void {

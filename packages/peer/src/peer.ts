@@ -32,6 +32,7 @@ import { Driver } from './driver.ts'
 import { Evidences } from './evidences.ts'
 import { FaultCounter } from './faults.ts'
 import { paths, readGenesis, readKey } from './folder.ts'
+import { gatherDeltas, recallDeltas } from './gathering.ts'
 import { greet } from './greeting.ts'
 import { createHttpServer, type HttpServer, PrometheusMetrics, type StaticFiles } from './http/index.ts'
 import { Journal } from './journal.ts'
@@ -492,6 +493,7 @@ class RunningPeer implements Peer, Running {
       })
       attesting.consider()
     }
+    attesting.onMissing = () => void gatherDeltas(context, pool).catch(error => this.#fail(error))
     ledger.onFinal = change => this.#onFinal(change)
     driver.onFinality = milliseconds => {
       this.#finalityMs = milliseconds
@@ -532,6 +534,7 @@ class RunningPeer implements Peer, Running {
     this.#attesting!.paused = false
     this.#training!.paused = false
     this.#settlePhase()
+    await recallDeltas(this.#context, this.pool!)
     this.#attesting!.open()
     this.#training!.wake()
     this.#syncing!.wake()

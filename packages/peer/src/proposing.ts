@@ -14,10 +14,8 @@ import {
   bodyHashOf,
   type Digest,
   decodeBlock,
-  decodeSignedDeltaHeaders,
   deltaDigest,
   encodeBlock,
-  encodeGetRequest,
   type NamedDelta,
   PROTOCOL_VERSION,
   rulesHashOf,
@@ -29,8 +27,8 @@ import { type Context, digestOf } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { Proposal } from './driver.ts'
 import type { Evidences } from './evidences.ts'
+import { askHeaders } from './gathering.ts'
 import type { FinalPoint, Ledger } from './ledger.ts'
-import { PROTOCOLS } from './topics.ts'
 import type { TransactionPool } from './transaction-pool.ts'
 
 /** How long a leader with a quorum waits for the other validators' attestations. */
@@ -116,19 +114,12 @@ export class Proposer {
     round: number,
     attests: readonly Attest[]
   ): Promise<string | undefined> {
-    const { net, validatorKeys } = this.#context
+    const { validatorKeys, self } = this.#context
     const holders = attests
       .filter(a => bitmapHas(a.bitmap, trainer))
       .map(a => toHex(validatorKeys[a.validator]!))
-    for (const holder of holders.filter(h => h !== this.#context.self)) {
-      const reply = await net
-        .request(holder, PROTOCOLS.get.name, encodeGetRequest({ what: 'headers', round }), {
-          timeoutMs: 2000,
-          maxReplyBytes: PROTOCOLS.get.replyBytes
-        })
-        .catch(() => undefined)
-      const headers = reply === undefined ? undefined : decodeSignedDeltaHeaders(reply)
-      if (headers === undefined || isFault(headers)) continue
+    for (const holder of holders.filter(h => h !== self)) {
+      const headers = await askHeaders(this.#context, holder, round)
       const found = headers.find(({ header }) => toHex(header.trainer) === key)
       if (found === undefined) continue
       const delta = await this.#parts.pool.fetch(toHex(deltaDigest(found.header)), holders)
