@@ -11,6 +11,7 @@ import {
   decodeSignedDeltaHeader,
   deltaDigest,
   encodeGetRequest,
+  encodeSignedDelta,
   SIGNED_DELTA_HEADER_BYTES,
   type SignedDelta,
   type SignedDeltaHeader,
@@ -103,23 +104,30 @@ export class DeltaPool {
     return past
   }
 
-  /** A delta in its wire form, from gossip, a pull (`asked`: a block names it), or this peer itself. */
-  async offer(bytes: Uint8Array, asked = false): Promise<PooledDelta | Fault<FaultCode>> {
+  /**
+   * A delta in its wire form. From gossip one that is held already, or is the third of its trainer, is
+   * not taken and so not passed on; what was asked for, or is this peer's own, is.
+   */
+  async offer(
+    bytes: Uint8Array,
+    from: 'gossip' | 'asked' = 'asked'
+  ): Promise<PooledDelta | Fault<FaultCode>> {
     const signed = decodeSignedDelta(bytes)
     if (isFault(signed)) return signed
     const digest = toHex(deltaDigest(signed.header))
     const known = this.#byDigest.get(digest)
-    if (known !== undefined) return known
+    if (known !== undefined && from === 'asked') return known
+    if (known !== undefined) return this.#again(known, signed)
     const timing = this.#timingOf(signed.header.round)
     if (timing === 'DELTA_EARLY') this.#keepEarly(signed, bytes)
     if (timing !== null) return peerFault(timing)
     const trainer = toHex(signed.header.trainer)
-    if (!asked && this.#contradicted.has(trainer)) return peerFault('DELTA_TWICE')
+    if (from === 'gossip' && this.#contradicted.has(trainer)) return peerFault('DELTA_TWICE')
     const on = this.#final.id
     const admitted = await this.#context.state.admit({ delta: bytes, on })
     // A block became final meanwhile: what was open then is judged anew.
     if (isFault(admitted) && admitted.fault === 'STATE_PARENT' && on !== this.#final.id)
-      return this.offer(bytes, asked)
+      return this.offer(bytes, from)
     if (isFault(admitted)) return admitted
     if (signed.header.round !== this.#final.accounts.round) return peerFault('DELTA_STALE')
     return this.#add({
@@ -129,6 +137,13 @@ export class DeltaPool {
       signed,
       bytes
     })
+  }
+
+  /** The digest does not cover signature and payload: with others than those held it is a forgery. */
+  #again(known: PooledDelta, signed: SignedDelta): Fault<FaultCode> {
+    if (equalBytes(known.bytes, encodeSignedDelta(signed))) return peerFault('DELTA_KNOWN')
+    if (!verifyDeltaHeader(signed, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
+    return peerFault(equalBytes(known.signed.payload, signed.payload) ? 'DELTA_KNOWN' : 'DELTA_PAYLOAD_HASH')
   }
 
   /** An announcement of a delta that is too large for gossip: pull it from whoever spoke of it. */
@@ -171,7 +186,7 @@ export class DeltaPool {
       (await pullDelta(this.#context, digest, hints))
     this.#ahead.delete(digest)
     if (bytes === undefined) return undefined
-    const offered = (on && (await this.#admitAhead(digest, bytes, on))) || (await this.offer(bytes, true))
+    const offered = (on && (await this.#admitAhead(digest, bytes, on))) || (await this.offer(bytes))
     if (isFault(offered)) this.#context.faults.count(offered)
     // One that contradicts another of its trainer is held all the same: a block may name it.
     return this.#byDigest.get(digest)

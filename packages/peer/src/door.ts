@@ -65,7 +65,7 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
   net.subscribe(
     topics.deltas.name,
     topics.deltas,
-    through(async ({ pool }, bytes) => faultIn(await pool.offer(bytes)))
+    through(async ({ pool }, bytes) => faultIn(await pool.offer(bytes, 'gossip')))
   )
   net.subscribe(
     topics.announcements.name,

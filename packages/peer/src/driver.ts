@@ -139,7 +139,8 @@ export class Driver {
 
   takeCertificate(certificate: Certificate): Fault<FaultCode> | null {
     if (certificate.slot <= this.#parts.ledger.final.slot) return peerFault('VOTE_PAST')
-    if (this.#certificates.has(keyOf(certificate))) return null
+    // Not looked at again, so not passed on either: its signatures may be others than those that were checked.
+    if (this.#certificates.has(keyOf(certificate))) return peerFault('CERTIFICATE_KNOWN')
     const { genesis, chainId } = this.#context
     if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('WIRE_SIGNATURE')
     this.input({ type: 'certificate', certificate })

@@ -16,6 +16,7 @@ export type PeerFault =
   | 'DELTA_STALE'
   | 'DELTA_EARLY'
   | 'DELTA_TWICE'
+  | 'DELTA_KNOWN'
   | 'DELTA_PAYLOAD_HASH'
   | 'DELTA_UNAVAILABLE'
   | 'ATTEST_STALE'
@@ -24,6 +25,7 @@ export type PeerFault =
   | 'ATTEST_SET'
   | 'ATTEST_BITMAP'
   | 'VOTE_PAST'
+  | 'CERTIFICATE_KNOWN'
   | 'BLOCK_PAST'
   | 'BLOCK_EARLY'
   | 'BLOCK_TWICE'
@@ -49,6 +51,7 @@ const INNOCENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'DELTA_EARLY',
   // The first of the two may have reached the neighbour later than us.
   'DELTA_TWICE',
+  'DELTA_KNOWN',
   'DELTA_UNAVAILABLE',
   'ATTEST_STALE',
   'ATTEST_EARLY',
@@ -58,6 +61,7 @@ const INNOCENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'TX_KNOWN',
   'TX_FULL',
   'VOTE_PAST',
+  'CERTIFICATE_KNOWN',
   'BLOCK_PAST',
   'BLOCK_EARLY',
   'BLOCK_TWICE',

@@ -158,14 +158,14 @@ const table = {
     const signed = decodeSignedDelta(input.delta)
     if (isFault(signed)) return signed
     const { header } = signed
-    const digest = toHex(deltaDigest(header))
-    if (decoded.has(digest)) return { digest, header }
     const on = nodes.get(input.on)
     if (on === undefined) return peerFault('STATE_PARENT', 'the state has moved on')
     const wrong = checkDeltaHeader(genesis, on.state, signed)
     if (wrong !== null) return wrong
     if (!verifyDeltaHeader(signed, chainId)) return peerFault('WIRE_SIGNATURE')
     if (!equalBytes(sha256(signed.payload), header.payloadHash)) return peerFault('DELTA_PAYLOAD_HASH')
+    const digest = toHex(deltaDigest(header))
+    if (decoded.has(digest)) return { digest, header }
     const delta = decodeDelta(layout, signed.payload)
     if (isFault(delta)) return delta
     decoded.set(digest, { header, delta })
