@@ -18,6 +18,7 @@ import { type Context, digestOf } from './context.ts'
 import type { DeltaPool, PooledDelta } from './delta-pool.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes } from './leaves.ts'
+import { prune } from './pruning.ts'
 import { Serial } from './serial.ts'
 import type { StateHead } from './state-worker.ts'
 
@@ -183,6 +184,7 @@ export class Ledger {
       leafBytes(weights)
     )
     this.#checkpointed = this.#final.height
+    await prune(this.#context, this.#final)
   }
 
   /** Executes one block of a final chain, waiting for payloads as long as it takes. */

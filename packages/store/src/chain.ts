@@ -92,8 +92,11 @@ export interface ChainStore {
   deltaPlace(digest: Digest): Promise<DeltaPlace | undefined>
   /** Headers of the deltas held for a round. */
   headersOf(round: number): Promise<SignedDeltaHeader[]>
-  /** Drops the deltas of earlier rounds that no final and no live block names. Answers how many. */
-  pruneDeltas(belowRound: number): Promise<number>
+  /**
+   * Drops the deltas of earlier rounds that no final and no live block names. Answers how many.
+   * @param fromRound where the last pruning ended, so that its rounds are not looked through again.
+   */
+  pruneDeltas(belowRound: number, fromRound?: number): Promise<number>
 
   /** Block and named payloads, durable when it resolves: NOTAR may follow. */
   putProposal(block: Block, deltas: readonly SignedDelta[]): Promise<void>
@@ -276,13 +279,13 @@ class OpenChain implements ChainStore {
     return headers
   }
 
-  pruneDeltas(belowRound: number): Promise<number> {
+  pruneDeltas(belowRound: number, fromRound = 0): Promise<number> {
     return this.#inTurn(async () => {
-      if (belowRound === 0) return 0
+      if (belowRound <= fromRound) return 0
       const { blocks } = await this.live()
       const kept = new Set(blocks.flatMap(({ body }) => body.deltas.map(({ digest }) => toHex(digest))))
       const operations: Operation[] = []
-      for await (const [key] of this.#database.entries(numbersOf('q', 0, belowRound - 1))) {
+      for await (const [key] of this.#database.entries(numbersOf('q', fromRound, belowRound - 1))) {
         const digest = key.slice(5)
         if (kept.has(toHex(digest))) continue
         if ((await this.deltaPlace(digest))?.height !== null) continue

@@ -156,6 +156,7 @@ t.test('deltas that nobody named go, those that a block names stay', async t => 
   await chain.putDeltas(unnamed)
   await chain.putProposal(blockOn(prng, parentOf(blocks.at(-1)!), [inLive]), [inLive])
   t.equal(await chain.pruneDeltas(0), 0)
+  t.equal(await chain.pruneDeltas(7, 3), 0, 'below round 3 was looked through before')
   t.equal(await chain.pruneDeltas(7), 2)
   t.equal(await chain.delta(deltaDigest(unnamed[0]!.header)), undefined)
   t.equal(await chain.deltaPlace(deltaDigest(unnamed[1]!.header)), undefined)
