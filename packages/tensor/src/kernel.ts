@@ -16,9 +16,11 @@ export interface Machine {
   readonly software: boolean
   /** Lanes of a subgroup where every pipeline has the same; 0 without usable subgroups. */
   readonly subgroupSize: number
+  /** WGSL has dot4I8Packed here. */
+  readonly packedDot?: boolean
 }
 
-export type ElementType = 'f32' | 'u32'
+export type ElementType = 'f32' | 'u32' | 'i32'
 
 export interface ArraySpec {
   readonly type: ElementType
@@ -33,7 +35,7 @@ export interface ArraySpec {
 export interface Wgsl {
   /** Functions and `@compute fn main`; bindings are declared by the runtime. */
   readonly code: string
-  /** Arrays that `code` sees as `array<vec4f>`; f32 only. */
+  /** Arrays that `code` sees as `array<vec4f>` (`vec4u`, `vec4i`). */
   readonly wide?: readonly string[]
   /** u32 arrays that `code` sees as `array<atomic<u32>>`. */
   readonly atomic?: readonly string[]
@@ -95,7 +97,7 @@ export const moduleText = (
   const bindings = names.map((name, i) => {
     const { type, access } = specs[name]!
     const mode = access === 'read' ? 'read' : 'read_write'
-    const element = wide.includes(name) ? 'vec4f' : atomic.includes(name) ? 'atomic<u32>' : type
+    const element = wide.includes(name) ? `vec4${type[0]}` : atomic.includes(name) ? 'atomic<u32>' : type
     return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${element}>;`
   })
   const fields = Object.entries(scalars).map(([name, type]) => `  ${name}: ${type},`)

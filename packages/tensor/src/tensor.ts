@@ -5,7 +5,16 @@ import type { ElementType } from './kernel.ts'
 /** A view must start on this many elements: 256 bytes, what every adapter can bind. */
 export const VIEW_ALIGNMENT = 64
 
-export type HostArray<T extends ElementType> = T extends 'f32' ? Float32Array : Uint32Array
+export type HostArray<T extends ElementType> = T extends 'f32'
+  ? Float32Array
+  : T extends 'i32'
+    ? Int32Array
+    : Uint32Array
+
+export const HOST_ARRAYS = { f32: Float32Array, u32: Uint32Array, i32: Int32Array } as const
+
+export const elementTypeOf = (data: Float32Array | Uint32Array | Int32Array): ElementType =>
+  data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : 'u32'
 
 export class Tensor<T extends ElementType = ElementType> {
   readonly type: T

@@ -1,11 +1,15 @@
 import type { Prng } from '@gradmesh/core'
 import type { ArraySpec } from '../../src/index.ts'
+import { HOST_ARRAYS } from '../../src/tensor.ts'
 
 /** Test values as the spec says; f32 values, so that float64 and the device start from the same. */
-export const filled = ({ type, length, fill }: ArraySpec, prng: Prng): Float32Array | Uint32Array => {
+export const filled = (
+  { type, length, fill }: ArraySpec,
+  prng: Prng
+): Float32Array | Uint32Array | Int32Array => {
   const draw = fill ?? (random => random.below(2 ** 24) / 2 ** 23 - 1)
   const make = (_: unknown, i: number) => draw(prng, i)
-  return type === 'f32' ? Float32Array.from({ length }, make) : Uint32Array.from({ length }, make)
+  return HOST_ARRAYS[type].from({ length }, make)
 }
 
 /** The first element outside the tolerance, said in words; undefined when all are inside. */
