@@ -43,6 +43,7 @@ export class PipelineCache {
   readonly #onFailure: (error: MeshError) => void
   readonly #compiled = new Map<string, Compiled>()
   readonly #compiling = new Map<string, Promise<Compiled>>()
+  #compilations = 0
 
   constructor(gpu: GPUDevice, onFailure: (error: MeshError) => void) {
     this.#gpu = gpu
@@ -51,6 +52,11 @@ export class PipelineCache {
 
   get size(): number {
     return this.#compiled.size
+  }
+
+  /** How often a pipeline was asked of the adapter. */
+  get compilations(): number {
+    return this.#compilations
   }
 
   /** Compiles without blocking. Rejects with GPU_VALIDATION and the kernel's id. */
@@ -98,6 +104,7 @@ export class PipelineCache {
   }
 
   #describe(kernel: Kernel, specs: Readonly<Record<string, ArraySpec>>, code: string) {
+    this.#compilations++
     const buffers: GPUBufferBindingLayout[] = Object.values(specs).map(({ access }) => ({
       type: access === 'read' ? 'read-only-storage' : 'storage'
     }))
