@@ -42,7 +42,7 @@ export {
 export { decodeGetRequest, encodeGetRequest } from './get.ts'
 export { blockIdOf, verifyBlockSignature } from './header.ts'
 export { decodeHello, encodeHello } from './hello.ts'
-export { generateKeyPair, isUsableKey, type KeyPair, keyPairFromSeed, sign, verify } from './keys.ts'
+export { isUsableKey, type KeyPair, keyPairFromSeed, sign, verify } from './keys.ts'
 export { isMoreThanThird, isQuorum } from './quorum.ts'
 export { decodeSyncReply, decodeSyncRequest, encodeSyncReply, encodeSyncRequest } from './sync.ts'
 export { decodeTicket, encodeTicket, isExpired, type TicketFault } from './ticket.ts'

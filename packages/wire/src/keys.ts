@@ -24,15 +24,11 @@ const native = globalThis.process?.getBuiltinModule?.('node:crypto') as NodeCryp
 const PKCS8 = Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20)
 const SPKI = Uint8Array.of(0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0)
 
+/** `seed`: 32 bytes that nobody can guess. */
 export const keyPairFromSeed = (seed: Uint8Array): KeyPair => {
   assert(seed.length === KEY_BYTES, `a key seed has ${KEY_BYTES} bytes: ${seed.length}`)
   return { publicKey: ed25519.getPublicKey(seed), secretKey: Uint8Array.from(seed) }
 }
-
-/** `random`: 32 bytes that nobody can guess; by default from the system's generator. */
-export const generateKeyPair = (
-  random: Uint8Array = crypto.getRandomValues(new Uint8Array(KEY_BYTES))
-): KeyPair => keyPairFromSeed(random)
 
 /** Raw Ed25519; everything in the mesh is signed through `sign`, which separates domains. */
 export const signBytes = (message: Uint8Array, { secretKey }: KeyPair): Signature => {
