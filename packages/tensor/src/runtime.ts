@@ -6,11 +6,12 @@
  * operation throws it.
  */
 import { MeshError } from '@gradmesh/core'
+import { Flow } from './flow.ts'
 import { type ElementType, type Kernel, type Machine, type Scalars, spread } from './kernel.ts'
 import { type Compiled, PipelineCache, type Plan, plan } from './pipelines.ts'
 import { BufferPool, BufferUsage, type MemoryUse, outOfMemory } from './pool.ts'
 import { type Recording, UNIFORM_PAGE_BYTES, UniformPages } from './recording.ts'
-import { type HostArray, Tensor } from './tensor.ts'
+import { elementTypeOf, HOST_ARRAYS, type HostArray, Tensor } from './tensor.ts'
 import type { AdapterInfo } from './types.ts'
 
 const MAP_READ = 1
@@ -27,6 +28,17 @@ export interface DeviceInit {
   readonly onClose?: () => void
 }
 
+/** Tensors' memory; staging buffers, through which data comes back, are apart. */
+export interface DeviceUse extends MemoryUse {
+  readonly stagingBytes: number
+  readonly stagingPeakBytes: number
+  readonly pipelines: number
+  /** Pipelines ever made: one that is used again adds nothing. */
+  readonly compilations: number
+  /** As far as waits have told. */
+  readonly submitsUnderWay: number
+}
+
 export class Device {
   readonly info: AdapterInfo
   readonly machine: Machine
@@ -38,6 +50,8 @@ export class Device {
   readonly #uniforms: GPUBuffer[] = []
   readonly #bindGroups = new Map<string, GPUBindGroup>()
   readonly #bufferIds = new WeakMap<GPUBuffer, number>()
+  readonly #flow = new Flow(() => this.#wait(this.#gpu.queue.onSubmittedWorkDone()))
+  readonly #warm = new Set<Compiled>()
   #buffersSeen = 0
   #failure: MeshError | undefined
   /** Rejects each wait under way. A set, since racing one eternal promise would keep every wait for ever. */
@@ -84,12 +98,12 @@ export class Device {
   }
 
   /** A new tensor with these elements. */
-  upload<T extends Float32Array | Uint32Array>(
+  upload<T extends Float32Array | Uint32Array | Int32Array>(
     data: T,
     label?: string
-  ): Tensor<T extends Float32Array ? 'f32' : 'u32'>
-  upload(data: Float32Array | Uint32Array, label = 'upload'): Tensor {
-    const { tensor } = this.#take(data instanceof Float32Array ? 'f32' : 'u32', data.length, label)
+  ): Tensor<T extends Float32Array ? 'f32' : T extends Int32Array ? 'i32' : 'u32'>
+  upload(data: Float32Array | Uint32Array | Int32Array, label = 'upload'): Tensor {
+    const { tensor } = this.#take(elementTypeOf(data), data.length, label)
     this.write(tensor, data)
     return tensor
   }
@@ -110,20 +124,40 @@ export class Device {
     this.#gpu.queue.writeBuffer(buffer, offset + 4 * start, data as GPUAllowSharedBufferSource)
   }
 
-  /** Compiles the form that these scalars ask for, without blocking. Rejects with GPU_VALIDATION. */
+  /**
+   * Compiles the form that these scalars ask for, without blocking, the driver's part included: many
+   * drivers compile when a kernel first runs, so one workgroup of it runs on scratch memory. Rejects
+   * with GPU_VALIDATION.
+   */
   async prepare<S extends Scalars, O extends object>(
     kernel: Kernel<S, O>,
     scalars: S,
     options: O = {} as O
   ): Promise<void> {
     this.#assertAlive()
-    await this.#wait(
-      this.#pipelines.prepare(kernel as unknown as Kernel, plan(kernel, scalars, options, this.machine))
-    )
+    const any = kernel as unknown as Kernel
+    checkScalars(any, scalars)
+    const planned = plan(kernel, scalars, options, this.machine)
+    const compiled = await this.#wait(this.#pipelines.prepare(any, planned))
+    if (this.#warm.has(compiled)) return
+    this.#assertAlive()
+    this.#warm.add(compiled)
+    const scratch = Object.values(planned.specs).map(({ type }) => this.#take(type, 64, 'scratch').tensor)
+    try {
+      this.#submit(step => step.runOnce(any, compiled, scratch, scalars))
+      await this.#flow.until(this.#wait(this.#gpu.queue.onSubmittedWorkDone()))
+    } finally {
+      for (const tensor of scratch) tensor.free()
+    }
+    this.#assertAlive()
   }
 
   /** Records what `build` asks for and submits it at once. Throws what `build` throws, submitting nothing. */
   submit(build: (step: Recording) => void): void {
+    this.#submit(build)
+  }
+
+  #submit(build: (step: Recorder) => void): void {
     this.#assertAlive()
     const step = new Recorder(this.#pipelines, this.machine, (...args) => this.#bind(...args))
     const encoder = this.#gpu.createCommandEncoder()
@@ -131,6 +165,7 @@ export class Device {
     try {
       build(step)
       step.encode(encoder)
+      this.#flow.enter()
       step.uniforms.pages.forEach((bytes, page) => {
         this.#gpu.queue.writeBuffer(this.#uniformPage(page), 0, bytes, 0, step.uniforms.usedOn(page))
       })
@@ -140,10 +175,17 @@ export class Device {
     }
   }
 
+  /** Resolves when at most 16 submits are under way: await it between the steps of a loop. */
+  async room(): Promise<void> {
+    this.#assertAlive()
+    await this.#flow.room()
+    this.#assertAlive()
+  }
+
   /** Resolves when all that was submitted is done. Rejects with the device's first failure. */
   async idle(): Promise<void> {
     this.#assertAlive()
-    await this.#wait(this.#gpu.queue.onSubmittedWorkDone())
+    await this.#flow.until(this.#wait(this.#gpu.queue.onSubmittedWorkDone()))
     this.#assertAlive()
   }
 
@@ -165,7 +207,7 @@ export class Device {
       at += tensor.bytes
     }
     this.#gpu.queue.submit([encoder.finish()])
-    await this.#wait(staging.mapAsync(MAP_READ, 0, total))
+    await this.#flow.until(this.#wait(staging.mapAsync(MAP_READ, 0, total)))
     const bytes = staging.getMappedRange(0, total).slice(0)
     staging.unmap()
     this.#staging.give(staging)
@@ -174,18 +216,21 @@ export class Device {
     const arrays = list.map(({ type, length }) => {
       const start = at
       at += 4 * length
-      return type === 'f32' ? new Float32Array(bytes, start, length) : new Uint32Array(bytes, start, length)
+      return new HOST_ARRAYS[type](bytes, start, length)
     })
     return what instanceof Tensor ? arrays[0]! : arrays
   }
 
-  /** Tensors' memory; staging buffers are apart (`stagingBytes`). */
-  memory(): MemoryUse & { readonly stagingBytes: number; readonly pipelines: number } {
+  /** What the device holds, and what it did so far. */
+  memory(): DeviceUse {
     const staging = this.#staging.use()
     return {
       ...this.#tensors.use(),
       stagingBytes: staging.liveBytes + staging.pooledBytes,
-      pipelines: this.#pipelines.size
+      stagingPeakBytes: staging.peakBytes,
+      pipelines: this.#pipelines.size,
+      compilations: this.#pipelines.compilations,
+      submitsUnderWay: this.#flow.underWay
     }
   }
 
@@ -343,14 +388,30 @@ class Recorder implements Recording {
     const planned = plan(kernel, scalars, options, this.#machine)
     const bound = checkTensors(any, planned, tensors)
     const compiled = this.#pipelines.get(any, planned)
-    const { page, offset } = this.uniforms.push(any, scalars)
+    this.#push(any, compiled, bound, scalars, spread(any.grid(scalars, planned.variant)))
+  }
+
+  /** One workgroup, on tensors too short for it: WebGPU keeps every access inside its binding. */
+  runOnce(kernel: Kernel, compiled: Compiled, tensors: readonly Tensor[], scalars: Scalars): void {
+    this.#push(kernel, compiled, tensors, scalars, [1, 1])
+  }
+
+  #push(
+    kernel: Kernel,
+    compiled: Compiled,
+    tensors: readonly Tensor[],
+    scalars: Scalars,
+    groups: readonly [number, number]
+  ): void {
+    const { page, offset } = this.uniforms.push(kernel, scalars)
+    const group = this.#bind(kernel, compiled, tensors, page)
     this.#commands.push({
       type: 'run',
       id: kernel.id,
       pipeline: compiled.pipeline,
-      group: this.#bind(any, compiled, bound, page),
+      group,
       offset,
-      groups: spread(any.grid(scalars, planned.variant))
+      groups
     })
   }
 
