@@ -73,6 +73,8 @@ export interface Running {
   readonly pool: DeltaPool | undefined
   readonly adapter: AdapterInfo | null
   readonly lastError: LastError | null
+  /** The network is up: what asks it gets an answer. */
+  readonly isOnline: boolean
   /** Rounds that closed while this process took part. */
   readonly roundsSeen: number
   readonly stats: {
@@ -154,6 +156,7 @@ class RunningPeer implements Peer, Running {
   pool: DeltaPool | undefined
   adapter: AdapterInfo | null = null
   lastError: LastError | null = null
+  isOnline = false
 
   readonly #options: NodeOptions
   readonly #keys: KeyPair
@@ -422,7 +425,11 @@ class RunningPeer implements Peer, Running {
       this.#attesting?.consider()
     })
     await net.start()
-    this.#closers.push(() => net.stop())
+    this.isOnline = true
+    this.#closers.push(() => {
+      this.isOnline = false
+      return net.stop()
+    })
     if (head.height > 0 || this.#context.validator !== null) return head
     return (await this.#lookAround()) ?? head
   }

@@ -55,11 +55,12 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     peers(): Peers {
       const known =
         running().ledger === undefined ? new Map<string, string>() : labels(running().ledger!.final)
-      return { peers: context.net.peers().map(peer => ({ ...peer, label: known.get(peer.key) ?? null })) }
+      const connected = running().isOnline ? context.net.peers() : []
+      return { peers: connected.map(peer => ({ ...peer, label: known.get(peer.key) ?? null })) }
     },
 
     async blocks(from, limit): Promise<Blocks> {
-      const head = running().ledger?.final.height ?? 0
+      const head = running().ledger?.final.height ?? chain.head().height
       const start = Math.min(from ?? head, head)
       const blocks: BlockSummary[] = []
       let height = start
@@ -140,13 +141,13 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
 }
 
 const statusOf = (context: Context, running: Running, journal: Journal): Status => {
-  const { genesis, options, net } = context
+  const { genesis, options, chain, net } = context
   const final = running.ledger?.final
   const mine = final?.trainerIndex(context.self)
   const account = mine === undefined ? undefined : final?.accounts.trainers[mine]
   const stake = context.validator === null ? 0n : (final?.accounts.validators[context.validator]?.stake ?? 0n)
   const { training, evaluation } = running.stats
-  const traffic = net.traffic()
+  const traffic = running.isOnline ? net.traffic() : { bytesSent: 0, bytesReceived: 0 }
   return {
     protocol: PROTOCOL_VERSION,
     agent: running.agent,
@@ -156,8 +157,8 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     key: context.self,
     label: options.label === '' ? null : options.label,
     role: context.validator !== null ? 'validator' : mine !== undefined ? 'trainer' : 'follower',
-    addresses: [...net.addresses()],
-    height: final?.height ?? 0,
+    addresses: running.isOnline ? [...net.addresses()] : [],
+    height: final?.height ?? chain.head().height,
     round: final?.accounts.round ?? 0,
     roundsTotal: genesis.end.rounds,
     slot: running.driver?.frontier ?? 0,
@@ -166,7 +167,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     loss: evaluation?.loss ?? training?.loss ?? null,
     score: evaluation?.score ?? null,
     scoreName: running.scoreName,
-    peers: net.peers().length,
+    peers: running.isOnline ? net.peers().length : 0,
     finalityMs: journal.finalitySummary(),
     samplesPerSecond: running.stats.samplesPerSecond(),
     bytes: {
