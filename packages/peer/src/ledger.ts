@@ -181,7 +181,7 @@ export class Ledger {
     const { accounts, leaves, weights } = await this.#context.state.checkpoint({ id: this.#final.id })
     await this.#context.chain.putCheckpoint(
       { height: this.#final.height, accounts, leaves },
-      leafBytes(weights)
+      leafBytes(weights, this.#context.genesis.delta.chunk)
     )
     this.#checkpointed = this.#final.height
     await prune(this.#context, this.#final)

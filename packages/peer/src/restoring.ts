@@ -4,23 +4,25 @@
  * header carries.
  */
 import { equalBytes, type Fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
+import { decodeAccounts, layoutOf, stateRoot } from '@gradmesh/ledger'
 import type { PeerKey } from '@gradmesh/net'
 import type { ChainStore } from '@gradmesh/store'
 import {
   type Block,
   blockIdOf,
+  bodyHashOf,
   type CheckpointManifest,
   decodeCheckpointManifest,
+  decodeGenesis,
   encodeBlock,
   encodeGetRequest,
   encodeSignedDelta,
-  type Genesis,
   VoteKind,
   verifyCertificate
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
-import { type PeerFault, peerFault } from './faults.ts'
-import { LEAF_BYTES, leafBytes, setLeaf } from './leaves.ts'
+import { type FaultCode, peerFault } from './faults.ts'
+import { leafBytes, setLeaf } from './leaves.ts'
 import type { StateHead, StateTable } from './state-worker.ts'
 import { PROTOCOLS } from './topics.ts'
 import type { Remote } from './worker-rpc.ts'
@@ -61,11 +63,12 @@ export const openCheckpoint = async (
   const checkpoint = (await chain.checkpointAt(from)) ?? (await chain.newestCheckpoint())
   if (checkpoint === undefined) throw broken('it starts from a checkpoint, and none is held')
   const { height, accounts, leaves } = checkpoint
-  const weights = new Int32Array((leaves.length * LEAF_BYTES) / 4)
+  const chunk = chunkOf(chain)
+  const weights = new Int32Array(leaves.length * chunk)
   for (let index = 0; index < leaves.length; index++) {
     const leaf = await chain.leaf(height, index)
     if (leaf === undefined) throw broken(`leaf ${index} of the checkpoint at height ${height} is missing`)
-    setLeaf(weights, index, leaf)
+    setLeaf(weights, index, leaf, chunk)
   }
   const block = await blockAt(chain, height)
   // The root of the newest state stands in no header yet; the next replayed or received block checks it.
@@ -104,6 +107,12 @@ export const replay = async (
   }
   const { head: next } = await state.execute({ block: encodeBlock(block) })
   return state.finalise({ id: next.id })
+}
+
+const chunkOf = ({ genesisBytes }: ChainStore): number => {
+  const genesis = decodeGenesis(genesisBytes)
+  if (isFault(genesis)) throw broken(`the genesis does not decode: ${genesis.fault}`)
+  return genesis.delta.chunk
 }
 
 const blockAt = async (chain: ChainStore, height: number): Promise<Block> => {
@@ -163,20 +172,27 @@ const askManifest = async (
   }
 }
 
-/** A FINAL certificate proves the successor; its header names the block and carries the root of its state. */
+/**
+ * A FINAL certificate proves the successor; its header names the block and carries the root over the
+ * accounts and over the digests of all leaves. So every leaf can be checked as it comes, whoever sends it.
+ */
 const checkManifest = (
-  { genesis, chainId }: { genesis: Genesis; chainId: Uint8Array },
+  { genesis, chainId }: Pick<Context, 'genesis' | 'chainId'>,
   manifest: CheckpointManifest
-): Fault<PeerFault> | null => {
-  const { block, successor, height } = manifest
+): Fault<FaultCode> | null => {
+  const { block, successor, height, leaves } = manifest
   const { certificate } = successor
+  const { header } = successor.block
   if (certificate === null || certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
-  if (!equalBytes(certificate.blockId, blockIdOf(successor.block.header)))
-    return peerFault('SYNC_CERTIFICATE')
+  if (!equalBytes(certificate.blockId, blockIdOf(header))) return peerFault('SYNC_CERTIFICATE')
   if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('SYNC_CERTIFICATE')
-  if (!equalBytes(successor.block.header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')
+  if (!equalBytes(header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')
   if (block.header.height !== height) return peerFault('SYNC_GAP')
-  return null
+  if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return peerFault('SYNC_BODY')
+  const accounts = decodeAccounts(manifest.accounts)
+  if (isFault(accounts)) return accounts
+  if (leaves.length !== layoutOf(genesis).chunks) return peerFault('STATE_ROOT', `${leaves.length} leaves`)
+  return equalBytes(stateRoot(accounts, leaves), header.stateRoot) ? null : peerFault('STATE_ROOT')
 }
 
 const fetchLeaves = async (
@@ -185,7 +201,8 @@ const fetchLeaves = async (
   sources: readonly PeerKey[]
 ): Promise<Int32Array | undefined> => {
   const { height, leaves } = manifest
-  const weights = new Int32Array((leaves.length * LEAF_BYTES) / 4)
+  const { chunk } = context.genesis.delta
+  const weights = new Int32Array(leaves.length * chunk)
   const wanted = leaves.keys()
   let missing = false
   const fetcher = async (first: number): Promise<void> => {
@@ -193,7 +210,7 @@ const fetchLeaves = async (
       if (missing) return
       const leaf = await fetchLeaf(context, height, index, leaves[index]!, rotate(sources, first + index))
       if (leaf === undefined) missing = true
-      else setLeaf(weights, index, leaf)
+      else setLeaf(weights, index, leaf, chunk)
     }
   }
   await Promise.all(Array.from({ length: LEAVES_AT_ONCE }, (_, i) => fetcher(i)))
@@ -252,6 +269,9 @@ const adopt = async (
   }
   await chain.adopt(block)
   const copy = await state.checkpoint({ id: opened.id })
-  await chain.putCheckpoint({ height, accounts, leaves }, leafBytes(copy.weights))
+  await chain.putCheckpoint(
+    { height, accounts, leaves },
+    leafBytes(copy.weights, context.genesis.delta.chunk)
+  )
   return opened
 }
