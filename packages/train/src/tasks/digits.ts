@@ -23,7 +23,7 @@ export const DIGITS_SHAPE: MlpShape = { inputs: PIXELS, hidden: 256, outputs: CL
 
 /** Chosen by `bench/mesh-in-process.ts`; the README has the table. */
 const RECIPE: Recipe = {
-  rounds: 50,
+  rounds: 80,
   innerSteps: 20,
   batch: 64,
   innerRateMicro: 12_000,
