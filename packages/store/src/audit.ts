@@ -229,7 +229,8 @@ class Walk {
         if (block.height !== height) this.#find(height, `block: it says height ${block.height}`)
         if (parent !== undefined && block.parent !== parent)
           this.#find(height, 'block: it does not follow the one below')
-        for (const digest of block.deltas) named.set(digest, height)
+        // An adopted checkpoint stands for what its own block named.
+        if (height > base.height) for (const digest of block.deltas) named.set(digest, height)
       }
       parent = id
     }

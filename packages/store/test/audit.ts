@@ -70,6 +70,21 @@ t.test('a whole chain has no findings', async t => {
   t.equal(audit.values, (await all(database)).length)
 })
 
+t.test('a chain that starts from a checkpoint holds the deltas of the blocks above it alone', async t => {
+  const prng = new Prng('adopted')
+  const database = openMemory()
+  const chain = await createChain(database, GENESIS_BYTES)
+  const below = blockOn(prng, START, [])
+  const adopted = blockOn(prng, parentOf(below), [deltaOf(prng, 1)])
+  await chain.adopt(adopted)
+  t.strictSame((await auditChain(database)).findings, [])
+  const own = deltaOf(prng, 2)
+  const next = blockOn(prng, parentOf(adopted), [own])
+  await chain.putProposal(next, [own])
+  await chain.commitFinal([next], finalOf(prng, next), [])
+  t.strictSame((await auditChain(database)).findings, [])
+})
+
 t.test('a flipped bit in any value or key is found, at its height where it has one', async t => {
   const { database, blocks } = await grow()
   const heights = new Map(blocks.map(block => [toHex(blockIdOf(block.header)), block.header.height]))
