@@ -73,22 +73,15 @@ export const joinMesh = async ({
 export const readTicket = (text: string): Ticket => {
   const ticket = decodeTicket(text.trim())
   if (isFault(ticket)) {
-    throw new MeshError(
-      'TICKET_INVALID',
-      `this is not a ticket that can be used: ${ticket.fault}${ticket.detail ? ` (${ticket.detail})` : ''}`,
-      {
-        remedy: 'Copy the whole string that `gradmesh ticket` printed, without spaces or line breaks.'
-      }
-    )
-  }
-  if (ticket.protocol !== PROTOCOL_VERSION) {
-    throw new MeshError(
-      'TICKET_PROTOCOL',
-      `the mesh speaks protocol ${ticket.protocol} and this release speaks ${PROTOCOL_VERSION}`,
-      {
+    const why = ticket.detail === undefined ? ticket.fault : `${ticket.fault} (${ticket.detail})`
+    if (ticket.fault === 'TICKET_PROTOCOL') {
+      throw new MeshError('TICKET_PROTOCOL', `the ticket is of another release: ${why}`, {
         remedy: 'Install the release of gradmesh that the mesh runs.'
-      }
-    )
+      })
+    }
+    throw new MeshError('TICKET_INVALID', `this is not a ticket that can be used: ${why}`, {
+      remedy: 'Copy the whole string that `gradmesh ticket` printed.'
+    })
   }
   if (isExpired(ticket, Math.floor(systemClock.wallMs() / 1000))) {
     throw new MeshError(
