@@ -1,4 +1,7 @@
 /** The soak's loop and its judgement; a test runs a short one. */
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Prng } from '@gradmesh/core'
 import {
   adamwScalars,
@@ -10,6 +13,18 @@ import {
   softmaxCrossEntropy
 } from '../../src/index.ts'
 
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Dawn's objects die with their JavaScript shells, some of them a turn later. */
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 3; i++) {
+    collect()
+    await turn()
+  }
+}
+
+/** Taken after a collection, so that what is not yet collected says nothing. */
 export interface Sample {
   readonly step: number
   readonly residentBytes: number
@@ -106,6 +121,8 @@ export const watch = async (
   for (let number = 1; number <= steps; number++) {
     await train(WARM_STEPS + number)
     if (number % every !== 0) continue
+    await device.idle()
+    await settle()
     const { rss, heapUsed } = process.memoryUsage()
     const { peakBytes, stagingPeakBytes, buffers, compilations } = device.memory()
     const sample = {
@@ -125,7 +142,7 @@ export const watch = async (
 }
 
 export interface Verdict {
-  /** Least resident memory of the last quarter over that of the second: minima, so that garbage not yet collected says nothing. */
+  /** Least resident memory of the last quarter over that of the second. */
   readonly growthBytes: number
   readonly allowedBytes: number
   /** What grows, in words. */
