@@ -48,6 +48,13 @@ export const peerOptions = {
     env: 'GRADMESH_HTTP_HOST',
     default: nodeDefaults.http.host
   },
+  'http-name': {
+    type: 'string',
+    value: 'NAME',
+    multiple: true,
+    help: 'name that HTTP requests may use besides localhost and IP addresses, may be repeated',
+    env: 'GRADMESH_HTTP_NAME'
+  },
   'p2p-port': {
     type: 'string',
     value: 'N',
@@ -117,7 +124,8 @@ export const nodeOptions = (
     folder,
     http: {
       host: values.text('http-host') ?? nodeDefaults.http.host,
-      port: values.integer('port', PORT) ?? nodeDefaults.http.port
+      port: values.integer('port', PORT) ?? nodeDefaults.http.port,
+      names: values.texts('http-name')
     },
     listen: [`/ip${host.includes(':') ? 6 : 4}/${host}/tcp/${values.integer('p2p-port', PORT) ?? P2P_PORT}`],
     bootstrap: [...new Set([...values.texts('bootstrap'), ...bootstrap])],

@@ -4,7 +4,12 @@ import type { Logger } from '@gradmesh/core'
 export interface NodeOptions {
   /** Holds `key`, `genesis`, `safety/` and `chain/`. */
   readonly folder: string
-  readonly http: { readonly host: string; readonly port: number }
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    /** What requests may call this peer besides `localhost` and IP addresses, such as a container's name. */
+    readonly names?: readonly string[]
+  }
   /** Multiaddrs to listen on. */
   readonly listen: readonly string[]
   /** Multiaddrs of peers to dial first. */

@@ -346,6 +346,7 @@ class RunningPeer implements Peer, Running {
     this.#http = await createHttpServer({
       host: http.host,
       port: http.port,
+      hostNames: http.names ?? [],
       view: viewOf(this.#context, () => this, this.#journal),
       metrics: this.#metrics,
       logger: logger.child({ part: 'http' }),
