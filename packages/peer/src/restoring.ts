@@ -10,7 +10,6 @@ import type { ChainStore } from '@gradmesh/store'
 import {
   type Block,
   blockIdOf,
-  bodyHashOf,
   type CheckpointManifest,
   decodeCheckpointManifest,
   decodeGenesis,
@@ -156,7 +155,7 @@ export const fetchCheckpoint = async (
 }
 
 const askManifest = async (
-  { net, log }: Context,
+  { net, log, faults }: Context,
   source: PeerKey
 ): Promise<CheckpointManifest | undefined> => {
   try {
@@ -164,8 +163,11 @@ const askManifest = async (
       timeoutMs: 10_000,
       maxReplyBytes: PROTOCOLS.get.replyBytes
     })
-    const manifest = reply.length === 0 ? undefined : decodeCheckpointManifest(reply)
-    return manifest === undefined || isFault(manifest) ? undefined : manifest
+    if (reply.length === 0) return undefined
+    const manifest = decodeCheckpointManifest(reply)
+    if (!isFault(manifest)) return manifest
+    faults.count(manifest)
+    return undefined
   } catch (error) {
     log.debug({ error, source }, 'no checkpoint from this peer')
     return undefined
@@ -188,7 +190,6 @@ const checkManifest = (
   if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('SYNC_CERTIFICATE')
   if (!equalBytes(header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')
   if (block.header.height !== height) return peerFault('SYNC_GAP')
-  if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return peerFault('SYNC_BODY')
   const accounts = decodeAccounts(manifest.accounts)
   if (isFault(accounts)) return accounts
   if (leaves.length !== layoutOf(genesis).chunks) return peerFault('STATE_ROOT', `${leaves.length} leaves`)
