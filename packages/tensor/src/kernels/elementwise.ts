@@ -36,3 +36,28 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }),
   grid: ({ count }: { readonly count: number }): number => ceilDiv(count, LANES)
 })
+
+/**
+ * For kernels with one value a column: `column` indexes it beside `i`. Wide where `wide`, which needs
+ * `columns` to be whole vec4s, or no such array (`biased` false).
+ */
+export const eachBiased = (
+  wide: boolean,
+  arrays: readonly string[],
+  biased: boolean,
+  body: string,
+  functions: string
+): Wgsl => ({
+  wide: wide ? arrays : [],
+  code: `${functions}
+@compute @workgroup_size(${LANES})
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * ${LANES}u;
+  if (i >= ${wide ? '(scalars.count + 3u) / 4u' : 'scalars.count'}) { return; }
+  ${biased ? `let column = i % (scalars.columns${wide ? ' / 4u' : ''});` : ''}
+  ${body}
+}`
+})
+
+eachBiased.grid = ({ count }: { readonly count: number }, wide: boolean): number =>
+  ceilDiv(count, wide ? 4 * LANES : LANES)

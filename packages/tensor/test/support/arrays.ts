@@ -8,8 +8,9 @@ export const filled = (
   prng: Prng
 ): Float32Array | Uint32Array | Int32Array => {
   const draw = fill ?? (random => random.below(2 ** 24) / 2 ** 23 - 1)
-  const make = (_: unknown, i: number) => draw(prng, i)
-  return HOST_ARRAYS[type].from({ length }, make)
+  const values = new HOST_ARRAYS[type](length)
+  for (let i = 0; i < length; i++) values[i] = draw(prng, i)
+  return values
 }
 
 /** The first element outside the tolerance, said in words; undefined when all are inside. */
