@@ -7,7 +7,7 @@ import { tellFailure } from './failures.ts'
 import { bold, type Io } from './io.ts'
 
 /** After a signal everything is closed within this time, or the process ends without. */
-const STOP_MS_MAX = 1800
+const STOP_MS_MAX = 1300
 
 export interface DaemonInit {
   readonly options: NodeOptions

@@ -34,7 +34,7 @@ export const processIo = (json: boolean): Io => {
     json,
     live: stderr.isTTY === true && env.TERM !== 'dumb',
     colour: stderr.isTTY === true && !plain,
-    columns: () => stderr.columns ?? 100
+    columns: () => stderr.columns || 100
   }
 }
 

@@ -16,7 +16,7 @@ import { type DemoResult, resultOf, summaryText } from './summary.ts'
 const STALLED_MS = 180_000
 const WATCH_MS = 200
 /** Ctrl-C has two seconds altogether. */
-const STOP_MS = 1900
+const STOP_MS = 1500
 
 export interface DemoRun extends DemoInit {
   readonly adapter: string | null
@@ -30,18 +30,26 @@ export const runDemo = async (run: DemoRun): Promise<number> => {
   const interrupted = interruption()
   const plan = await planDemo(run)
   const peers: DemoPeer[] = []
+  const record = new RunRecord(plan.peers.length, systemClock.nowMs())
+  const progress = new Progress(io, record, plan.rounds)
+  const ended = new AbortController()
   let isInterrupted = false
   let ok = false
   try {
     announce(plan, run)
     peers.push(...startPeers(plan, run))
-    const result = await Promise.race([train(plan, peers, io), interrupted])
+    const result = await Promise.race([
+      train({ plan, peers, record, progress, io, ended: ended.signal }),
+      interrupted
+    ])
     isInterrupted = result === undefined
     ok = result?.ok === true
     if (result !== undefined && io.json) io.print(JSON.stringify(result))
     if (result === undefined) return EXIT.interrupted
     return ok ? EXIT.ok : EXIT.failed
   } finally {
+    ended.abort()
+    progress.stop()
     await Promise.all(peers.map(peer => peer.stop(STOP_MS)))
     if (plan.temporary && !run.keep && (ok || isInterrupted))
       await rm(plan.folder, { recursive: true, force: true })
@@ -73,42 +81,35 @@ const startPeers = ({ peers }: DemoPlan, { adapter, env }: DemoRun): DemoPeer[] 
   return peers.map(plan => new DemoPeer({ plan, adapter, env: shared }))
 }
 
-const train = async (plan: DemoPlan, peers: readonly DemoPeer[], io: Io): Promise<DemoResult> => {
-  const record = new RunRecord(peers.length, systemClock.nowMs())
-  const ended = new AbortController()
-  const progress = new Progress(io, record, plan.rounds)
-  try {
-    const urls = await Promise.all(peers.map(peer => peer.ready))
-    const clients = urls.map(url => createClient(url))
-    const follows = clients.map((client, i) => follow(client, i, record, ended.signal))
-    await Promise.race([
-      untilFinished(record, ended.signal),
-      ...follows.map(orDie(peers)),
-      ...peers.map(peer => peer.died)
-    ])
-    const statuses = await Promise.all(clients.map(client => client.status()))
-    const stakes = await clients[0]!.stakes()
-    progress.stop()
-    const init = { record, statuses, scoreTarget: plan.task.scoreTarget }
-    const result = resultOf(init)
+interface Training {
+  readonly plan: DemoPlan
+  readonly peers: readonly DemoPeer[]
+  readonly record: RunRecord
+  readonly progress: Progress
+  readonly io: Io
+  readonly ended: AbortSignal
+}
+
+const train = async ({ plan, peers, record, progress, io, ended }: Training): Promise<DemoResult> => {
+  const urls = await Promise.all(peers.map(peer => peer.ready))
+  const clients = urls.map(url => createClient(url))
+  const follows = clients.map((client, i) => follow(client, i, record, ended))
+  const deaths = [...follows.map(orDie(peers)), ...peers.map(peer => peer.died)]
+  await Promise.race([untilFinished(record, ended), ...deaths])
+  const statuses = await Promise.all(clients.map(client => client.status()))
+  const stakes = await clients[0]!.stakes()
+  progress.stop()
+  const init = { record, statuses, scoreTarget: plan.task.scoreTarget }
+  const result = resultOf(init)
+  const labels = plan.peers.map(({ label }) => label)
+  io.note(summaryText(init, result, stakes, labels, io))
+  if (result.accuracy < plan.task.scoreTarget && plan.rounds < plan.task.recipe.rounds) {
+    const target = percent(plan.task.scoreTarget, 1)
     io.note(
-      summaryText(
-        init,
-        result,
-        stakes,
-        plan.peers.map(({ label }) => label),
-        io
-      )
+      `The target of ${target} is meant for ${plan.task.recipe.rounds} rounds, this run had ${plan.rounds}.`
     )
-    if (result.accuracy < plan.task.scoreTarget && plan.rounds < plan.task.recipe.rounds)
-      io.note(
-        `The target of ${percent(plan.task.scoreTarget, 1)} is meant for ${plan.task.recipe.rounds} rounds, this run had ${plan.rounds}.`
-      )
-    return result
-  } finally {
-    ended.abort()
-    progress.stop()
   }
+  return result
 }
 
 const follow = async (
