@@ -62,13 +62,19 @@ export const ADAMW_SCALARS: { readonly [name in keyof AdamwScalars]: ElementType
   shrink: 'f32'
 }
 
-/** `first`, `second` and `w` at `at`, by the gradient `g`; elements are `type`. */
-export const adamwUpdate = (at: string, g: string): string => `
-    let mean = scalars.beta1 * first[${at}] + scalars.mix1 * ${g};
-    let square = scalars.beta2 * second[${at}] + scalars.mix2 * ${g} * ${g};
-    first[${at}] = mean;
-    second[${at}] = square;
-    w[${at}] = scalars.shrink * w[${at}] - scalars.stride * mean / (sqrt(square) * scalars.correction + scalars.epsilon);`
+const ADAMW_NAMES = { w: 'w', first: 'first', second: 'second', shrink: 'shrink' }
+
+/** `first`, `second` and `w` at `at`, by the gradient `g`; elements are vec4 or f32. Names by `names`. */
+export const adamwUpdate = (
+  at: string,
+  g: string,
+  { w, first, second, shrink }: typeof ADAMW_NAMES = ADAMW_NAMES
+): string => `
+    let mean = scalars.beta1 * ${first}[${at}] + scalars.mix1 * ${g};
+    let square = scalars.beta2 * ${second}[${at}] + scalars.mix2 * ${g} * ${g};
+    ${first}[${at}] = mean;
+    ${second}[${at}] = square;
+    ${w}[${at}] = scalars.${shrink} * ${w}[${at}] - scalars.stride * mean / (sqrt(square) * scalars.correction + scalars.epsilon);`
 
 /** One element in float64. */
 export const adamwReference = (

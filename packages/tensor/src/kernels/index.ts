@@ -1,34 +1,66 @@
 /** Every kernel of the package. `test/kernels.ts` runs all of them on every adapter. */
 import type { Kernel } from '../kernel.ts'
 import { adamw } from './adamw.ts'
+import { add } from './add.ts'
+import { biasGelu, biasGeluBackward } from './bias-gelu.ts'
 import { biasRelu } from './bias-relu.ts'
+import { clipFactor, scaleByFactor } from './clip.ts'
 import { columnSum, columnSumAdamw } from './column-sum.ts'
 import { countCorrect } from './count-correct.ts'
+import { crossEntropyHead } from './cross-entropy-head.ts'
+import { denseAdamw } from './dense-adamw.ts'
+import { dropout } from './dropout.ts'
 import { fill } from './fill.ts'
 import { gatherRows } from './gather-rows.ts'
+import { layerNorm, layerNormBackward, layerNormWeightsBackward } from './layer-norm.ts'
 import { matmulNN } from './matmul-nn.ts'
 import { matmulNT } from './matmul-nt.ts'
 import { matmulTN } from './matmul-tn.ts'
 import { matmulTNAdamw } from './matmul-tn-adamw.ts'
+import { reduceRows } from './reduce-rows.ts'
 import { reluBackward } from './relu-backward.ts'
+import { rmsNorm, rmsNormBackward, rmsNormWeightsBackward } from './rms-norm.ts'
 import { scaleAdd } from './scale-add.ts'
 import { sgd } from './sgd.ts'
+import { softmax, softmaxBackward } from './softmax.ts'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.ts'
+import { swiglu, swigluBackward } from './swiglu.ts'
+import { unary } from './unary.ts'
 
 export const kernels = [
   adamw,
+  add,
+  biasGelu,
+  biasGeluBackward,
   biasRelu,
+  clipFactor,
   columnSum,
   columnSumAdamw,
   countCorrect,
+  crossEntropyHead,
+  denseAdamw,
+  dropout,
   fill,
   gatherRows,
+  layerNorm,
+  layerNormBackward,
+  layerNormWeightsBackward,
   matmulNN,
   matmulNT,
   matmulTN,
   matmulTNAdamw,
+  reduceRows,
   reluBackward,
+  rmsNorm,
+  rmsNormBackward,
+  rmsNormWeightsBackward,
   scaleAdd,
+  scaleByFactor,
   sgd,
-  softmaxCrossEntropy
+  softmax,
+  softmaxBackward,
+  softmaxCrossEntropy,
+  swiglu,
+  swigluBackward,
+  unary
 ] as readonly Kernel[]

@@ -46,6 +46,7 @@ export const choose = (
     wideA: (form === 'tn' ? m : k) % 4 === 0,
     wideB: (form === 'nt' ? k : n) % 4 === 0,
     wideOut: n % 4 === 0,
-    edgeK: k % 4 !== 0
+    edgeK: k % 4 !== 0,
+    compact: machine.software
   }
 }

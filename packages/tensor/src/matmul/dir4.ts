@@ -11,7 +11,15 @@
  * and not stored. Only k past its end must count as 0.
  */
 import { ceilDiv, type Wgsl } from '../kernel.ts'
-import { finishText, type Shape, type Variant, wideArrays } from './form.ts'
+import {
+  biasLanes,
+  biasWide,
+  finishText,
+  type Shape,
+  stepBiasText,
+  type Variant,
+  wideArrays
+} from './form.ts'
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 const XYZW = ['x', 'y', 'z', 'w'] as const
@@ -89,8 +97,9 @@ const turn = (v: Variant): string => {
 
 export const dir4 = (v: Variant): Wgsl => ({
   enable: ['subgroups'],
-  wide: wideArrays(v, v.wideA, v.wideB),
+  wide: [...wideArrays(v, v.wideA, v.wideB), ...biasWide(v, v.wideA)],
   code: `${finishText(v)}
+${stepBiasText(v, v.wideA)}
 
 @compute @workgroup_size(${v.lanes})
 fn main(
@@ -102,7 +111,10 @@ fn main(
   let across = (scalars.n + ${4 * v.lanes - 1}u) / ${4 * v.lanes}u;
   let top = (index / across) * ${v.tileRows}u;
   let column = ((index % across) * ${v.lanes}u + lane) * 4u;
-  if (top >= scalars.m) { return; }
+  if (top >= scalars.m) {
+    ${v.layer ? `stepBias((index - across * ((scalars.m + ${v.tileRows - 1}u) / ${v.tileRows}u)) * ${v.lanes}u + lane);` : ''}
+    return;
+  }
   ${range(v.tileRows)
     .map(i => `var s${i} = vec4f();`)
     .join(' ')}
@@ -115,5 +127,5 @@ fn main(
 }`
 })
 
-export const dir4Groups = ({ m, n }: Shape, { lanes, tileRows }: Variant): number =>
-  ceilDiv(m, tileRows) * ceilDiv(n, 4 * lanes)
+export const dir4Groups = ({ m, n }: Shape, v: Variant): number =>
+  ceilDiv(m, v.tileRows) * ceilDiv(n, 4 * v.lanes) + ceilDiv(biasLanes(v, v.wideA, m), v.lanes)

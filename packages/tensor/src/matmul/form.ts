@@ -25,6 +25,8 @@ export interface Epilogue {
   readonly gate: boolean
   /** Instead of storing the product, use it as the gradient of one AdamW step on w (m,n). */
   readonly adamw: boolean
+  /** With `adamw`: also step `bias` (m) by the column sums of a (k,m), in workgroups after the tiles. */
+  readonly layer: boolean
 }
 
 export interface Variant extends Epilogue {
@@ -40,6 +42,11 @@ export interface Variant extends Epilogue {
   readonly wideOut: boolean
   /** k is no multiple of four, so it must be compared with its end. */
   readonly edgeK: boolean
+  /**
+   * The sums are stored in a loop whose end the compiler cannot know (tiled). A CPU's compiler unrolls
+   * any other, for seconds; a GPU's must unroll, or the sums leave their registers.
+   */
+  readonly compact: boolean
 }
 
 /** Arrays that are seen as vec4s. `a` and `b` only as the family loads them. */
@@ -48,6 +55,27 @@ export const wideArrays = (v: Variant, a: boolean, b: boolean): string[] => [
   ...(b ? ['b'] : []),
   ...(v.wideOut ? outputs(v).concat(v.bias ? ['bias'] : [], v.gate ? ['gate'] : []) : [])
 ]
+
+/** What `finish` and `stepBias` see as vec4s: `a` is seen so where its sums go to `bias` four by four. */
+export const biasWide = (v: Variant, a: boolean): string[] =>
+  v.layer && a ? ['bias', 'biasFirst', 'biasSecond'] : []
+
+/** Invocations that step a layer's bias. */
+export const biasLanes = (v: Variant, a: boolean, m: number): number =>
+  v.layer ? Math.ceil(m / (a ? 4 : 1)) : 0
+
+/** `fn stepBias(i)`: column sums in the order of `columnSum`. */
+export const stepBiasText = (v: Variant, a: boolean): string =>
+  v.layer
+    ? `
+fn stepBias(i: u32) {
+  let count = ${a ? 'scalars.m / 4u' : 'scalars.m'};
+  if (i >= count) { return; }
+  var sum = ${a ? 'vec4f' : 'f32'}();
+  for (var k = 0u; k < scalars.k; k++) { sum += a[k * count + i]; }
+  ${adamwUpdate('i', 'sum', { w: 'bias', first: 'biasFirst', second: 'biasSecond', shrink: 'biasShrink' })}
+}`
+    : ''
 
 const outputs = ({ adamw }: Epilogue): string[] => (adamw ? ['w', 'first', 'second'] : ['out'])
 

@@ -6,12 +6,13 @@ import type { Epilogue, Form, Shape, Variant } from './form.ts'
 import { tiled, tiledGroups } from './tiled.ts'
 
 /** The choice overrules that for the adapter; dir4 needs subgroups. */
-export type MatmulOptions = Partial<Omit<Epilogue, 'adamw'>> & Choice
+export type MatmulOptions = Partial<Omit<Epilogue, 'adamw' | 'layer'>> & Choice
 
-export const PLAIN: Epilogue = { bias: false, relu: false, gate: false, adamw: false }
+export const PLAIN: Epilogue = { bias: false, relu: false, gate: false, adamw: false, layer: false }
 
 const wgslOf = (v: Variant) => (v.family === 'dir4' ? dir4(v) : tiled(v))
-const gridOf = (shape: Shape, v: Variant) => (v.family === 'dir4' ? dir4Groups(shape, v) : tiledGroups(shape))
+const gridOf = (shape: Shape, v: Variant) =>
+  v.family === 'dir4' ? dir4Groups(shape, v) : tiledGroups(shape, v)
 
 /** The operands as arrays of a dispatch. */
 const operands = ({ m, n, k }: Shape) =>
@@ -69,7 +70,7 @@ export const matmul = (form: Form, id: string): Kernel<Shape, MatmulOptions, Var
     }
   },
   variant: (shape, { bias = false, relu = false, gate = false, ...choice }, machine) =>
-    choose(form, shape, { bias, relu, gate, adamw: false }, machine, choice),
+    choose(form, shape, { ...PLAIN, bias, relu, gate }, machine, choice),
   wgsl: wgslOf,
   grid: gridOf,
   reference({ a, b, out, bias, gate }, shape, { relu = false }) {

@@ -4,7 +4,15 @@
  * as vec4s along k, b as vec4s along columns, which is the stated order and conflict-free to read.
  */
 import { ceilDiv, type Wgsl } from '../kernel.ts'
-import { finishText, type Shape, type Variant, wideArrays } from './form.ts'
+import {
+  biasLanes,
+  biasWide,
+  finishText,
+  type Shape,
+  stepBiasText,
+  type Variant,
+  wideArrays
+} from './form.ts'
 
 const TILE = 64
 const TILE_K = 16
@@ -52,8 +60,9 @@ const placeB = (v: Variant): string =>
     : `let k = e / ${TILE / 4}u; let column4 = e % ${TILE / 4}u;`
 
 export const tiled = (v: Variant): Wgsl => ({
-  wide: wideArrays(v, wideLoads(v).a, wideLoads(v).b),
+  wide: [...wideArrays(v, wideLoads(v).a, wideLoads(v).b), ...biasWide(v, wideLoads(v).a)],
   code: `${finishText(v)}
+${stepBiasText(v, wideLoads(v).a)}
 ${loaders(v)}
 
 var<workgroup> tileA: array<vec4f, ${(TILE * TILE_K) / 4}>;
@@ -69,7 +78,10 @@ fn main(
   let across = (scalars.n + ${TILE - 1}u) / ${TILE}u;
   let top = (index / across) * ${TILE}u;
   let left = (index % across) * ${TILE}u;
-  if (top >= scalars.m) { return; }
+  if (top >= scalars.m) {
+    ${v.layer ? `stepBias((index - across * ((scalars.m + ${TILE - 1}u) / ${TILE}u)) * ${THREADS}u + local);` : ''}
+    return;
+  }
   let mine4 = local % ${TILE / 4}u;
   let mineRow = (local / ${TILE / 4}u) * ${ROWS}u;
   var sums: array<vec4f, ${ROWS}>;
@@ -91,8 +103,9 @@ fn main(
     }
     workgroupBarrier();
   }
-  for (var i = 0u; i < ${ROWS}u; i++) { finish(top + mineRow + i, left + 4u * mine4, sums[i]); }
+  for (var i = 0u; i < ${v.compact ? `min(${ROWS}u, scalars.m - top)` : `${ROWS}u`}; i++) { finish(top + mineRow + i, left + 4u * mine4, sums[i]); }
 }`
 })
 
-export const tiledGroups = ({ m, n }: Shape): number => ceilDiv(m, TILE) * ceilDiv(n, TILE)
+export const tiledGroups = ({ m, n }: Shape, v: Variant): number =>
+  ceilDiv(m, TILE) * ceilDiv(n, TILE) + ceilDiv(biasLanes(v, wideLoads(v).a, m), THREADS)

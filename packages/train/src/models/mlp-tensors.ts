@@ -42,14 +42,13 @@ export interface ForwardTensors {
 }
 
 /** What a step of `size` rows needs besides the weights. `loss` (size) adds up over the steps. */
-export class Batch implements ForwardTensors {
+export class Batch implements Omit<ForwardTensors, 'logits'> {
   readonly size: number
   readonly rows: Tensor<'u32'>
   readonly labels: Tensor<'u32'>
   readonly input: Tensor<'f32'>
   readonly activation: Tensor<'f32'>
   readonly activationSlope: Tensor<'f32'>
-  readonly logits: Tensor<'f32'>
   readonly logitSlope: Tensor<'f32'>
   readonly loss: Tensor<'f32'>
 
@@ -60,7 +59,6 @@ export class Batch implements ForwardTensors {
     this.input = device.tensor('f32', size * inputs, 'batch inputs')
     this.activation = device.tensor('f32', size * hidden, 'activation')
     this.activationSlope = device.tensor('f32', size * hidden, 'activation slope')
-    this.logits = device.tensor('f32', size * outputs, 'logits')
     this.logitSlope = device.tensor('f32', size * outputs, 'logit slope')
     this.loss = device.tensor('f32', size, 'loss')
   }
@@ -72,7 +70,6 @@ export class Batch implements ForwardTensors {
       this.input,
       this.activation,
       this.activationSlope,
-      this.logits,
       this.logitSlope,
       this.loss
     ])
@@ -80,12 +77,12 @@ export class Batch implements ForwardTensors {
   }
 }
 
-/** logits (size, outputs) from input (size, inputs); the activation (size, hidden) stays for the way back. */
-export const recordForward = (
+/** activation (size, hidden) from input (size, inputs). */
+export const recordHidden = (
   record: Recording,
-  { inputs, hidden, outputs }: MlpShape,
+  { inputs, hidden }: MlpShape,
   { named }: Parameters,
-  { size, input, activation, logits }: ForwardTensors
+  { size, input, activation }: Omit<ForwardTensors, 'logits'>
 ): void => {
   record.run(
     matmulNT,
@@ -93,10 +90,21 @@ export const recordForward = (
     { m: size, n: hidden, k: inputs },
     { bias: true, relu: true }
   )
+}
+
+/** logits (size, outputs) from input (size, inputs). */
+export const recordForward = (
+  record: Recording,
+  shape: MlpShape,
+  parameters: Parameters,
+  tensors: ForwardTensors
+): void => {
+  const { size, activation, logits } = tensors
+  recordHidden(record, shape, parameters, tensors)
   record.run(
     matmulNT,
-    { a: activation, b: named.weight1, bias: named.bias1, out: logits },
-    { m: size, n: outputs, k: hidden },
+    { a: activation, b: parameters.named.weight1, bias: parameters.named.bias1, out: logits },
+    { m: size, n: shape.outputs, k: shape.hidden },
     { bias: true }
   )
 }

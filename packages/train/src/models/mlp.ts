@@ -1,24 +1,22 @@
 /**
  * The trainer of a perceptron on a WebGPU device. The data sets stay on the device; a step sends row
- * numbers and labels, and runs as one submit of ten dispatches. The meaning is `mlp-reference.ts`.
+ * numbers and labels, and runs as one submit of five dispatches. The meaning is `mlp-reference.ts`.
  */
 import { assert, MeshError } from '@gradmesh/core'
 import {
   adamwScalars,
-  columnSumAdamw,
+  crossEntropyHead,
   type Device,
+  denseAdamw,
   gatherRows,
-  matmulNN,
-  matmulTNAdamw,
   type Recording,
-  softmaxCrossEntropy,
   type Tensor
 } from '@gradmesh/tensor'
 import type { Metrics, TaskData, Trainer } from '../types.ts'
 import { INNER_DEFAULT, type InnerOptimiser } from './inner.ts'
 import { HeldOut } from './mlp-held-out.ts'
 import { checkData, checkRows, checkSteps, checkWeights, type MlpShape } from './mlp-shape.ts'
-import { Batch, Parameters, recordForward, sum } from './mlp-tensors.ts'
+import { Batch, Parameters, recordHidden, sum } from './mlp-tensors.ts'
 
 /** Steps submitted and not yet done: two keep the device busy while the next is recorded. */
 const IN_FLIGHT_MAX = 2
@@ -87,7 +85,7 @@ class MlpTrainer implements Trainer {
         { source: this.#train, index: batch.rows, out: batch.input },
         { rows: batch.size, width: this.#shape.inputs, sourceRows: this.#data.train.count }
       )
-      recordForward(record, this.#shape, this.#local, batch)
+      recordHidden(record, this.#shape, this.#local, batch)
       this.#recordBackward(record, batch, rate)
     })
     const done = this.#device.idle()
@@ -141,50 +139,42 @@ class MlpTrainer implements Trainer {
     const { size } = batch
     const { beta1, beta2, epsilon, weightDecay } = this.#inner
     const rule = { rate, step: this.#steps, beta1, beta2, epsilon }
-    const matrix = adamwScalars({ ...rule, decay: weightDecay })
-    const bias = adamwScalars(rule)
-    const state = (name: keyof Parameters['named']) => ({
-      w: this.#local.named[name],
-      first: this.#first.named[name],
-      second: this.#second.named[name]
+    const scalars = {
+      ...adamwScalars({ ...rule, decay: weightDecay }),
+      biasShrink: adamwScalars(rule).shrink
+    }
+    const layer = (weight: keyof Parameters['named'], bias: keyof Parameters['named']) => ({
+      w: this.#local.named[weight],
+      first: this.#first.named[weight],
+      second: this.#second.named[weight],
+      bias: this.#local.named[bias],
+      biasFirst: this.#first.named[bias],
+      biasSecond: this.#second.named[bias]
     })
-    record.run(
-      softmaxCrossEntropy,
-      { logits: batch.logits, labels: batch.labels, loss: batch.loss, gradient: batch.logitSlope },
-      { rows: size, columns: outputs, scale: 1 / size },
-      { gradient: true, accumulate: true }
-    )
     // The hidden slope needs the second layer's weights as they were, so it comes before their step.
     record.run(
-      matmulNN,
+      crossEntropyHead,
       {
-        a: batch.logitSlope,
-        b: this.#local.named.weight1,
-        gate: batch.activation,
-        out: batch.activationSlope
+        x: batch.activation,
+        w: this.#local.named.weight1,
+        bias: this.#local.named.bias1,
+        labels: batch.labels,
+        loss: batch.loss,
+        gradient: batch.logitSlope,
+        back: batch.activationSlope
       },
-      { m: size, n: hidden, k: outputs },
-      { gate: true }
+      { rows: size, inputs: hidden, outputs, scale: 1 / size },
+      { accumulate: true }
     )
     record.run(
-      matmulTNAdamw,
-      { a: batch.logitSlope, b: batch.activation, ...state('weight1') },
-      { m: outputs, n: hidden, k: size, ...matrix }
+      denseAdamw,
+      { a: batch.logitSlope, b: batch.activation, ...layer('weight1', 'bias1') },
+      { m: outputs, n: hidden, k: size, ...scalars }
     )
     record.run(
-      columnSumAdamw,
-      { x: batch.logitSlope, ...state('bias1') },
-      { rows: size, columns: outputs, ...bias }
-    )
-    record.run(
-      matmulTNAdamw,
-      { a: batch.activationSlope, b: batch.input, ...state('weight0') },
-      { m: hidden, n: inputs, k: size, ...matrix }
-    )
-    record.run(
-      columnSumAdamw,
-      { x: batch.activationSlope, ...state('bias0') },
-      { rows: size, columns: hidden, ...bias }
+      denseAdamw,
+      { a: batch.activationSlope, b: batch.input, ...layer('weight0', 'bias0') },
+      { m: hidden, n: inputs, k: size, ...scalars }
     )
   }
 }
