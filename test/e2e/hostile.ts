@@ -129,7 +129,7 @@ const amongStrangers = async (
   )
   for (const [i, { misdeed }] of strangers.entries())
     t.strictSame(counted[i], [], `${misdeed.name}: every honest peer counted ${misdeed.expects.join(', ')}`)
-  await checkScores(t, peers, strangers)
+  await checkScores(t, peers, twin, strangers)
   const told = await toldBy(peers)
   return { ending: await endingOf(t, mesh, true), told }
 }
@@ -187,9 +187,11 @@ const faultsOf = async ({ url }: PeerProcess): Promise<Map<string, number>> => {
 const checkScores = async (
   t: Test,
   peers: readonly PeerProcess[],
+  twin: Mesh,
   strangers: readonly Met[]
 ): Promise<void> => {
-  const honest = new Set(peers.map(({ key }) => key))
+  // They run in the folders, and so with the keys, of the twin.
+  const honest = new Set(twin.peers.map(({ key }) => key))
   const flooder = toHex(strangers.find(({ misdeed }) => misdeed.name === 'flooder')!.stranger.keys.publicKey)
   for (const peer of peers) {
     const { peers: seen } = await peer.client.peers()

@@ -32,14 +32,14 @@ import {
   verifyCertificate
 } from '@gradmesh/wire'
 import { consensusConfig } from './consensus-config.ts'
-import { exists, paths, readGenesis, readKey } from './folder.ts'
+import { exists, paths, readGenesis, readPublicKey } from './folder.ts'
 import { leafBytes } from './leaves.ts'
 import { openCheckpoint, openGenesis, replay } from './restoring.ts'
 import type { StateHead, StateTable } from './state-worker.ts'
 import { type Remote, startWorker } from './worker-rpc.ts'
 
 /** A peer that still runs may be between two writes: its files are whole at the second look. */
-const SECOND_LOOK_MS = 100
+const SECOND_LOOK_MS = 50
 
 export interface Finding {
   /** What it is about: a file, `safety`, or `height N`. */
@@ -67,7 +67,7 @@ export const verifyFolder = async (
   onProgress: (height: number, target: number) => void = () => {}
 ): Promise<VerifyReport> => {
   const { genesis, bytes } = await readGenesis(folder)
-  const { publicKey } = await readKey(folder)
+  const { publicKey } = await readPublicKey(folder)
   const { chain, safety } = paths(folder)
   const report: Report = { height: 0, round: 0, root: null, files: 0, findings: [] }
   const finished = (): VerifyReport => ({ ...report, ok: report.findings.length === 0 })
