@@ -8,14 +8,13 @@
  * by more than noise, or when a pool or a pipeline was made after the first hundred steps.
  */
 import { parseArgs } from 'node:util'
-import { openDevice } from '../src/index.ts'
-import { verdictOf, watch } from './soak/watch.ts'
+import { soak } from './soak/run.ts'
+import { verdictOf } from './soak/watch.ts'
 
 const { values } = parseArgs({
   options: { steps: { type: 'string', default: '100000' }, json: { type: 'boolean', default: false } }
 })
-using device = await openDevice()
-const report = await watch(device, Number(values.steps), sample => {
+const { adapter, samples } = await soak(Number(values.steps), sample => {
   if (values.json) return
   const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(2)} MiB`
   console.log(
@@ -23,11 +22,11 @@ const report = await watch(device, Number(values.steps), sample => {
       `  pool peak ${mib(sample.peakBytes)}  staging peak ${mib(sample.stagingPeakBytes)}  compiled ${sample.compilations}`
   )
 })
-const verdict = verdictOf(report)
+const verdict = verdictOf(samples)
 console.log(
   values.json
-    ? JSON.stringify({ adapter: device.info.name, ...verdict, samples: report })
-    : `${device.info.name}: resident memory grew by ${(verdict.growthBytes / 2 ** 20).toFixed(1)} MiB, ` +
+    ? JSON.stringify({ adapter, ...verdict, samples })
+    : `${adapter}: resident memory grew by ${(verdict.growthBytes / 2 ** 20).toFixed(1)} MiB, ` +
         `${(verdict.allowedBytes / 2 ** 20).toFixed(1)} MiB is noise; ` +
         (verdict.grew.length === 0 ? 'nothing grows' : `grows: ${verdict.grew.join(', ')}`)
 )

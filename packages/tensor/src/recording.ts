@@ -29,7 +29,7 @@ export interface Recording {
 export const UNIFORM_STRIDE = 256
 export const UNIFORM_PAGE_BYTES = 64 * 1024
 
-/** Scalars of the dispatches of one recording, page by page. */
+/** Scalars of the dispatches of one recording, page by page; `reset` makes it ready for the next. */
 export class UniformPages {
   readonly pages: ArrayBuffer[] = []
   #used = 0
@@ -53,6 +53,10 @@ export class UniformPages {
 
   /** Bytes used on a page. */
   usedOn(page: number): number {
-    return Math.min(UNIFORM_PAGE_BYTES, this.#used - page * UNIFORM_PAGE_BYTES)
+    return Math.max(0, Math.min(UNIFORM_PAGE_BYTES, this.#used - page * UNIFORM_PAGE_BYTES))
+  }
+
+  reset(): void {
+    this.#used = 0
   }
 }

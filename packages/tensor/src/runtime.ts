@@ -48,6 +48,7 @@ export class Device {
   readonly #staging: BufferPool
   readonly #pipelines: PipelineCache
   readonly #uniforms: GPUBuffer[] = []
+  readonly #uniformPages: UniformPages[] = []
   readonly #bindGroups = new Map<string, GPUBindGroup>()
   readonly #bufferIds = new WeakMap<GPUBuffer, number>()
   readonly #flow = new Flow(() => this.#wait(this.#gpu.queue.onSubmittedWorkDone()))
@@ -159,18 +160,23 @@ export class Device {
 
   #submit(build: (step: Recorder) => void): void {
     this.#assertAlive()
-    const step = new Recorder(this.#pipelines, this.machine, (...args) => this.#bind(...args))
+    // One for each recording under way: `build` may itself submit.
+    const uniforms = this.#uniformPages.pop() ?? new UniformPages()
+    const step = new Recorder(this.#pipelines, this.machine, uniforms, this.#bind)
     const encoder = this.#gpu.createCommandEncoder()
     if (this.#init.checked) this.#gpu.pushErrorScope('validation')
     try {
       build(step)
       step.encode(encoder)
       this.#flow.enter()
-      step.uniforms.pages.forEach((bytes, page) => {
-        this.#gpu.queue.writeBuffer(this.#uniformPage(page), 0, bytes, 0, step.uniforms.usedOn(page))
+      uniforms.pages.forEach((bytes, page) => {
+        const used = uniforms.usedOn(page)
+        if (used > 0) this.#gpu.queue.writeBuffer(this.#uniformPage(page), 0, bytes, 0, used)
       })
       this.#gpu.queue.submit([encoder.finish()])
     } finally {
+      uniforms.reset()
+      this.#uniformPages.push(uniforms)
       if (this.#init.checked) this.#reportScope(step.kernels)
     }
   }
@@ -302,7 +308,7 @@ export class Device {
     return this.#uniforms[page]
   }
 
-  #bind(kernel: Kernel, compiled: Compiled, tensors: readonly Tensor[], page: number): GPUBindGroup {
+  readonly #bind: Bind = (kernel, compiled, tensors, page) => {
     const places = tensors.map(tensor => ({ ...tensor.at(), size: 16 * Math.ceil(tensor.bytes / 16) }))
     const key = [compiled.serial, page]
       .concat(places.flatMap(({ buffer, offset, size }) => [this.#idOf(buffer), offset, size]))
@@ -357,13 +363,14 @@ type Command =
 
 /** Checks and binds while recording, so that a bad call throws where it is made; encodes at the end. */
 class Recorder implements Recording {
-  readonly uniforms = new UniformPages()
+  readonly #uniforms: UniformPages
   readonly #commands: Command[] = []
   readonly #pipelines: PipelineCache
   readonly #machine: Machine
   readonly #bind: Bind
 
-  constructor(pipelines: PipelineCache, machine: Machine, bind: Bind) {
+  constructor(pipelines: PipelineCache, machine: Machine, uniforms: UniformPages, bind: Bind) {
+    this.#uniforms = uniforms
     this.#pipelines = pipelines
     this.#machine = machine
     this.#bind = bind
@@ -403,7 +410,7 @@ class Recorder implements Recording {
     scalars: Scalars,
     groups: readonly [number, number]
   ): void {
-    const { page, offset } = this.uniforms.push(kernel, scalars)
+    const { page, offset } = this.#uniforms.push(kernel, scalars)
     const group = this.#bind(kernel, compiled, tensors, page)
     this.#commands.push({
       type: 'run',
