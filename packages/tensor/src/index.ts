@@ -37,6 +37,14 @@ export { swiglu, swigluBackward } from './kernels/swiglu.ts'
 export { unary } from './kernels/unary.ts'
 export { type Family, type Form, matmulF32, type Shape } from './matmul/form.ts'
 export type { MatmulOptions } from './matmul/kernel.ts'
+export {
+  TUNE_VERSION,
+  type TunedClass,
+  type TuneOptions,
+  type TuneStore,
+  type Tuning,
+  tune
+} from './matmul/tune.ts'
 export { openDeviceOn } from './open.ts'
 export type { MemoryUse } from './pool.ts'
 export type { Recording } from './recording.ts'

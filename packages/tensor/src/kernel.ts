@@ -18,6 +18,8 @@ export interface Machine {
   readonly subgroupSize: number
   /** WGSL has dot4I8Packed here. */
   readonly packedDot?: boolean
+  /** What the tuner measured to be fastest, by `shapeClass`; see `matmul/tune.ts`. */
+  readonly tuned?: Map<string, { readonly family: 'dir4' | 'tiled'; readonly tileRows: number }>
 }
 
 export type ElementType = 'f32' | 'u32' | 'i32'

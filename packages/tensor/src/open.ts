@@ -62,7 +62,7 @@ const LIMITS = [
 const machineOf = ({ adapter, info }: Candidate): Machine => {
   const { subgroupMinSize, subgroupMaxSize } = adapter.info
   const usable = adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize
-  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0 }
+  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0, tuned: new Map() }
 }
 
 /** The device with every feature and limit that kernels use and the adapter has. Throws GPU_OUT_OF_MEMORY. */

@@ -1,7 +1,7 @@
 /**
- * Which form of the product runs. A rule of thumb from measurements on lavapipe stands here; a tuner
- * that measures each shape can take this function's place, since all choices give the same order of
- * summation.
+ * Which form of the product runs: what the caller asks for, else what the tuner measured on this
+ * adapter, else a rule of thumb. Every choice gives the same order of summation, hence the same bits
+ * where the adapter does not fuse.
  */
 import type { Machine } from '../kernel.ts'
 import type { Epilogue, Family, Form, Shape, Variant } from './form.ts'
@@ -9,18 +9,31 @@ import type { Epilogue, Family, Form, Shape, Variant } from './form.ts'
 /** Enough tiles that a few cores share them. */
 const TILES_MIN = 4
 const TILE_ROWS = [32, 16, 8] as const
+const TILED_ROWS = 64
 /** Beyond this, unrolling by the subgroup makes code that no compiler likes. */
 const LANES_MAX = 32
 
-/** What a caller or a tuner may decide instead. */
+/** What a caller or the tuner may decide. */
 export interface Choice {
   readonly family?: Family
-  /** Rows of a dir4 tile: a multiple of the subgroup size. */
+  /** Rows of a tile. dir4: a multiple of the subgroup size; tiled: 32 or 64, also its columns. */
   readonly tileRows?: number
 }
 
-export const familyOf = ({ software, subgroupSize }: Machine): Family =>
-  software && subgroupSize >= 4 && subgroupSize <= LANES_MAX ? 'dir4' : 'tiled'
+const THIN_MAX = 64
+const MIDDLE_MAX = 2 ** 25
+
+/** Products that one choice fits: by form, and thin (few rows or columns), middle or large. */
+export const shapeClass = (form: Form, { m, n, k }: Shape): string => {
+  const size = Math.min(m, n) <= THIN_MAX ? 'thin' : m * n * k <= MIDDLE_MAX ? 'middle' : 'large'
+  return `${form} ${size}`
+}
+
+/** dir4 runs on subgroups of these sizes. */
+export const hasLanes = ({ subgroupSize }: Machine): boolean => subgroupSize >= 4 && subgroupSize <= LANES_MAX
+
+export const familyOf = (machine: Machine): Family =>
+  machine.software && hasLanes(machine) ? 'dir4' : 'tiled'
 
 const tileRowsOf = ({ m, n }: Shape, lanes: number): number => {
   const possible = TILE_ROWS.filter(rows => rows % lanes === 0)
@@ -33,16 +46,19 @@ export const choose = (
   shape: Shape,
   epilogue: Epilogue,
   machine: Machine,
-  { family = familyOf(machine), tileRows }: Choice = {}
+  asked: Choice = {}
 ): Variant => {
   const { m, n, k } = shape
+  const tuned = asked.family === undefined ? machine.tuned?.get(shapeClass(form, shape)) : undefined
+  const family = asked.family ?? tuned?.family ?? familyOf(machine)
   const lanes = family === 'dir4' ? machine.subgroupSize : 0
+  const rows = asked.tileRows ?? tuned?.tileRows
   return {
     ...epilogue,
     form,
     family,
     lanes,
-    tileRows: family === 'dir4' ? (tileRows ?? tileRowsOf(shape, lanes)) : 0,
+    tileRows: rows ?? (family === 'dir4' ? tileRowsOf(shape, lanes) : TILED_ROWS),
     wideA: (form === 'tn' ? m : k) % 4 === 0,
     wideB: (form === 'nt' ? k : n) % 4 === 0,
     wideOut: n % 4 === 0,

@@ -34,7 +34,7 @@ export interface Variant extends Epilogue {
   readonly family: Family
   /** Lanes of a subgroup (dir4). */
   readonly lanes: number
-  /** Rows of out in a tile (dir4). */
+  /** Rows of out in a tile. */
   readonly tileRows: number
   /** Rows of a, rows of b, rows of out that are whole vec4s. */
   readonly wideA: boolean

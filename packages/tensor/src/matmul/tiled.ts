@@ -1,6 +1,6 @@
 /**
- * tiled, for hardware GPUs and adapters without subgroups: a workgroup of 128 makes a 64 x 64 tile of
- * out, 16 k at a time through workgroup memory; each invocation owns 8 rows of four columns. a is kept
+ * tiled, for hardware GPUs and adapters without subgroups: a workgroup makes a square tile of out (64
+ * by 128 invocations, or 32 by 32), 16 k at a time through workgroup memory; each invocation owns 8 rows of four columns. a is kept
  * as vec4s along k, b as vec4s along columns, which is the stated order and conflict-free to read.
  */
 import { ceilDiv, type Wgsl } from '../kernel.ts'
@@ -14,10 +14,9 @@ import {
   wideArrays
 } from './form.ts'
 
-const TILE = 64
 const TILE_K = 16
 const ROWS = 8
-const THREADS = (TILE / ROWS) * (TILE / 4)
+const threadsOf = ({ tileRows }: Variant): number => (tileRows / ROWS) * (tileRows / 4)
 
 const elementA = (v: Variant): string => (v.form === 'tn' ? 'k * scalars.m + row' : 'row * scalars.k + k')
 const elementB = (v: Variant): string =>
@@ -53,49 +52,54 @@ fn fourB(k: u32, column: u32) -> vec4f {
 
 /** Which element of a tile load `e` takes: neighbours in memory for neighbouring invocations. */
 const placeA = (v: Variant): string =>
-  v.form === 'tn' ? `let row = e % ${TILE}u; let k4 = e / ${TILE}u;` : 'let row = e / 4u; let k4 = e % 4u;'
+  v.form === 'tn'
+    ? `let row = e % ${v.tileRows}u; let k4 = e / ${v.tileRows}u;`
+    : 'let row = e / 4u; let k4 = e % 4u;'
 const placeB = (v: Variant): string =>
   v.form === 'nt'
     ? `let k = e % ${TILE_K}u; let column4 = e / ${TILE_K}u;`
-    : `let k = e / ${TILE / 4}u; let column4 = e % ${TILE / 4}u;`
+    : `let k = e / ${v.tileRows / 4}u; let column4 = e % ${v.tileRows / 4}u;`
 
-export const tiled = (v: Variant): Wgsl => ({
-  wide: [...wideArrays(v, wideLoads(v).a, wideLoads(v).b), ...biasWide(v, wideLoads(v).a)],
-  code: `${finishText(v)}
+export const tiled = (v: Variant): Wgsl => {
+  const tile = v.tileRows
+  const threads = threadsOf(v)
+  return {
+    wide: [...wideArrays(v, wideLoads(v).a, wideLoads(v).b), ...biasWide(v, wideLoads(v).a)],
+    code: `${finishText(v)}
 ${stepBiasText(v, wideLoads(v).a)}
 ${loaders(v)}
 
-var<workgroup> tileA: array<vec4f, ${(TILE * TILE_K) / 4}>;
-var<workgroup> tileB: array<vec4f, ${(TILE * TILE_K) / 4}>;
+var<workgroup> tileA: array<vec4f, ${(tile * TILE_K) / 4}>;
+var<workgroup> tileB: array<vec4f, ${(tile * TILE_K) / 4}>;
 
-@compute @workgroup_size(${THREADS})
+@compute @workgroup_size(${threads})
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32
 ) {
   let index = group.x + group.y * groups.x;
-  let across = (scalars.n + ${TILE - 1}u) / ${TILE}u;
-  let top = (index / across) * ${TILE}u;
-  let left = (index % across) * ${TILE}u;
+  let across = (scalars.n + ${tile - 1}u) / ${tile}u;
+  let top = (index / across) * ${tile}u;
+  let left = (index % across) * ${tile}u;
   if (top >= scalars.m) {
-    ${v.layer ? `stepBias((index - across * ((scalars.m + ${TILE - 1}u) / ${TILE}u)) * ${THREADS}u + local);` : ''}
+    ${v.layer ? `stepBias((index - across * ((scalars.m + ${tile - 1}u) / ${tile}u)) * ${threads}u + local);` : ''}
     return;
   }
-  let mine4 = local % ${TILE / 4}u;
-  let mineRow = (local / ${TILE / 4}u) * ${ROWS}u;
+  let mine4 = local % ${tile / 4}u;
+  let mineRow = (local / ${tile / 4}u) * ${ROWS}u;
   var sums: array<vec4f, ${ROWS}>;
   for (var base = 0u; base < scalars.k; base += ${TILE_K}u) {
-    for (var e = local; e < ${(TILE * TILE_K) / 4}u; e += ${THREADS}u) {
+    for (var e = local; e < ${(tile * TILE_K) / 4}u; e += ${threads}u) {
       { ${placeA(v)} tileA[row * 4u + k4] = fourA(top + row, base + 4u * k4); }
-      { ${placeB(v)} tileB[k * ${TILE / 4}u + column4] = fourB(base + k, left + 4u * column4); }
+      { ${placeB(v)} tileB[k * ${tile / 4}u + column4] = fourB(base + k, left + 4u * column4); }
     }
     workgroupBarrier();
     for (var k4 = 0u; k4 < 4u; k4++) {
-      let b0 = tileB[(4u * k4) * ${TILE / 4}u + mine4];
-      let b1 = tileB[(4u * k4 + 1u) * ${TILE / 4}u + mine4];
-      let b2 = tileB[(4u * k4 + 2u) * ${TILE / 4}u + mine4];
-      let b3 = tileB[(4u * k4 + 3u) * ${TILE / 4}u + mine4];
+      let b0 = tileB[(4u * k4) * ${tile / 4}u + mine4];
+      let b1 = tileB[(4u * k4 + 1u) * ${tile / 4}u + mine4];
+      let b2 = tileB[(4u * k4 + 2u) * ${tile / 4}u + mine4];
+      let b3 = tileB[(4u * k4 + 3u) * ${tile / 4}u + mine4];
       for (var i = 0u; i < ${ROWS}u; i++) {
         let a = tileA[(mineRow + i) * 4u + k4];
         sums[i] += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3;
@@ -105,7 +109,8 @@ fn main(
   }
   for (var i = 0u; i < ${v.compact ? `min(${ROWS}u, scalars.m - top)` : `${ROWS}u`}; i++) { finish(top + mineRow + i, left + 4u * mine4, sums[i]); }
 }`
-})
+  }
+}
 
 export const tiledGroups = ({ m, n }: Shape, v: Variant): number =>
-  ceilDiv(m, TILE) * ceilDiv(n, TILE) + ceilDiv(biasLanes(v, wideLoads(v).a, m), THREADS)
+  ceilDiv(m, v.tileRows) * ceilDiv(n, v.tileRows) + ceilDiv(biasLanes(v, wideLoads(v).a, m), threadsOf(v))
