@@ -11,6 +11,8 @@ export interface ClientOptions {
   /** For a whole reply; an event stream has no limit. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** Sent as a bearer token with every request. */
+  readonly token?: string
 }
 
 type JsonNames = { [N in keyof Routes]: Routes[N]['kind'] extends 'json' ? N : never }[keyof Routes]
@@ -139,7 +141,10 @@ class Connection {
   }
 
   #fetch(url: string, init: RequestInit): Promise<Response> {
-    return (this.#options.fetch ?? fetch)(url, { redirect: 'error', ...init })
+    const { token } = this.#options
+    const headers = new Headers(init.headers)
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+    return (this.#options.fetch ?? fetch)(url, { redirect: 'error', ...init, headers })
   }
 
   #checked(route: Route, url: string, value: unknown, body: string): unknown {

@@ -23,7 +23,9 @@ export const openApi = (table: Readonly<Record<string, Route>>): Json => {
     },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas }
+    // A peer that only its own machine can reach asks for nothing.
+    security: [{}, { token: [] }],
+    components: { schemas, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } }
   }
 }
 

@@ -56,6 +56,12 @@ export const problemKinds = {
     title: 'Asked by another web page',
     remedy: "open the peer's own page, or ask from outside a browser"
   },
+  HTTP_TOKEN: {
+    status: 401,
+    title: 'Token needed',
+    remedy:
+      'send "Authorization: Bearer TOKEN"; the token is in the file http-token of the peer\'s data folder'
+  },
   HTTP_BUSY: { status: 503, title: 'Too many requests at once', remedy: 'try again in a second' },
   HTTP_EVENTS_FULL: { status: 503, title: 'Too many event streams', remedy: 'close one, then try again' },
   HTTP_UNHEALTHY: {

@@ -13,6 +13,7 @@ export const BLOCKS_PAGE_MAX = 100
 /** What any route may answer with. */
 export const commonErrors = [
   'HTTP_PARAMETER',
+  'HTTP_TOKEN',
   'HTTP_CROSS_SITE',
   'HTTP_HOST',
   'HTTP_BUSY',

@@ -2,6 +2,7 @@
 import { createClient } from '@gradmesh/api'
 import { dashboardFiles } from '@gradmesh/dashboard'
 import { type NodeOptions, type Peer, startPeer } from '@gradmesh/peer'
+import { tokenIn } from './client.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { tellFailure } from './failures.ts'
 import { bold, type Io } from './io.ts'
@@ -85,6 +86,7 @@ const greet = (peer: Peer, { folder }: NodeOptions, io: Io): void => {
   io.note(
     `Peer ${bold(peer.key.slice(0, 12), io)} runs at ${bold(peer.url, io)} (data in ${folder}). Ctrl-C stops it.`
   )
+  if (peer.tokenFile !== null) io.note(`HTTP asks for the token in ${peer.tokenFile}`)
   io.note(`To let others join: gradmesh ticket --url ${peer.url}`)
 }
 
@@ -93,7 +95,8 @@ const tellFirstAccepted = async (
   signal: AbortSignal,
   tell: (seconds: number) => void
 ): Promise<void> => {
-  for await (const { event } of createClient(peer.url).events({ replay: 'all', signal })) {
+  const token = peer.tokenFile === null ? {} : await tokenIn(peer.tokenFile)
+  for await (const { event } of createClient(peer.url, token).events({ replay: 'all', signal })) {
     if (event.type !== 'delta' || !event.own || event.outcome !== 'accepted') continue
     tell(process.uptime())
     return

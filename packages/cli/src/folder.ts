@@ -1,7 +1,7 @@
-import { readGenesis, readKey } from '@gradmesh/peer'
+import { readGenesis, readPublicKey } from '@gradmesh/peer'
 
 /** Checked before anything is written or opened, so that a wrong --data is the first thing said. */
 export const requireFolder = async (folder: string): Promise<void> => {
-  await readKey(folder)
+  await readPublicKey(folder)
   await readGenesis(folder)
 }

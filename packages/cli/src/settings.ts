@@ -5,6 +5,7 @@ import type { Logger } from '@gradmesh/core'
 import { type NodeOptions, nodeDefaults } from '@gradmesh/peer'
 import { usage } from './arguments.ts'
 import type { Invocation, Options, Values } from './command.ts'
+import { passphraseOption } from './passphrase.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -29,6 +30,12 @@ export const urlOption = {
     help: 'the running peer',
     env: 'GRADMESH_URL',
     default: 'http://127.0.0.1:4180'
+  },
+  'http-token-file': {
+    type: 'string',
+    value: 'FILE',
+    help: 'holds the bearer token of a peer on another machine',
+    env: 'GRADMESH_HTTP_TOKEN_FILE'
   }
 } as const satisfies Options
 
@@ -54,6 +61,17 @@ export const peerOptions = {
     multiple: true,
     help: 'name that HTTP requests may use besides localhost and IP addresses, may be repeated',
     env: 'GRADMESH_HTTP_NAME'
+  },
+  'http-token-file': {
+    type: 'string',
+    value: 'FILE',
+    help: 'holds the bearer token that HTTP demands, made when absent; DIR/http-token unless on loopback',
+    env: 'GRADMESH_HTTP_TOKEN_FILE'
+  },
+  'http-open-reads': {
+    type: 'boolean',
+    help: 'whoever reaches the HTTP port may read without the token',
+    env: 'GRADMESH_HTTP_OPEN_READS'
   },
   'p2p-port': {
     type: 'string',
@@ -82,6 +100,7 @@ export const peerOptions = {
     help: 'part of the name of the GPU to use; hardware first',
     env: 'GRADMESH_ADAPTER'
   },
+  ...passphraseOption,
   label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
   'no-mdns': { type: 'boolean', help: "don't look for peers on the local network", env: 'GRADMESH_NO_MDNS' },
@@ -125,7 +144,9 @@ export const nodeOptions = (
     http: {
       host: values.text('http-host') ?? nodeDefaults.http.host,
       port: values.integer('port', PORT) ?? nodeDefaults.http.port,
-      names: values.texts('http-name')
+      names: values.texts('http-name'),
+      tokenFile: values.text('http-token-file') ?? null,
+      openReads: values.is('http-open-reads')
     },
     listen: [`/ip${host.includes(':') ? 6 : 4}/${host}/tcp/${values.integer('p2p-port', PORT) ?? P2P_PORT}`],
     bootstrap: [...new Set([...values.texts('bootstrap'), ...bootstrap])],

@@ -1,13 +1,13 @@
 /**
- * A peer's folder: `key` (32-byte Ed25519 seed in hexadecimal, readable by its owner alone), `genesis`
+ * A peer's folder: `key` (the Ed25519 seed, plain or sealed by a passphrase: key-file.ts; its owner's alone), `genesis`
  * (canonical bytes), `safety/` (what was signed) and `chain/` (what is known). One folder, one key,
  * one process: two copies of it running at once would contradict themselves and be slashed.
  */
 
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromHex, isFault, MeshError, toHex } from '@gradmesh/core'
+import { isFault, MeshError } from '@gradmesh/core'
 import { initSafety } from '@gradmesh/store'
 import {
   decodeGenesis,
@@ -17,6 +17,9 @@ import {
   keyPairFromSeed,
   validateGenesis
 } from '@gradmesh/wire'
+import { openSeed, parseKeyFile, plainText, sealSeed } from './key-file.ts'
+import { makeOwnersAlone } from './owners-alone.ts'
+import { reason, replaceDurably, writeDurably } from './write-durably.ts'
 
 export const paths = (folder: string) =>
   ({
@@ -24,7 +27,8 @@ export const paths = (folder: string) =>
     genesis: join(folder, 'genesis'),
     safety: join(folder, 'safety'),
     chain: join(folder, 'chain'),
-    trust: join(folder, 'trust.json')
+    trust: join(folder, 'trust.json'),
+    httpToken: join(folder, 'http-token')
   }) as const
 
 export const exists = async (path: string): Promise<boolean> =>
@@ -33,8 +37,15 @@ export const exists = async (path: string): Promise<boolean> =>
     () => false
   )
 
+export interface KeyOptions {
+  /** Opens a sealed key, and seals a new one. */
+  readonly passphrase?: string | undefined
+  /** Hears when others could read the file, which is its owner's alone from then on. */
+  readonly tell?: ((message: string) => void) | undefined
+}
+
 /** A new key, or the one that is there already. */
-export const ensureKey = async (folder: string): Promise<KeyPair> => {
+export const ensureKey = async (folder: string, options: KeyOptions = {}): Promise<KeyPair> => {
   const { key } = paths(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(error => {
     throw new MeshError('FOLDER_WRITE', `can't make the data folder ${folder}: ${reason(error)}`, {
@@ -42,13 +53,52 @@ export const ensureKey = async (folder: string): Promise<KeyPair> => {
       remedy: 'Choose a folder that you may write with --data DIR.'
     })
   })
-  if (await exists(key)) return readKey(folder)
-  await writeDurably(key, `${toHex(randomBytes(32))}\n`, 0o600)
-  return readKey(folder)
+  if (await exists(key)) return readKey(folder, options)
+  await writeDurably(key, await keyText(randomBytes(32), options.passphrase), 0o600)
+  return readKey(folder, options)
 }
 
-/** @throws MeshError `KEY_MISSING`, `KEY_UNREADABLE` */
-export const readKey = async (folder: string): Promise<KeyPair> => {
+/** @throws MeshError `KEY_MISSING`, `KEY_UNREADABLE`, `KEY_LOCKED`, `KEY_PASSPHRASE`, `FILE_EXPOSED` */
+export const readKey = async (folder: string, { passphrase, tell }: KeyOptions = {}): Promise<KeyPair> => {
+  const held = await readKeyFile(folder, tell)
+  if (held instanceof Uint8Array) return keyPairFromSeed(held)
+  if (passphrase !== undefined) return openSeed(held, passphrase)
+  throw new MeshError('KEY_LOCKED', `the key in ${folder} is sealed by a passphrase`, {
+    remedy: 'Give the passphrase: at the prompt, in a file with --passphrase-file, or in GRADMESH_PASSPHRASE.'
+  })
+}
+
+/** Without a passphrase, also where the key is sealed. @throws as `readKey` */
+export const readPublicKey = async (
+  folder: string
+): Promise<{ publicKey: Uint8Array; isSealed: boolean }> => {
+  const held = await readKeyFile(folder)
+  return held instanceof Uint8Array
+    ? { publicKey: keyPairFromSeed(held).publicKey, isSealed: false }
+    : { publicKey: held.publicKey, isSealed: true }
+}
+
+/**
+ * Seals the key by another passphrase, or with null leaves it plain.
+ * @returns false when it was plain already and stays so.
+ * @throws as `readKey`
+ */
+export const rewriteKey = async (
+  folder: string,
+  options: KeyOptions,
+  passphrase: string | null
+): Promise<boolean> => {
+  const { isSealed } = await readPublicKey(folder)
+  if (!isSealed && passphrase === null) return false
+  const { secretKey } = await readKey(folder, options)
+  await replaceDurably(paths(folder).key, await keyText(secretKey, passphrase ?? undefined), 0o600)
+  return true
+}
+
+const keyText = (seed: Uint8Array, passphrase: string | undefined): string | Promise<string> =>
+  passphrase === undefined ? plainText(seed) : sealSeed(seed, passphrase)
+
+const readKeyFile = async (folder: string, tell: KeyOptions['tell'] = () => {}) => {
   const { key } = paths(folder)
   if (!(await exists(key))) {
     throw new MeshError('KEY_MISSING', `there is no key in ${folder}`, {
@@ -61,19 +111,16 @@ export const readKey = async (folder: string): Promise<KeyPair> => {
       remedy: 'The file must belong to the user who runs the peer (mode 0600).'
     })
   })
-  const seed = fromHex(text.trim())
-  if (seed === undefined || seed.length !== 32) {
-    throw new MeshError(
-      'KEY_UNREADABLE',
-      `${key} does not hold a key: 64 lower-case hexadecimal digits are expected`,
-      {
-        remedy:
-          'Restore the file from a backup. Without it this identity, its stake and its rewards are lost.'
-      }
-    )
-  }
-  await chmod(key, 0o600).catch(() => {})
-  return keyPairFromSeed(seed)
+  await makeOwnersAlone(key, tell)
+  const held = parseKeyFile(text)
+  if (held !== undefined) return held
+  throw new MeshError(
+    'KEY_UNREADABLE',
+    `${key} does not hold a key: 64 lower-case hexadecimal digits, or a sealed key, are expected`,
+    {
+      remedy: 'Restore the file from a backup. Without it this identity, its stake and its rewards are lost.'
+    }
+  )
 }
 
 /** @throws MeshError `GENESIS_MISSING`, `GENESIS_INVALID` */
@@ -121,21 +168,3 @@ export const settleFolder = async (folder: string, genesis: Genesis, keys: KeyPa
   } else await writeDurably(path, bytes, 0o644)
   if (!(await exists(safety))) await initSafety(safety, keys.publicKey)
 }
-
-export const writeDurably = async (
-  path: string,
-  content: string | Uint8Array,
-  mode: number
-): Promise<void> => {
-  const file = await open(path, 'wx', mode).catch(error => {
-    throw new MeshError('FOLDER_WRITE', `can't write ${path}: ${reason(error)}`, { cause: error })
-  })
-  try {
-    await writeFile(file, content)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,8 +1,17 @@
 export { type Exported, exportWeights } from './exporting.ts'
 export type { FaultCode } from './faults.ts'
-export { ensureKey, paths, readGenesis, readKey, settleFolder } from './folder.ts'
+export {
+  ensureKey,
+  type KeyOptions,
+  paths,
+  readGenesis,
+  readKey,
+  readPublicKey,
+  rewriteKey,
+  settleFolder
+} from './folder.ts'
 export { type GenesisInit, genesisDefaults, makeGenesis } from './genesis.ts'
-export { createHttpServer, type StaticFiles } from './http/index.ts'
+export { createHttpServer, ensureToken, isLoopback, type StaticFiles } from './http/index.ts'
 export { type JoinOptions, joinMesh, readTicket } from './joining.ts'
 export { type NodeOptions, nodeDefaults } from './options.ts'
 export { AGENT, type Outcome, type Peer, type Running, startPeer } from './peer.ts'

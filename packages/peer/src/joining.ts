@@ -35,6 +35,8 @@ export interface JoinOptions {
   readonly ticket: string
   readonly folder: string
   readonly logger: Logger
+  /** Opens a key that is sealed by one. */
+  readonly passphrase?: string | undefined
 }
 
 /**
@@ -45,10 +47,11 @@ export interface JoinOptions {
 export const joinMesh = async ({
   ticket: text,
   folder,
-  logger
+  logger,
+  passphrase
 }: JoinOptions): Promise<{ genesis: Genesis; bootstrap: readonly string[] }> => {
   const ticket = readTicket(text)
-  const keys = await ensureKey(folder)
+  const keys = await ensureKey(folder, { passphrase })
   const net = await createLibp2pNet({
     secretKey: keys.secretKey,
     listen: [],

@@ -9,7 +9,13 @@ export interface NodeOptions {
     readonly port: number
     /** What requests may call this peer besides `localhost` and IP addresses, such as a container's name. */
     readonly names?: readonly string[]
+    /** Then the bearer token in it is demanded. On any host but loopback one always is: null takes the folder's own. */
+    readonly tokenFile?: string | null
+    /** Reading needs no token. */
+    readonly openReads?: boolean
   }
+  /** Opens a key that is sealed by one. */
+  readonly passphrase?: string | undefined
   /** Multiaddrs to listen on. */
   readonly listen: readonly string[]
   /** Multiaddrs of peers to dial first. */

@@ -34,7 +34,15 @@ import { FaultCounter } from './faults.ts'
 import { paths, readGenesis, readKey } from './folder.ts'
 import { gatherDeltas, recallDeltas } from './gathering.ts'
 import { greet } from './greeting.ts'
-import { createHttpServer, type HttpServer, PrometheusMetrics, type StaticFiles } from './http/index.ts'
+import {
+  type Access,
+  createHttpServer,
+  ensureToken,
+  type HttpServer,
+  isLoopback,
+  PrometheusMetrics,
+  type StaticFiles
+} from './http/index.ts'
 import { Journal } from './journal.ts'
 import { type FinalChange, FinalPoint, Ledger } from './ledger.ts'
 import { LoopDelay } from './loop-delay.ts'
@@ -98,6 +106,8 @@ export interface Outcome {
 
 export interface Peer {
   readonly url: string
+  /** Where the token lies that HTTP asks for; null when it asks for none. */
+  readonly tokenFile: string | null
   readonly key: string
   readonly view: Running
   /** Resolves when the last round is final; rejects when the peer had to stop. */
@@ -108,7 +118,10 @@ export interface Peer {
 
 /** @param files the page to serve at `/`, from `@gradmesh/dashboard`. */
 export const startPeer = async (options: NodeOptions, files?: StaticFiles): Promise<Peer> => {
-  const keys = await readKey(options.folder)
+  const keys = await readKey(options.folder, {
+    passphrase: options.passphrase,
+    tell: message => options.logger.warn({}, message)
+  })
   const { genesis, bytes } = await readGenesis(options.folder)
   if (genesis.privacy !== 'plain') {
     throw new MeshError(
@@ -156,6 +169,7 @@ class RunningPeer implements Peer, Running {
   pool: DeltaPool | undefined
   adapter: AdapterInfo | null = null
   lastError: LastError | null = null
+  tokenFile: string | null = null
   isOnline = false
 
   readonly #options: NodeOptions
@@ -343,6 +357,7 @@ class RunningPeer implements Peer, Running {
 
   async #serveHttp(files?: StaticFiles): Promise<void> {
     const { http, logger } = this.#options
+    const access = await this.#access()
     this.#http = await createHttpServer({
       host: http.host,
       port: http.port,
@@ -350,9 +365,21 @@ class RunningPeer implements Peer, Running {
       view: viewOf(this.#context, () => this, this.#journal),
       metrics: this.#metrics,
       logger: logger.child({ part: 'http' }),
+      ...(access === undefined ? {} : { access }),
       ...(files === undefined ? {} : { files })
     })
     this.#closers.push(() => this.#http!.close())
+  }
+
+  async #access(): Promise<Access | undefined> {
+    const { folder, http, logger } = this.#options
+    if (isLoopback(http.host) && (http.tokenFile ?? null) === null) return undefined
+    const path = http.tokenFile ?? paths(folder).httpToken
+    this.tokenFile = path
+    const token = await ensureToken(path, message => logger.warn({}, message))
+    const openReads = http.openReads ?? false
+    logger.info({ tokenFile: path, openReads }, 'HTTP demands the bearer token')
+    return { token, openReads }
   }
 
   /** Opens the adapter and answers which delta, if any, still waits for the ledger's word. */

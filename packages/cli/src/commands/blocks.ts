@@ -1,5 +1,6 @@
-import { BLOCKS_PAGE, BLOCKS_PAGE_MAX, createClient } from '@gradmesh/api'
+import { BLOCKS_PAGE, BLOCKS_PAGE_MAX } from '@gradmesh/api'
 import { usage } from '../arguments.ts'
+import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { bytes, milliseconds, shortKey, table } from '../format.ts'
@@ -21,7 +22,7 @@ export const command: Command = {
   },
   examples: ['gradmesh blocks', 'gradmesh blocks --from 100 --limit 5', 'gradmesh blocks 12'],
   async run({ values, args, io }) {
-    const client = createClient(values.text('url') ?? '')
+    const client = await clientOf(values)
     const [height] = args
     if (height !== undefined) {
       if (!/^\d{1,15}$/.test(height))

@@ -11,6 +11,7 @@ export const commands: readonly CommandEntry[] = [
   entry('demo', 'start peers on this machine, train, and sum up (npm start)', () => import('./demo.ts')),
   entry('init', 'make a key and the genesis of a new mesh', () => import('./init.ts')),
   entry('up', 'run a peer in the foreground', () => import('./up.ts')),
+  entry('key', 'seal the key by a passphrase, or show its public part', () => import('./key.ts')),
   entry('ticket', 'print what another machine needs to join', () => import('./ticket.ts')),
   entry('join', 'join a mesh by its ticket, and run', () => import('./join.ts')),
   entry('status', 'how the running peer is doing', () => import('./status.ts')),

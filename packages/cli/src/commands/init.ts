@@ -1,11 +1,20 @@
 import { fromHex, MeshError, toHex } from '@gradmesh/core'
-import { ensureKey, genesisDefaults, makeGenesis, readGenesis, settleFolder } from '@gradmesh/peer'
+import {
+  ensureKey,
+  genesisDefaults,
+  makeGenesis,
+  readGenesis,
+  readPublicKey,
+  rewriteKey,
+  settleFolder
+} from '@gradmesh/peer'
 import { taskById } from '@gradmesh/train'
 import { chainIdOf, type PublicKey } from '@gradmesh/wire'
 import { usage } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { pairs } from '../format.ts'
+import { newPassphrase, passphraseOf, passphraseOption } from '../passphrase.ts'
 import { dataOption, folderOf } from '../settings.ts'
 
 const ROUNDS_MAX = 1_000_000
@@ -31,6 +40,8 @@ export const command: Command = {
       default: String(genesisDefaults.roundDeadlineMs)
     },
     validator: { type: 'string', value: 'KEY', multiple: true, help: 'another validator, may be repeated' },
+    encrypt: { type: 'boolean', help: 'seal the key by a passphrase' },
+    ...passphraseOption,
     'key-only': { type: 'boolean', help: 'make and print the key, no genesis' }
   },
   examples: [
@@ -38,14 +49,19 @@ export const command: Command = {
     'gradmesh init --data ./peer --name lab --rounds 200',
     'gradmesh init --key-only'
   ],
-  async run({ values, io }) {
+  async run({ values, io, env }) {
     const folder = folderOf(values)
     const others = values.texts('validator').map(keyOf)
     const rounds = values.integer('rounds', { min: 0, max: ROUNDS_MAX })
     const roundDeadlineMs = values.integer('round-ms', { min: 100, max: 3_600_000 })
     const task = taskById(values.text('task') ?? 'digits')
     if (!values.is('key-only')) await refuseSecond(folder)
-    const keys = await ensureKey(folder)
+    const asked = { values, env }
+    const passphrase =
+      (await passphraseOf(folder, asked)) ?? (values.is('encrypt') ? await newPassphrase(asked) : undefined)
+    const keys = await ensureKey(folder, { passphrase, tell: io.note })
+    const isPlain = !(await readPublicKey(folder)).isSealed
+    if (passphrase !== undefined && isPlain) await rewriteKey(folder, {}, passphrase)
     const key = toHex(keys.publicKey)
     if (values.is('key-only')) {
       io.print(io.json ? JSON.stringify({ ok: true, key, data: folder }) : key)

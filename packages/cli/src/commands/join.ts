@@ -6,6 +6,7 @@ import { runDaemon } from '../daemon.ts'
 import { seconds, shortKey } from '../format.ts'
 import { rememberPeers } from '../known-peers.ts'
 import { openLog } from '../logging.ts'
+import { passphraseOf } from '../passphrase.ts'
 import { isDebug } from '../run.ts'
 import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
 
@@ -24,15 +25,16 @@ export const command: Command = {
     const folder = folderOf(values)
     const level = logLevelOf(values)
     readTicket(ticket)
-    await ensureKey(folder)
+    const passphrase = await passphraseOf(folder, { values, env })
+    await ensureKey(folder, { passphrase, tell: io.note })
     const log = openLog(folder, level, io)
-    const { genesis, bootstrap } = await joinMesh({ ticket, folder, logger: log.logger })
+    const { genesis, bootstrap } = await joinMesh({ ticket, folder, logger: log.logger, passphrase })
     await rememberPeers(folder, bootstrap)
     io.note(
       `Joined the mesh ${genesis.name} (${shortKey(toHex(chainIdOf(genesis)))}), which learns "${genesis.task.id}".`
     )
     return runDaemon({
-      options: nodeOptions({ values }, folder, bootstrap, log.logger),
+      options: { ...nodeOptions({ values }, folder, bootstrap, log.logger), passphrase },
       io,
       debug: isDebug(env),
       flush: log.flush,

@@ -1,4 +1,4 @@
-import { createClient } from '@gradmesh/api'
+import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { bytes, milliseconds, shortKey, table } from '../format.ts'
@@ -9,7 +9,7 @@ export const command: Command = {
   options: urlOption,
   examples: ['gradmesh peers', 'gradmesh peers --json'],
   async run({ values, io }) {
-    const reply = await createClient(values.text('url') ?? '').peers()
+    const reply = await (await clientOf(values)).peers()
     if (io.json) io.print(JSON.stringify(reply))
     else if (reply.peers.length === 0) io.print('no peer is connected')
     else {

@@ -1,4 +1,5 @@
-import { createClient, type Stakes } from '@gradmesh/api'
+import type { Stakes } from '@gradmesh/api'
+import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { count, shortKey, table } from '../format.ts'
@@ -9,7 +10,7 @@ export const command: Command = {
   options: urlOption,
   examples: ['gradmesh stakes', 'gradmesh stakes --json'],
   async run({ values, io }) {
-    const reply = await createClient(values.text('url') ?? '').stakes()
+    const reply = await (await clientOf(values)).stakes()
     io.print(io.json ? JSON.stringify(reply) : stakesText(reply))
     return EXIT.ok
   }

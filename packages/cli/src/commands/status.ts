@@ -1,4 +1,5 @@
-import { createClient, type Status } from '@gradmesh/api'
+import type { Status } from '@gradmesh/api'
+import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { bytes, count, milliseconds, pairs, percent, seconds } from '../format.ts'
@@ -9,7 +10,7 @@ export const command: Command = {
   options: urlOption,
   examples: ['gradmesh status', 'gradmesh status --json'],
   async run({ values, io }) {
-    const status = await createClient(values.text('url') ?? '').status()
+    const status = await (await clientOf(values)).status()
     io.print(io.json ? JSON.stringify(status) : statusText(status))
     return EXIT.ok
   }

@@ -1,4 +1,4 @@
-import { createClient } from '@gradmesh/api'
+import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { urlOption } from '../settings.ts'
@@ -10,7 +10,7 @@ export const command: Command = {
   options: urlOption,
   examples: ['gradmesh ticket', 'gradmesh ticket --url http://127.0.0.1:4181'],
   async run({ values, io }) {
-    const reply = await createClient(values.text('url') ?? '').ticket()
+    const reply = await (await clientOf(values)).ticket()
     io.print(io.json ? JSON.stringify({ ok: true, ...reply }) : reply.ticket)
     io.note(
       `valid until ${new Date(reply.expiresAt * 1000).toISOString()}; on the other machine: gradmesh join TICKET`

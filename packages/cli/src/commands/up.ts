@@ -3,6 +3,7 @@ import { runDaemon } from '../daemon.ts'
 import { requireFolder } from '../folder.ts'
 import { knownPeers } from '../known-peers.ts'
 import { openLog } from '../logging.ts'
+import { passphraseOf } from '../passphrase.ts'
 import { isDebug } from '../run.ts'
 import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
 
@@ -20,7 +21,10 @@ export const command: Command = {
     const level = logLevelOf(values)
     await requireFolder(folder)
     const log = openLog(folder, level, io)
-    const options = nodeOptions({ values }, folder, await knownPeers(folder), log.logger)
+    const options = {
+      ...nodeOptions({ values }, folder, await knownPeers(folder), log.logger),
+      passphrase: await passphraseOf(folder, { values, env })
+    }
     return runDaemon({ options, io, debug: isDebug(env), flush: log.flush })
   }
 }

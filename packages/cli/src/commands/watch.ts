@@ -1,4 +1,5 @@
-import { createClient, type Status, type StreamEvent } from '@gradmesh/api'
+import type { Status, StreamEvent } from '@gradmesh/api'
+import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { milliseconds, percent, shortKey } from '../format.ts'
@@ -19,7 +20,7 @@ export const command: Command = {
     const stop = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
     const show = io.json ? asJson(io) : io.live && process.stdout.isTTY ? asPicture(io, url) : asLines(io)
-    for await (const { event } of createClient(url).events({ signal: stop.signal })) show(event)
+    for await (const { event } of (await clientOf(values)).events({ signal: stop.signal })) show(event)
     return EXIT.ok
   }
 }

@@ -1,7 +1,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MeshError } from '@gradmesh/core'
-import { readGenesis, readKey } from '@gradmesh/peer'
+import { readGenesis, readPublicKey } from '@gradmesh/peer'
 import { bytes } from '../format.ts'
 import { attention, bad, type Check, good } from './checks.ts'
 
@@ -35,7 +35,7 @@ export const checkFolder = async (folder: string): Promise<Check> => {
   if (place !== folder)
     return good('folder', `${folder} does not exist yet: \`gradmesh init\` or \`gradmesh join\` makes it`)
   try {
-    await readKey(folder)
+    await readPublicKey(folder)
     const { genesis } = await readGenesis(folder)
     return good('folder', `${folder} belongs to the mesh ${genesis.name}`)
   } catch (error) {

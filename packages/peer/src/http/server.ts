@@ -4,12 +4,13 @@ import { type Logger, MeshError } from '@gradmesh/core'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type Answers, answersOf } from './answers.ts'
 import { EventHub } from './events.ts'
-import { inspect } from './guard.ts'
+import { inspect, isLoopback } from './guard.ts'
 import { type HttpLimits, httpLimits } from './limits.ts'
 import type { PrometheusMetrics } from './metrics.ts'
 import { answerParserError, ProblemError, problemOf, refuse, sendProblem } from './problems.ts'
 import { securityHeaders } from './security-headers.ts'
 import { gaugeStatus } from './status-metrics.ts'
+import { type Access, authorise } from './token.ts'
 import type { PeerView } from './view.ts'
 
 /** A file of the page, by its path: `/` is the page itself. */
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   readonly files?: StaticFiles
   /** Names that the Host header may carry besides `localhost` and IP addresses. */
   readonly hostNames?: readonly string[]
+  /** Needed unless `host` is loopback. */
+  readonly access?: Access
   readonly limits?: Partial<HttpLimits>
 }
 
@@ -35,9 +38,13 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-/** @throws MeshError HTTP_PORT_IN_USE, HTTP_PORT_FORBIDDEN, HTTP_ADDRESS_UNKNOWN */
+/** @throws MeshError HTTP_TOKEN_MISSING, HTTP_PORT_IN_USE, HTTP_PORT_FORBIDDEN, HTTP_ADDRESS_UNKNOWN */
 export const createHttpServer = async (options: HttpServerOptions): Promise<HttpServer> => {
   const host = options.host ?? '127.0.0.1'
+  if (!isLoopback(host) && options.access === undefined)
+    throw new MeshError('HTTP_TOKEN_MISSING', `without a token the peer does not serve HTTP on ${host}`, {
+      remedy: 'give it a token file, or serve on 127.0.0.1'
+    })
   const limits: HttpLimits = { ...httpLimits, ...options.limits }
   const hub = new EventHub(options.view, limits, options.logger)
   const app = build(host, limits, hub, options)
@@ -100,6 +107,11 @@ const build = (
     reply.headers(securityHeaders).header('cache-control', 'no-store')
     const wrong = inspect(request.method, request.headers, rule, limits.bodyBytesMax)
     if (wrong !== undefined) throw wrong
+    const isPage = isRead(request) && files.has(request.routeOptions.url ?? '')
+    const unknown = isPage
+      ? undefined
+      : authorise(request.method, request.headers.authorization, options.access)
+    if (unknown !== undefined) throw unknown
     if (requests - hub.clients > limits.requestsMax)
       throw refuse('HTTP_BUSY', 'the peer answers as many requests as it can', { 'retry-after': '1' })
   })
@@ -137,13 +149,12 @@ const build = (
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const shown = path.slice(0, 128)
-    const isRead = request.method === 'GET' || request.method === 'HEAD'
     const isKnown = files.has(path) || Object.values<Route>(routes).some(route => isPathOf(route, path))
     // A body that is not read costs the connection.
-    const headers = isRead ? {} : { connection: 'close' }
+    const headers = isRead(request) ? {} : { connection: 'close' }
     return sendProblem(
       reply,
-      isKnown && !isRead
+      isKnown && !isRead(request)
         ? refuse('HTTP_METHOD', `${shown} cannot be asked by ${request.method}`, {
             ...headers,
             allow: 'GET, HEAD'
@@ -153,6 +164,8 @@ const build = (
   })
   return app
 }
+
+const isRead = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD'
 
 type Input = Readonly<Record<string, unknown>>
 

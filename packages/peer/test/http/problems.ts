@@ -196,6 +196,14 @@ t.test('requests from elsewhere', async t => {
   t.equal((await ask(`${url}/v1/status`, { headers: { origin: 'http://evil.example' } })).status, 200)
 })
 
+t.test('what is not there yet, or not for everybody', async t => {
+  const early = await serve(t)
+  Object.assign(early.view, { ticket: () => null })
+  isProblem(t, 'TICKET_EARLY', await ask(`${early.url}/v1/ticket`))
+  const { url } = await serve(t, { access: { token: 'x'.repeat(32), openReads: false } })
+  isProblem(t, 'HTTP_TOKEN', await ask(`${url}/v1/status`))
+})
+
 t.test('every code of the table was seen', async t => {
   t.strictSame(
     Object.keys(problemKinds).filter(code => !seen.has(code as ProblemCode)),

@@ -1,0 +1,32 @@
+import { open, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { MeshError } from '@gradmesh/core'
+
+/** A new file, on the disk when this returns. @throws MeshError `FOLDER_WRITE`, also when it exists. */
+export const writeDurably = async (
+  path: string,
+  content: string | Uint8Array,
+  mode: number
+): Promise<void> => {
+  const file = await open(path, 'wx', mode).catch(error => {
+    throw new MeshError('FOLDER_WRITE', `can't write ${path}: ${reason(error)}`, { cause: error })
+  })
+  try {
+    await writeFile(file, content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** In the place of the file that is there: after a crash it is the old one or the new one, whole. */
+export const replaceDurably = async (path: string, content: string, mode: number): Promise<void> => {
+  const beside = `${path}.new`
+  await rm(beside, { force: true })
+  await writeDurably(beside, content, mode)
+  await rename(beside, path)
+  const folder = await open(dirname(path), 'r')
+  await folder.sync().finally(() => folder.close())
+}
+
+export const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
