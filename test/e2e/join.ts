@@ -14,7 +14,7 @@ import { History } from './history.ts'
 /** Past the second checkpoint, so that there is one to start from. */
 const UNDER_WAY = 40
 const PROGRESS = 5
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 const skip = await withoutAdapter()
 t.setTimeout(300_000)

@@ -13,13 +13,13 @@ import { createMesh, type Mesh, type PeerProcess, pause, quantile, until, withou
 import { History } from './history.ts'
 
 const KILLS = 20
-const ROUND_DEADLINE_MS = 1500
+const ROUND_DEADLINE_MS = 1000
 /** From one peer's return to the next one's death; a kill may also meet a peer that has only just come back. */
 const QUIET_MS_MAX = 1500
 const OUTAGE_MS_MAX = 2500
 /** Blocks that the others must bring about while one is dead. */
 const PROGRESS = 2
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 const seed = process.env.SEED ?? '1'
 
