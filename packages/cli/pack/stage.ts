@@ -42,7 +42,7 @@ export const compile = async (folder: string): Promise<void> => {
   }).catch((error: { stdout?: string; message: string }) => {
     throw new MeshError(
       'PACK_COMPILE',
-      `${basename(folder)} does not compile:\n${error.stdout ?? error.message}`,
+      `${basename(folder)} does not compile:\n${error.stdout || error.message}`,
       {
         remedy: 'npm run typecheck'
       }
