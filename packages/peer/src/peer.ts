@@ -23,7 +23,8 @@ import {
   validatorSetHash
 } from '@gradmesh/wire'
 import { Attesting } from './attesting.ts'
-import type { ComputeTable } from './compute-worker.ts'
+import { BusyShare } from './busy-share.ts'
+import type { ComputeTable } from './computing.ts'
 import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
 import { DeltaPool, type PooledDelta } from './delta-pool.ts'
@@ -53,6 +54,7 @@ import { type Resumed, resumeVoting, storedError } from './resuming.ts'
 import { serveRequests } from './serving.ts'
 import type { StateHead, StateTable } from './state-worker.ts'
 import { Syncing } from './syncing.ts'
+import { Telling } from './telling.ts'
 import { chainTag, topicsOf } from './topics.ts'
 import { type Evaluation, Training, type TrainingStats } from './training.ts'
 import { TransactionPool } from './transaction-pool.ts'
@@ -94,6 +96,8 @@ export interface Running {
   /** Null while it starts. */
   ticket(): Ticket | null
   loopDelayMs(): number
+  /** Of the last minute, from 0 to 1. */
+  adapterBusy(): number
   sinceFinalMs(): number
 }
 
@@ -179,6 +183,8 @@ class RunningPeer implements Peer, Running {
   readonly #journal = new Journal()
   readonly #metrics = new PrometheusMetrics()
   readonly #loopDelay = new LoopDelay()
+  readonly #busy = new BusyShare(systemClock)
+  readonly #telling = new Telling(this.#metrics)
   readonly #recent: TrainingStats[] = []
   readonly #closers: (() => Promise<void>)[] = []
   #context!: Context
@@ -239,6 +245,10 @@ class RunningPeer implements Peer, Running {
 
   loopDelayMs(): number {
     return this.#loopDelay.p99Ms()
+  }
+
+  adapterBusy(): number {
+    return this.#busy.share()
   }
 
   sinceFinalMs(): number {
@@ -303,7 +313,8 @@ class RunningPeer implements Peer, Running {
     this.#closers.push(() => database.close())
     const chain = await createChain(database, this.#genesisBytes)
     const seen = await safety.final()
-    if (seen !== undefined && seen.height > chain.head().height) {
+    // An empty chain is fetched anew, and nothing is signed before it has come as far as this key has seen.
+    if (seen !== undefined && chain.head().height > 0 && seen.height > chain.head().height) {
       throw new MeshError(
         'CHAIN_BELOW_SAFETY',
         `chain/ ends at height ${chain.head().height}, but this key has seen height ${seen.height} become final`,
@@ -458,7 +469,8 @@ class RunningPeer implements Peer, Running {
       this.isOnline = false
       return net.stop()
     })
-    if (head.height > 0 || this.#context.validator !== null) return head
+    const isNew = (await this.#context.safety.final()) === undefined
+    if (head.height > 0 || (isNew && this.#context.validator !== null)) return head
     return (await this.#lookAround()) ?? head
   }
 
@@ -536,6 +548,8 @@ class RunningPeer implements Peer, Running {
     }
     training.onTrained = stats => {
       this.#recent.push(stats)
+      this.#busy.worked(stats.seconds)
+      this.#telling.trained(stats.seconds, stats.deltaBytes)
       if (this.#recent.length > RATE_WINDOW) this.#recent.shift()
     }
     training.onEvaluated = evaluation => {
@@ -565,7 +579,8 @@ class RunningPeer implements Peer, Running {
     log.info({ height: ledger.final.height, round: ledger.final.accounts.round }, 'in step with the mesh')
     this.#loopDelay.reset()
     this.#startRound = ledger.final.accounts.round
-    this.driver!.start(resumed.restored, resumed.votes)
+    // When all is over there is nothing to vote on: a restart would only add empty blocks.
+    if (!this.#isComplete) this.driver!.start(resumed.restored, resumed.votes)
     this.#attesting!.paused = false
     this.#training!.paused = false
     this.#settlePhase()
@@ -579,17 +594,20 @@ class RunningPeer implements Peer, Running {
 
   /** Takes over what the others have made final meanwhile. Undefined when the peer was stopped. */
   async #catchUp(): Promise<Resumed | undefined> {
-    const { net, genesis, validator } = this.#context
+    const { net, genesis, validator, safety } = this.#context
     const isAlone = genesis.validators.length === 1 && validator !== null
     const until = systemClock.nowMs() + (isAlone ? 0 : LOOK_AROUND_MS)
     while (this.#stopping === undefined && systemClock.nowMs() < until && net.peers().length === 0)
       await pause(50)
+    const seen = (await safety.final())?.height ?? 0
     while (this.#stopping === undefined) {
       this.#syncing!.wake()
       await this.#syncing!.settled()
-      const resumed = await resumeVoting(this.#context, this.ledger!)
+      const { height } = this.ledger!.final
+      const resumed = height < seen ? undefined : await resumeVoting(this.#context, this.ledger!)
       if (resumed !== undefined) return this.#stopping === undefined ? resumed : undefined
-      this.#journal.enter('syncing', 'waiting for the block after the checkpoint')
+      const wanted = height < seen ? `block ${seen}, which this key has seen final` : `block ${height + 1}`
+      this.#journal.enter('syncing', `at block ${height}, waiting for ${wanted}`)
       await pause(RETRY_MS)
     }
     return undefined
@@ -650,6 +668,7 @@ class RunningPeer implements Peer, Running {
     this.#context.metrics.gauge('gradmesh_round', after.accounts.round)
     await this.#training!.settle(change)
     this.#attesting!.advance(after)
+    for (const _ of closed) this.#telling.round()
     if (closed.length > 0) {
       this.#journal.tell({
         type: 'round',
@@ -685,11 +704,13 @@ class RunningPeer implements Peer, Running {
       finalityMs
     })
     for (const receipt of receipts.filter(receipt => receipt.height === height)) {
+      const own = toHex(receipt.key) === this.key
+      this.#telling.delta('accepted', own, this.#sinceStartSeconds())
       this.#journal.tell({
         type: 'delta',
         digest: toHex(receipt.digest),
         trainer: toHex(receipt.key),
-        own: toHex(receipt.key) === this.key,
+        own,
         round,
         outcome: 'accepted',
         bytes: null,
@@ -703,6 +724,7 @@ class RunningPeer implements Peer, Running {
     const { steps, payloadBytes } = signed.header
     this.#journal.refuse({ digest, trainer, round, height, steps, payloadBytes, code })
     const own = trainer === this.key
+    this.#telling.delta('refused', own, this.#sinceStartSeconds())
     this.#journal.tell({
       type: 'delta',
       digest,
@@ -715,17 +737,26 @@ class RunningPeer implements Peer, Running {
     })
   }
 
+  #sinceStartSeconds(): number {
+    return (systemClock.nowMs() - this.startedMs) / 1000
+  }
+
   #settlePhase(): void {
     if (this.#journal.phase === 'finished' || this.driver === undefined) return
     const trains = this.#options.train && this.ledger!.final.isTrainer(this.key)
     this.#journal.enter(trains ? 'training' : 'waiting', trains ? null : 'not registered as a trainer yet')
   }
 
+  /** The last round is closed, and an empty block on top of it carries its root. */
+  get #isComplete(): boolean {
+    const { header, accounts } = this.ledger!.final
+    return isOver(this.#context, this.ledger!) && header !== null && header.round >= accounts.round
+  }
+
   /** The run is over when the last round is closed, committed to by an empty block, and measured here. */
   #considerEnd(): void {
     const { final } = this.ledger!
-    if (this.#journal.phase === 'finished' || !isOver(this.#context, this.ledger!)) return
-    if (final.header === null || final.header.round < final.accounts.round) return
+    if (this.#journal.phase === 'finished' || !this.#isComplete) return
     if (this.#evaluation?.round !== final.accounts.round) return
     this.#attesting!.stop()
     this.#journal.enter('finished')

@@ -17,7 +17,7 @@ import {
   type SignedDelta,
   signDeltaHeader
 } from '@gradmesh/wire'
-import type { ComputeTable } from './compute-worker.ts'
+import { COMPUTE_LOST, type ComputeTable } from './computing.ts'
 import { type Context, digestOf } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { FinalChange, FinalPoint, Ledger } from './ledger.ts'
@@ -155,17 +155,20 @@ export class Training {
     // The state thread may have moved on while this waited its turn: then there is a newer round to train.
     const weights = await state.weights({ id: final.id })
     if (weights === null) return undefined
-    const trained = await this.#parts.compute.round(
-      {
-        weights,
-        rows,
-        steps: innerSteps,
-        batch,
-        rate: innerRate(genesis.training, round),
-        budgetMs: genesis.timing.roundDeadlineMs * TRAINING_SHARE
-      },
-      [weights.buffer as ArrayBuffer]
+    const trained = await this.#unlessLost(
+      this.#parts.compute.round(
+        {
+          weights,
+          rows,
+          steps: innerSteps,
+          batch,
+          rate: innerRate(genesis.training, round),
+          budgetMs: genesis.timing.roundDeadlineMs * TRAINING_SHARE
+        },
+        [weights.buffer as ArrayBuffer]
+      )
     )
+    if (trained === undefined) return undefined
     if (this.#parts.ledger.final.accounts.round !== round) {
       await this.#parts.compute.settle({ accepted: false })
       return undefined
@@ -222,7 +225,21 @@ export class Training {
     const weights = await this.#context.state.weights({ id: final.id })
     if (weights === null) return
     this.#evaluated = round
-    const { loss, score } = await this.#parts.compute.evaluate({ weights }, [weights.buffer as ArrayBuffer])
-    this.onEvaluated({ round, loss, score })
+    const metrics = await this.#unlessLost(
+      this.#parts.compute.evaluate({ weights }, [weights.buffer as ArrayBuffer])
+    )
+    if (metrics === undefined) this.#evaluated = -1
+    else this.onEvaluated({ round, loss: metrics.loss, score: metrics.score })
+  }
+
+  /** An adapter that went away costs this piece of work and no more: the next finds it opened again. */
+  async #unlessLost<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.code !== COMPUTE_LOST) throw error
+      this.#context.log.warn({ reason: error.message, remedy: error.remedy }, 'the adapter was lost')
+      return undefined
+    }
   }
 }

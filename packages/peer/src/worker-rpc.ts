@@ -33,6 +33,9 @@ type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly failure: Failure }
 
+/** Unbounded, V8's nursery grows for hours, and what the GPU runtime holds waits for its garbage. */
+const NURSERY_MB = 16
+
 const moved = new WeakMap<object, readonly Transferable[]>()
 
 /** Marks buffers of a returned value as moved to the caller, not copied. */
@@ -84,7 +87,8 @@ export const startWorker = <T extends Table>(
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
   const worker = new Worker(new URL(`./${file}${extension}`, import.meta.url), {
     workerData: data,
-    name: file
+    name: file,
+    resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB }
   })
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: MeshError) => void }>()
   let nextId = 0

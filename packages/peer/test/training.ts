@@ -1,10 +1,10 @@
-import { Prng, toHex } from '@gradmesh/core'
+import { MeshError, Prng, toHex } from '@gradmesh/core'
 import { compress, encodeDelta, paddedLength } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
 import { createMemoryHub } from '@gradmesh/net/memory'
 import { blockIdOf, decodeSignedDelta, deltaDigest, type SignedDelta } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
-import type { TrainedRound } from '../src/compute-worker.ts'
+import { COMPUTE_LOST, type TrainedRound } from '../src/computing.ts'
 import { DeltaPool } from '../src/delta-pool.ts'
 import { Evidences } from '../src/evidences.ts'
 import { FinalPoint, type Ledger } from '../src/ledger.ts'
@@ -95,6 +95,24 @@ t.test('a round is trained, sealed, counted and published once', async t => {
   t.equal(pool.ofTrainer(toHex(keys.publicKey))?.digest, toHex(digest))
   t.strictSame((await node.context.safety.seal(0))?.digest, digest)
   t.match(await storedError(node.chain), { round: 0, digest: toHex(digest), buffer: { accepted: null } })
+  t.strictSame(node.failures, [])
+})
+
+t.test('a lost adapter costs the round, and the next wake trains', async t => {
+  const { training, parts, published, node, seen } = await makeTrainer(t)
+  const { round, evaluate } = parts.compute
+  let tries = 0
+  const lost = async (): Promise<never> => {
+    tries++
+    throw new MeshError(COMPUTE_LOST, 'the adapter gave up')
+  }
+  Object.assign(parts.compute, { round: lost, evaluate: lost })
+  training.wake()
+  await settled(() => tries === 2)
+  t.strictSame([seen.rounds, seen.evaluations, published.length], [0, 0, 0])
+  Object.assign(parts.compute, { round, evaluate })
+  training.wake()
+  await settled(() => published.length > 0 && seen.evaluations > 0)
   t.strictSame(node.failures, [])
 })
 

@@ -1,0 +1,187 @@
+/**
+ * What the compute thread does: trains rounds on the adapter and keeps the error-feedback buffer. The
+ * buffer lies here, in this machine's memory: an adapter that goes away costs the round it was at work
+ * on, and the next call opens it again.
+ */
+import { isFault, MeshError, systemClock } from '@gradmesh/core'
+import { type Delta, debit, decodeDelta, type Layout, makeLayout, unpack } from '@gradmesh/delta'
+import type { AdapterInfo, Device, OpenDeviceOptions } from '@gradmesh/tensor'
+import {
+  floatView,
+  type Metrics,
+  openTrainer,
+  type Task,
+  type TaskData,
+  type Trainer,
+  taskById,
+  trainRound
+} from '@gradmesh/train'
+import { moving } from './worker-rpc.ts'
+
+export interface ComputeOptions {
+  readonly taskId: string
+  readonly seed: Uint8Array
+  readonly adapter: string | null
+  readonly batch: number
+  readonly chunk: number
+  readonly keep: number
+  readonly decayQ8: number
+}
+
+/** What a peer wrote down when it published its newest delta: enough to go on after a crash. */
+export interface StoredError {
+  /** The error buffer with that round's work added, nothing debited. */
+  readonly accumulated: Int32Array
+  /** Empty when it is gone; it was not accepted then. */
+  readonly payload: Uint8Array
+  /** What became of the delta; null while its round is open. */
+  readonly accepted: boolean | null
+}
+
+export interface TrainedRound {
+  readonly payload: Uint8Array
+  /** A copy to store before the payload is published. */
+  readonly accumulated: Int32Array
+  readonly steps: number
+  readonly samples: number
+  readonly loss: number
+  readonly seconds: number
+}
+
+/** Failures of the adapter that another try may not meet: the driver was reset, memory was short. */
+const PASSING: ReadonlySet<string> = new Set([
+  'GPU_DEVICE_LOST',
+  'GPU_OUT_OF_MEMORY',
+  'GPU_NO_ADAPTER',
+  'GPU_ADAPTER_NAME'
+])
+
+export const COMPUTE_LOST = 'COMPUTE_LOST'
+
+interface Opened {
+  readonly options: ComputeOptions
+  readonly task: Task
+  readonly data: TaskData
+  readonly layout: Layout
+}
+
+/** `openDevice` is that of `@gradmesh/tensor`, or a test's that takes the adapter away. */
+export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<Device>) => {
+  let opened: Opened
+  let gpu: { readonly device: Device; readonly trainer: Trainer } | null = null
+  /** What earlier rounds have not sent yet, unit 2^-32, padded. */
+  let error: Int32Array
+  /** The round under way: what was gathered and what of it was sent, until the ledger has spoken. */
+  let pending: { accumulated: Int32Array; delta: Delta } | null = null
+
+  const settle = (accepted: boolean): void => {
+    if (pending === null) return
+    error = accepted ? debit(pending.accumulated, pending.delta, opened.layout) : pending.accumulated
+    pending = null
+  }
+
+  const resume = ({ accumulated, payload, accepted }: StoredError): void => {
+    const delta = decodeDelta(opened.layout, payload)
+    if (isFault(delta))
+      throw new MeshError('ERROR_BUFFER', `the stored delta does not decode: ${delta.fault}`)
+    pending = { accumulated, delta }
+    if (accepted !== null) settle(accepted)
+  }
+
+  const openGpu = async () => {
+    const { task, data, options } = opened
+    const device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
+    try {
+      return { device, trainer: await openTrainer({ device, task, data, batch: options.batch }) }
+    } catch (error) {
+      device.close()
+      throw error
+    }
+  }
+
+  /** Runs `work` on the adapter, opened again when it was lost before. Code: `COMPUTE_LOST`. */
+  const onGpu = async <T>(work: (trainer: Trainer) => Promise<T>): Promise<T> => {
+    try {
+      gpu ??= await openGpu()
+      return await work(gpu.trainer)
+    } catch (error) {
+      if (!(error instanceof MeshError) || !PASSING.has(error.code)) throw error
+      gpu?.device.close()
+      gpu = null
+      throw new MeshError(COMPUTE_LOST, `the adapter gave up: ${error.message}`, {
+        remedy: error.remedy ?? 'none: the adapter is opened again with the next round',
+        cause: error,
+        data: { code: error.code }
+      })
+    }
+  }
+
+  return {
+    async open(
+      options: ComputeOptions & { stored: StoredError | null }
+    ): Promise<{ adapter: AdapterInfo; samples: number }> {
+      const task = taskById(options.taskId)
+      const data = await task.load(options.seed)
+      const layout = makeLayout(
+        task.tensors().map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) })),
+        { chunk: options.chunk, keep: options.keep }
+      )
+      opened = { options, task, data, layout }
+      error = new Int32Array(layout.chunks * layout.chunk)
+      pending = null
+      if (options.stored !== null) resume(options.stored)
+      gpu = await openGpu()
+      return { adapter: gpu.device.info, samples: data.train.count }
+    },
+
+    /** Rejects with `COMPUTE_LOST` when the adapter went away: the round is lost, the error buffer is not. */
+    async round(input: {
+      weights: Int32Array
+      rows: Uint32Array
+      steps: number
+      batch: number
+      rate: number
+      budgetMs: number
+    }): Promise<TrainedRound> {
+      const started = systemClock.nowMs()
+      const { layout } = opened
+      const { payload, delta, accumulated, steps, samples, loss } = await onGpu(trainer =>
+        trainRound({
+          trainer,
+          layout,
+          weights: input.weights,
+          error,
+          decayQ8: opened.options.decayQ8,
+          rows: input.rows,
+          innerSteps: input.steps,
+          batch: input.batch,
+          rate: input.rate,
+          deadlineMs: started + input.budgetMs,
+          clock: systemClock
+        })
+      )
+      pending = { accumulated, delta }
+      const copy = accumulated.slice()
+      const seconds = (systemClock.nowMs() - started) / 1000
+      return moving({ payload, accumulated: copy, steps, samples, loss, seconds }, copy.buffer)
+    },
+
+    /** The round is final: what it accepted is paid off, what it did not stays owed. */
+    settle(input: { accepted: boolean }): void {
+      settle(input.accepted)
+    },
+
+    /** Rejects with `COMPUTE_LOST` as `round` does. */
+    async evaluate(input: { weights: Int32Array }): Promise<Metrics> {
+      return onGpu(trainer => trainer.evaluate(unpack(opened.layout, floatView(input.weights))))
+    },
+
+    async close(): Promise<void> {
+      await gpu?.trainer.close()
+      gpu?.device.close()
+      gpu = null
+    }
+  }
+}
+
+export type ComputeTable = ReturnType<typeof makeCompute>

@@ -1,0 +1,92 @@
+/** The compute thread's table on a real adapter that goes away in the middle. */
+import { Prng } from '@gradmesh/core'
+import { makeLayout, paddedLength } from '@gradmesh/delta'
+import { listAdapters, openDevice } from '@gradmesh/tensor'
+import { openLosable } from '@gradmesh/tensor/testing'
+import { taskById } from '@gradmesh/train'
+import t from 'tap'
+import { COMPUTE_LOST, makeCompute } from '../src/computing.ts'
+
+t.setTimeout(120_000)
+
+const adapters = await listAdapters().catch(() => [])
+const skip = adapters.length === 0 ? 'no WebGPU adapter on this machine' : false
+
+const TASK = 'digits'
+const BATCH = 8
+const STEPS = 3
+
+const options = (() => {
+  const { chunk, keep, errorDecayQ8 } = taskById(TASK).recipe
+  const seed = new Uint8Array(32)
+  return { taskId: TASK, seed, adapter: null, batch: BATCH, chunk, keep, decayQ8: errorDecayQ8, stored: null }
+})()
+
+const weights = (() => {
+  const tensors = taskById(TASK)
+    .tensors()
+    .map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) }))
+  const prng = new Prng('computing')
+  return new Int32Array(paddedLength(makeLayout(tensors, options))).map(() => prng.below(2 ** 20) - 2 ** 19)
+})()
+
+const input = (round: number) => ({
+  weights: weights.slice(),
+  rows: Uint32Array.from({ length: STEPS * BATCH }, (_, i) => i + round * STEPS * BATCH),
+  steps: STEPS,
+  batch: BATCH,
+  rate: 1e-3,
+  budgetMs: 60_000
+})
+
+t.test('an adapter that goes away costs one round, not the error buffer', { skip }, async t => {
+  const steady = makeCompute(openDevice)
+  let lose: () => void = () => t.fail('no device was opened')
+  let opened = 0
+  const shaken = makeCompute(async options => {
+    opened++
+    const losable = await openLosable(options)
+    lose = losable.lose
+    return losable.device
+  })
+  t.teardown(async () => {
+    await steady.close()
+    await shaken.close()
+  })
+  t.equal((await shaken.open(options)).samples, (await steady.open(options)).samples)
+
+  const [first, same] = [await steady.round(input(0)), await shaken.round(input(0))]
+  t.strictSame(same.payload, first.payload, 'one adapter, one answer')
+  for (const compute of [steady, shaken]) compute.settle({ accepted: true })
+
+  const cut = shaken.round(input(1))
+  lose()
+  await t.rejects(cut, { code: COMPUTE_LOST, data: { code: 'GPU_DEVICE_LOST' }, remedy: String })
+  t.equal(opened, 1)
+  lose()
+  const [second, again] = [await steady.round(input(2)), await shaken.round(input(2))]
+  t.equal(opened, 2, 'the next round opened it again')
+  t.strictSame(again.accumulated, second.accumulated, 'what earlier rounds left unsent is still there')
+  t.strictSame(again.payload, second.payload)
+  lose()
+  await t.rejects(shaken.evaluate({ weights: weights.slice() }), { code: COMPUTE_LOST })
+  t.match(await shaken.evaluate({ weights: weights.slice() }), { score: Number })
+})
+
+t.test('an adapter that does not come back is asked again each time', { skip }, async t => {
+  let lose: () => void = () => t.fail('no device was opened')
+  let gone = false
+  const compute = makeCompute(async options => {
+    const losable = await openLosable(gone ? { adapter: 'no such adapter' } : options)
+    lose = losable.lose
+    return losable.device
+  })
+  t.teardown(() => compute.close())
+  await compute.open(options)
+  gone = true
+  lose()
+  for (let attempt = 0; attempt < 2; attempt++)
+    await t.rejects(compute.round(input(0)), { code: COMPUTE_LOST })
+  gone = false
+  t.equal((await compute.round(input(0))).steps, STEPS)
+})
