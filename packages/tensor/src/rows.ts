@@ -4,7 +4,7 @@
  * Column c belongs to virtual lane (c / 4) mod 32, component c mod 4. Each adds up what it meets from
  * left to right, the 32 lanes are added as a tree (lane v and v + 16, then v + 8, ...), and of the four
  * components that are left (x + z) + (y + w). A subgroup of 8 keeps four virtual lanes in each of its
- * own; without usable subgroups a workgroup of 32 goes through memory. A row of up to 128 columns is
+ * own; without usable subgroups a workgroup of 32 goes through memory. A row of whole vec4s and up to 128 columns is
  * loaded once and stays in registers (wider rows gained nothing on lavapipe and compiled for seconds).
  */
 import { ceilDiv, type Machine, type Wgsl } from './kernel.ts'
@@ -35,7 +35,7 @@ export const rowForm = (columns: number, { subgroupSize }: Machine): RowForm => 
     threads: usable ? subgroupSize : VIRTUAL,
     memory: !usable,
     wide: columns % 4 === 0,
-    blocks: blocks <= BLOCKS_MAX ? blocks : 0
+    blocks: columns % 4 === 0 && blocks <= BLOCKS_MAX ? blocks : 0
   }
 }
 

@@ -2,6 +2,8 @@
 import type { Kernel } from '../kernel.ts'
 import { adamw } from './adamw.ts'
 import { add } from './add.ts'
+import { attention } from './attention.ts'
+import { attentionBackwardKV, attentionBackwardQ, attentionDelta } from './attention-backward.ts'
 import { biasGelu, biasGeluBackward } from './bias-gelu.ts'
 import { biasRelu } from './bias-relu.ts'
 import { clipFactor, scaleByFactor } from './clip.ts'
@@ -13,6 +15,7 @@ import { dropout } from './dropout.ts'
 import { fill } from './fill.ts'
 import { gatherRows } from './gather-rows.ts'
 import { layerNorm, layerNormBackward, layerNormWeightsBackward } from './layer-norm.ts'
+import { matmulBatchedNN, matmulBatchedNT, matmulBatchedTN } from './matmul-batched.ts'
 import { matmulNN } from './matmul-nn.ts'
 import { matmulNT } from './matmul-nt.ts'
 import { matmulTN } from './matmul-tn.ts'
@@ -30,6 +33,10 @@ import { unary } from './unary.ts'
 export const kernels = [
   adamw,
   add,
+  attention,
+  attentionBackwardKV,
+  attentionBackwardQ,
+  attentionDelta,
   biasGelu,
   biasGeluBackward,
   biasRelu,
@@ -45,6 +52,9 @@ export const kernels = [
   layerNorm,
   layerNormBackward,
   layerNormWeightsBackward,
+  matmulBatchedNN,
+  matmulBatchedNT,
+  matmulBatchedTN,
   matmulNN,
   matmulNT,
   matmulTN,
