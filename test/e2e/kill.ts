@@ -2,10 +2,12 @@
  * `kill -9` of any one peer at any moment costs the mesh a little time and nothing else. Twenty times in
  * one run of four peers: the others go on meanwhile, the killed one comes back from its own LevelDB and
  * its peers, votes and trains again, and whatever anybody called final stays as it was. At last all four
- * are killed at once.
+ * are killed at once, and one loses its chain.
  *
  * `SEED=n tap test/e2e/kill.ts` draws other victims and moments.
  */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Prng, systemClock } from '@gradmesh/core'
 import { verifyFolder } from '@gradmesh/peer'
 import t, { type Test } from 'tap'
@@ -55,6 +57,7 @@ t.test('kill -9 at random moments', { skip: skip ?? false }, async t => {
     }
     tellSummary(t, returns)
     await killAll(t, mesh, history)
+    await loseChain(t, mesh, history, random.pick(mesh.peers))
     await leave(t, mesh)
     t.strictSame(history.broken, [], 'nothing final was lost or changed')
     t.ok(history.height > 3 * KILLS, `${history.height} final blocks are held by every peer alike`)
@@ -105,9 +108,10 @@ const killOne = async (
   victim.start()
   await until(`${victim.name} is back in step`, PATIENCE_MS, () => isInStep(victim, others))
   const inStepSeconds = seconds()
-  const votes = firstBlock(victim, meanwhile, ({ certificate, slot }) =>
-    Boolean(certificate?.slot === slot && certificate.signers.includes(victim.key))
-  ).then(height => ({ height, seconds: seconds() }))
+  const votes = firstBlock(victim, meanwhile, block => hasSigned(block, victim)).then(height => ({
+    height,
+    seconds: seconds()
+  }))
   const deltas = firstBlock(victim, meanwhile, ({ namedDeltas }) =>
     namedDeltas.some(({ trainer }) => trainer === victim.key)
   ).then(height => ({ height, seconds: seconds() }))
@@ -133,6 +137,9 @@ const isInStep = async (peer: PeerProcess, others: readonly PeerProcess[]): Prom
 }
 
 type Block = Awaited<ReturnType<PeerProcess['client']['block']>>
+
+const hasSigned = ({ certificate, slot }: Block, { key }: PeerProcess): boolean =>
+  certificate?.slot === slot && certificate.signers.includes(key)
 
 /** The first block above a height that is so, as soon as this peer holds it. */
 const firstBlock = async (
@@ -164,6 +171,24 @@ const killAll = async (t: Test, mesh: Mesh, history: History): Promise<void> => 
   )
   await record(history, mesh.peers)
   t.strictSame(history.broken, [], 'all killed at once: every final block is as it was')
+}
+
+/** What CHAIN_BROKEN and CHAIN_BELOW_SAFETY tell an operator to do: all but what it signed comes from its peers. */
+const loseChain = async (t: Test, mesh: Mesh, history: History, victim: PeerProcess): Promise<void> => {
+  const before = await victim.height()
+  await victim.kill()
+  await rm(join(victim.folder, 'chain'), { recursive: true })
+  victim.start()
+  const others = mesh.peers.filter(peer => peer !== victim)
+  const seconds = await until(`${victim.name} is back in step`, PATIENCE_MS, () => isInStep(victim, others))
+  const now = await victim.height()
+  t.ok(
+    now >= before,
+    `without its chain ${victim.name} is back at height ${now} after ${seconds.toFixed(1)} s`
+  )
+  await firstBlock(victim, now, block => hasSigned(block, victim))
+  await history.read(victim.name, victim.client, before, now)
+  t.strictSame(history.broken, [], 'without its chain: every final block is as it was')
 }
 
 const leave = async (t: Test, mesh: Mesh): Promise<void> => {

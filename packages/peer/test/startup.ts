@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MeshError, silentLogger } from '@gradmesh/core'
+import { openSafety } from '@gradmesh/store'
 import { listAdapters } from '@gradmesh/tensor'
 import { taskById } from '@gradmesh/train'
 import { encodeGenesis, type Genesis, type KeyPair } from '@gradmesh/wire'
@@ -164,12 +165,23 @@ t.test('what keeps a peer from starting', { skip }, async t => {
     refuses(t, 'GENESIS_UNSUPPORTED', {}, moved('genesis', another({ privacy: 'sealed' })))
   )
   await t.test('no safety', t => refuses(t, 'STORE_MISSING', {}, moved('safety')))
-  await t.test('no chain below what safety has seen', t =>
-    refuses(t, 'CHAIN_BELOW_SAFETY', {}, moved('chain'))
+  await t.test('a chain below what safety has seen', t =>
+    refuses(t, 'CHAIN_BELOW_SAFETY', {}, async () => {
+      const path = join(folder, 'safety')
+      await cp(path, `${path}.kept`, { recursive: true })
+      const safety = await openSafety(path)
+      await safety.recordFinal(ledger.height + 1, new Uint8Array(32))
+      await safety.close()
+      return async () => {
+        await rm(path, { recursive: true, force: true })
+        await rename(`${path}.kept`, path)
+      }
+    })
   )
   for (const [database, file] of [
     ['chain', /^MANIFEST-/],
     ['chain', /^CURRENT$/],
+    ['chain', /\.ldb$/],
     ['safety', /^MANIFEST-/],
     ['safety', /^high-water$/]
   ] as const) {
