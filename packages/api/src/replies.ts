@@ -84,6 +84,9 @@ export const status = named(
         software: boolean({ description: 'true when the "GPU" is emulated on the CPU' })
       })
     ),
+    adapterBusy: nullable(
+      number({ description: 'share of the last minute in which it trained', minimum: 0, maximum: 1 })
+    ),
     stake: money(),
     reward: money({ description: 'balance earned by this peer' }),
     uptimeSeconds: number({ minimum: 0 }),

@@ -182,6 +182,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     stake: String(stake),
     reward: String(account?.balance ?? 0n),
     uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,
+    adapterBusy: running.adapter === null ? null : running.adapterBusy(),
     loopDelayMs: running.loopDelayMs(),
     lastError: running.lastError
   }

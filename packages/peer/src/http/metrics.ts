@@ -1,14 +1,22 @@
 /** The `Metrics` port on prom-client: a metric comes to be when it is first used. */
 import { assert, type Metrics } from '@gradmesh/core'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { metricHelp } from './metric-help.ts'
 
 type Labels = Readonly<Record<string, string>>
 
 /** Label sets per metric; what comes after them is counted under `other`, so that no peer can fill the memory. */
 const LABEL_SETS_MAX = 64
 
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
 const BYTES = Array.from({ length: 11 }, (_, i) => 64 * 4 ** i)
+
+/** Gauges of prom-client with a counter's name; the same figures are there by kind, without it. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total'
+]
 
 interface Held {
   readonly kind: 'counter' | 'gauge' | 'histogram'
@@ -27,6 +35,7 @@ export class PrometheusMetrics implements Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name)
   }
 
   get contentType(): string {
@@ -68,7 +77,12 @@ export class PrometheusMetrics implements Metrics {
   }
 
   #create(kind: Held['kind'], name: string, labelNames: string[]): Held {
-    const init = { name, help: name.replaceAll('_', ' '), labelNames, registers: [this.#registry] }
+    const init = {
+      name,
+      help: metricHelp[name] ?? name.replaceAll('_', ' '),
+      labelNames,
+      registers: [this.#registry]
+    }
     const metric =
       kind === 'counter'
         ? new Counter(init)

@@ -140,6 +140,10 @@ const build = (
     inputOf(routes.metrics, request)
     gaugeStatus(view.status(), metrics)
     metrics.gauge('gradmesh_event_clients', hub.clients)
+    const { peers } = await view.peers()
+    const graylisted = peers.filter(peer => peer.graylisted).length
+    metrics.gauge('gradmesh_peers', peers.length - graylisted, { state: 'active' })
+    metrics.gauge('gradmesh_peers', graylisted, { state: 'graylisted' })
     return reply.type(metrics.contentType).send(await metrics.expose())
   })
   for (const [path, { body, type }] of files)

@@ -18,6 +18,7 @@ export const gaugeStatus = (status: Status, metrics: Metrics): void => {
   set('finality_p99_seconds', seconds(finalityMs.p99))
   set('finality_last_seconds', seconds(finalityMs.last))
   set('loop_delay_p99_seconds', seconds(status.loopDelayMs))
+  set('adapter_busy_ratio', status.adapterBusy)
   set('samples_per_second', status.samplesPerSecond)
   set('uptime_seconds', status.uptimeSeconds)
   set('sent_bytes', bytes.sent)

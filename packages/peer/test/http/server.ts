@@ -132,6 +132,7 @@ t.test('an address of another machine is named', async t => {
   await t.rejects(
     createHttpServer({
       host: '192.0.2.1',
+      access: { token: 'x'.repeat(32), openReads: false },
       port: 0,
       view,
       metrics: new PrometheusMetrics(),
