@@ -7,10 +7,12 @@ import t from 'tap'
 import {
   type Form,
   type MatmulOptions,
+  matmulBatchedNT,
   matmulF32,
   matmulNN,
   matmulNT,
   matmulTN,
+  packed,
   type Shape
 } from '../src/index.ts'
 import { onEachAdapter } from './support/devices.ts'
@@ -21,7 +23,7 @@ const SHAPES: readonly Shape[] = [
   { m: 67, n: 131, k: 37 },
   { m: 1, n: 4, k: 1021 }
 ]
-const CHOICES: readonly MatmulOptions[] = [{}, { family: 'tiled' }]
+const CHOICES: readonly MatmulOptions[] = [{}, { family: 'tiled' }, { family: 'tiled', tileRows: 32 }]
 
 onEachAdapter(t, async (t, device) => {
   if (!device.machine.software) {
@@ -46,4 +48,21 @@ onEachAdapter(t, async (t, device) => {
       }
     }
   }
+
+  const shape = { m: 17, n: 37, k: 24 }
+  const batch = packed('nt', shape, 3, { b: true })
+  const [hostA, hostB] = [values(3 * shape.m * shape.k), values(shape.n * shape.k)]
+  const [a, b, out] = [
+    device.upload(hostA),
+    device.upload(hostB),
+    device.tensor('f32', 3 * shape.m * shape.n)
+  ]
+  device.submit(step => step.run(matmulBatchedNT, { a, b, out }, batch))
+  const got = await device.read(out)
+  const one = (item: number) => matmulF32('nt', hostA.subarray(item * shape.m * shape.k), hostB, shape)
+  t.same(
+    got,
+    Float32Array.from([0, 1, 2].flatMap(item => [...one(item)])),
+    'a batch is its products one by one'
+  )
 })

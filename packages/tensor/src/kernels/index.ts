@@ -29,6 +29,7 @@ import { softmax, softmaxBackward } from './softmax.ts'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.ts'
 import { swiglu, swigluBackward } from './swiglu.ts'
 import { unary } from './unary.ts'
+import { matmulI8NN, matmulI8NT, matmulI8TN } from './matmul-i8.ts'
 
 export const kernels = [
   adamw,
@@ -55,6 +56,9 @@ export const kernels = [
   matmulBatchedNN,
   matmulBatchedNT,
   matmulBatchedTN,
+  matmulI8NN,
+  matmulI8NT,
+  matmulI8TN,
   matmulNN,
   matmulNT,
   matmulTN,

@@ -57,6 +57,7 @@ export const choose = (
     ...epilogue,
     form,
     family,
+    batched: false,
     lanes,
     tileRows: rows ?? (family === 'dir4' ? tileRowsOf(shape, lanes) : TILED_ROWS),
     wideA: (form === 'tn' ? m : k) % 4 === 0,

@@ -15,6 +15,8 @@ import {
   biasLanes,
   biasWide,
   finishText,
+  placeText,
+  rowAt,
   type Shape,
   stepBiasText,
   type Variant,
@@ -43,13 +45,13 @@ const loadB = (v: Variant, k: string): string => {
   if (v.form !== 'nt') {
     return range(4)
       .map(x => {
-        const load = along(v.wideB, 'b', `(${k} + ${x}u) * scalars.n + column`)
+        const load = along(v.wideB, 'b', `${rowAt(v, 'b', `${k} + ${x}u`)} + column`)
         return `let b${x} = ${masked(v.edgeK, load, `${k} + ${x}u`)};`
       })
       .join('\n    ')
   }
   const rows = range(4).map(
-    j => `let q${j} = ${alongK(v, v.wideB, 'b', `(column + ${j}u) * scalars.k + ${k}`, k)};`
+    j => `let q${j} = ${alongK(v, v.wideB, 'b', `${rowAt(v, 'b', `column + ${j}u`)} + ${k}`, k)};`
   )
   const turned = XYZW.map(
     (c, x) =>
@@ -66,8 +68,8 @@ const loadB = (v: Variant, k: string): string => {
  */
 const loadA = (v: Variant, q: number): string => {
   const first = `top + ${q * v.lanes}u`
-  if (v.form !== 'tn') return alongK(v, v.wideA, 'a', `(${first} + lane) * scalars.k + k`, 'k')
-  const load = along(v.wideA, 'a', `(k + (lane & 3u)) * scalars.m + ${first} + (lane & ~3u)`)
+  if (v.form !== 'tn') return alongK(v, v.wideA, 'a', `${rowAt(v, 'a', `${first} + lane`)} + k`, 'k')
+  const load = along(v.wideA, 'a', `${rowAt(v, 'a', 'k + (lane & 3u)')} + ${first} + (lane & ~3u)`)
   return masked(v.edgeK, load, 'k + (lane & 3u)')
 }
 
@@ -107,8 +109,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(subgroup_invocation_id) lane: u32
 ) {
-  let index = group.x + group.y * groups.x;
-  let across = (scalars.n + ${4 * v.lanes - 1}u) / ${4 * v.lanes}u;
+  ${placeText(v, v.tileRows, 4 * v.lanes)}
   let top = (index / across) * ${v.tileRows}u;
   let column = ((index % across) * ${v.lanes}u + lane) * 4u;
   if (top >= scalars.m) {

@@ -8,6 +8,7 @@
  * the error is below that of plain sequential order.
  */
 import { adamwUpdate } from '../kernels/adamw-rule.ts'
+import { geluText } from '../kernels/gelu-rule.ts'
 
 /** Which operand lies transposed: out (m,n) = a (m,k) b (k,n), a (m,k) b (n,k)ᵀ or a (k,m)ᵀ b (k,n). */
 export type Form = 'nn' | 'nt' | 'tn'
@@ -21,8 +22,16 @@ export interface Epilogue {
   readonly bias: boolean
   /** Then max(·, 0). */
   readonly relu: boolean
+  /** Or GELU in its tanh form. */
+  readonly gelu: boolean
   /** Then 0 where gate (m,n) is not positive: ReLU's gradient. */
   readonly gate: boolean
+  /** Or times GELU's slope at gate (m,n): GELU's gradient, the gate being what went into it. */
+  readonly geluGate: boolean
+  /** Then add residual (m,n). */
+  readonly residual: boolean
+  /** Then add what is in out. */
+  readonly accumulate: boolean
   /** Instead of storing the product, use it as the gradient of one AdamW step on w (m,n). */
   readonly adamw: boolean
   /** With `adamw`: also step `bias` (m) by the column sums of a (k,m), in workgroups after the tiles. */
@@ -32,6 +41,8 @@ export interface Epilogue {
 export interface Variant extends Epilogue {
   readonly form: Form
   readonly family: Family
+  /** Many products of one shape, rows and products apart by numbers of the dispatch. */
+  readonly batched: boolean
   /** Lanes of a subgroup (dir4). */
   readonly lanes: number
   /** Rows of out in a tile. */
@@ -53,7 +64,9 @@ export interface Variant extends Epilogue {
 export const wideArrays = (v: Variant, a: boolean, b: boolean): string[] => [
   ...(a ? ['a'] : []),
   ...(b ? ['b'] : []),
-  ...(v.wideOut ? outputs(v).concat(v.bias ? ['bias'] : [], v.gate ? ['gate'] : []) : [])
+  ...(v.wideOut
+    ? outputs(v).concat(v.bias ? ['bias'] : [], usesGate(v) ? ['gate'] : [], v.residual ? ['residual'] : [])
+    : [])
 ]
 
 /** What `finish` and `stepBias` see as vec4s: `a` is seen so where its sums go to `bias` four by four. */
@@ -77,6 +90,9 @@ fn stepBias(i: u32) {
 }`
     : ''
 
+/** ReLU's or GELU's gradient. */
+export const usesGate = ({ gate, geluGate }: Epilogue): boolean => gate || geluGate
+
 const outputs = ({ adamw }: Epilogue): string[] => (adamw ? ['w', 'first', 'second'] : ['out'])
 
 const steps = (v: Epilogue, type: string, bias: string): string =>
@@ -84,28 +100,70 @@ const steps = (v: Epilogue, type: string, bias: string): string =>
     'var value = sum;',
     v.bias ? `value += bias[${bias}];` : '',
     v.relu ? `value = max(value, ${type}());` : '',
+    v.gelu ? 'value = gelu(value);' : '',
     v.gate ? `value = select(${type}(), value, gate[at] > ${type}());` : '',
+    v.geluGate ? 'value *= geluSlope(gate[at]);' : '',
+    v.residual ? 'value += residual[at];' : '',
+    v.accumulate ? 'value += out[at];' : '',
     v.adamw ? adamwUpdate('at', 'value') : 'out[at] = value;'
   ]
     .filter(line => line !== '')
     .join('\n    ')
 
+/** Elements from one row to the next, where rows lie one after the other. */
+const LEADS: Readonly<Record<Form, { readonly a: string; readonly b: string }>> = {
+  nn: { a: 'scalars.k', b: 'scalars.n' },
+  nt: { a: 'scalars.k', b: 'scalars.k' },
+  tn: { a: 'scalars.m', b: 'scalars.n' }
+}
+
+/** The element of `array` at which row `row` starts. */
+export const rowAt = (v: Variant, array: 'a' | 'b' | 'out', row: string): string => {
+  if (!v.batched) return `(${row}) * ${array === 'out' ? 'scalars.n' : LEADS[v.form][array]}`
+  const name = array === 'out' ? 'Out' : array.toUpperCase()
+  return `base${name} + (${row}) * scalars.lead${name}`
+}
+
+/**
+ * `index` and `across`: the tile of this workgroup and the tiles in a row of them. Of a batch also which
+ * product it belongs to, where that starts in each array; workgroups past the last end here.
+ */
+export const placeText = (v: Variant, rows: number, columns: number): string => {
+  const across = `let across = (scalars.n + ${columns - 1}u) / ${columns}u;`
+  const here = 'group.x + group.y * groups.x'
+  if (!v.batched) return `${across}\n  let index = ${here};`
+  return `${across}
+  let tiles = across * ((scalars.m + ${rows - 1}u) / ${rows}u);
+  let index = (${here}) % tiles;
+  let item = (${here}) / tiles;
+  if (item >= scalars.batch) { return; }
+  baseA = item * scalars.strideA;
+  baseB = item * scalars.strideB;
+  baseOut = item * scalars.strideOut;`
+}
+
+const basesText = (v: Variant): string =>
+  v.batched ? 'var<private> baseA: u32;\nvar<private> baseB: u32;\nvar<private> baseOut: u32;\n' : ''
+
+const geluFor = (v: Variant): string =>
+  v.gelu || v.geluGate ? geluText({ exact: false, wide: v.wideOut }) : ''
+
 /** `fn finish(row, column, sums)`: the four columns from `column` on, a multiple of 4, of one row. */
 export const finishText = (v: Variant): string =>
   v.wideOut
-    ? `
+    ? `${basesText(v)}${geluFor(v)}
 fn finish(row: u32, column: u32, sum: vec4f) {
   if (row < scalars.m && column < scalars.n) {
-    let at = (row * scalars.n + column) / 4u;
+    let at = (${rowAt(v, 'out', 'row')} + column) / 4u;
     ${steps(v, 'vec4f', 'column / 4u')}
   }
 }`
-    : `
+    : `${basesText(v)}${geluFor(v)}
 fn finish(row: u32, column: u32, sums: vec4f) {
   if (row >= scalars.m) { return; }
   for (var j = 0u; j < 4u; j++) {
     if (column + j >= scalars.n) { return; }
-    let at = row * scalars.n + column + j;
+    let at = ${rowAt(v, 'out', 'row')} + column + j;
     let sum = sums[j];
     ${steps(v, 'f32', 'column + j')}
   }

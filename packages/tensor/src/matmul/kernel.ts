@@ -1,5 +1,6 @@
 /** The matmul kernels differ in form and epilogue alone: made here, named in `kernels/`. */
-import type { ArraySpec, Kernel } from '../kernel.ts'
+import type { ArraySpec, Arrays, Kernel } from '../kernel.ts'
+import { geluOf, geluSlopeOf } from '../kernels/gelu-rule.ts'
 import { type Choice, choose } from './choose.ts'
 import { dir4, dir4Groups } from './dir4.ts'
 import type { Epilogue, Form, Shape, Variant } from './form.ts'
@@ -8,7 +9,57 @@ import { tiled, tiledGroups } from './tiled.ts'
 /** The choice overrules that for the adapter; dir4 needs subgroups. */
 export type MatmulOptions = Partial<Omit<Epilogue, 'adamw' | 'layer'>> & Choice
 
-export const PLAIN: Epilogue = { bias: false, relu: false, gate: false, adamw: false, layer: false }
+export const PLAIN: Epilogue = {
+  bias: false,
+  relu: false,
+  gelu: false,
+  gate: false,
+  geluGate: false,
+  residual: false,
+  accumulate: false,
+  adamw: false,
+  layer: false
+}
+
+/** What `finish` does, in float64, to one element. */
+export const finishOf = (
+  { out, bias, gate, residual }: Arrays,
+  { relu = false, gelu = false, geluGate = false, accumulate = false }: MatmulOptions,
+  { at, column, sum }: { readonly at: number; readonly column: number; readonly sum: number }
+): void => {
+  const biased = sum + (bias === undefined ? 0 : bias[column]!)
+  const bent = relu ? Math.max(biased, 0) : gelu ? geluOf(biased, false) : biased
+  const slope = gate === undefined ? 1 : geluGate ? geluSlopeOf(gate[at]!, false) : Number(gate[at]! > 0)
+  out![at] = bent * slope + (residual?.[at] ?? 0) + (accumulate ? out![at]! : 0)
+}
+
+/** The arrays that the epilogue asks for; those of out's layout are `length` long. */
+export const epilogueArrays = (
+  { bias = false, gate = false, geluGate = false, residual = false }: MatmulOptions,
+  n: number,
+  length: number
+): Readonly<Record<string, ArraySpec>> => {
+  const read = (elements: number): ArraySpec => ({ type: 'f32', access: 'read', length: elements })
+  return {
+    out: { type: 'f32', access: 'update', length },
+    ...(bias && { bias: read(n) }),
+    ...((gate || geluGate) && { gate: read(length) }),
+    ...(residual && { residual: read(length) })
+  }
+}
+
+const EPILOGUE_NAMES = Object.keys(PLAIN) as readonly (keyof Epilogue)[]
+
+/** The epilogue asked for, and the choice of family and tile. */
+export const splitOptions = (options: MatmulOptions): { epilogue: Epilogue; choice: Choice } => {
+  const { family, tileRows, ...rest } = options
+  const asked = EPILOGUE_NAMES.flatMap(name => {
+    const value = (rest as Partial<Epilogue>)[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  const choice = { ...(family !== undefined && { family }), ...(tileRows !== undefined && { tileRows }) }
+  return { epilogue: { ...PLAIN, ...Object.fromEntries(asked) }, choice }
+}
 
 const wgslOf = (v: Variant) => (v.family === 'dir4' ? dir4(v) : tiled(v))
 const gridOf = (shape: Shape, v: Variant) =>
@@ -51,7 +102,16 @@ const SHAPES: readonly Shape[] = [
   { m: 96, n: 160, k: 68 }
 ]
 
-const EPILOGUES: readonly MatmulOptions[] = [{}, { bias: true }, { bias: true, relu: true }, { gate: true }]
+export const EPILOGUES: readonly MatmulOptions[] = [
+  {},
+  { bias: true },
+  { bias: true, relu: true },
+  { gate: true },
+  { bias: true, gelu: true, residual: true },
+  { geluGate: true },
+  { accumulate: true },
+  { bias: true, residual: true, accumulate: true }
+]
 
 /** Families that every adapter can run; the device's own choice comes with `{}`. */
 export const FAMILIES: readonly MatmulOptions[] = [{}, { family: 'tiled' }]
@@ -59,25 +119,19 @@ export const FAMILIES: readonly MatmulOptions[] = [{}, { family: 'tiled' }]
 export const matmul = (form: Form, id: string): Kernel<Shape, MatmulOptions, Variant> => ({
   id,
   scalars: { m: 'u32', n: 'u32', k: 'u32' },
-  arrays(shape, { bias = false, gate = false }) {
-    const { m, n } = shape
-    const read = (length: number): ArraySpec => ({ type: 'f32', access: 'read', length })
-    return {
-      ...operands(shape),
-      out: { type: 'f32', access: 'update', length: m * n },
-      ...(bias && { bias: read(n) }),
-      ...(gate && { gate: read(m * n) })
-    }
+  arrays: (shape, options) => ({
+    ...operands(shape),
+    ...epilogueArrays(options, shape.n, shape.m * shape.n)
+  }),
+  variant(shape, options, machine) {
+    const { epilogue, choice } = splitOptions(options)
+    return choose(form, shape, epilogue, machine, choice)
   },
-  variant: (shape, { bias = false, relu = false, gate = false, ...choice }, machine) =>
-    choose(form, shape, { ...PLAIN, bias, relu, gate }, machine, choice),
   wgsl: wgslOf,
   grid: gridOf,
-  reference({ a, b, out, bias, gate }, shape, { relu = false }) {
-    productOf(form, a!, b!, shape, (at, sum) => {
-      const biased = sum + (bias === undefined ? 0 : bias[at % shape.n]!)
-      const bent = relu ? Math.max(biased, 0) : biased
-      out![at] = gate !== undefined && !(gate[at]! > 0) ? 0 : bent
+  reference(arrays, shape, options) {
+    productOf(form, arrays.a!, arrays.b!, shape, (at, sum) => {
+      finishOf(arrays, options, { at, column: at % shape.n, sum })
     })
   },
   // 1.4e-7 of the sum of |a||b| was the worst seen; 256 products of values below 1.
@@ -86,6 +140,8 @@ export const matmul = (form: Form, id: string): Kernel<Shape, MatmulOptions, Var
     for (const scalars of SHAPES) {
       for (const family of FAMILIES) yield { scalars, options: { ...prng.pick(EPILOGUES), ...family } }
     }
+    // All forms share the code of the epilogues.
+    if (form !== 'nn') return
     for (const options of EPILOGUES) yield { scalars: { m: 32, n: 32, k: 8 }, options }
   }
 })

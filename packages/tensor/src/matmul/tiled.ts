@@ -8,6 +8,8 @@ import {
   biasLanes,
   biasWide,
   finishText,
+  placeText,
+  rowAt,
   type Shape,
   stepBiasText,
   type Variant,
@@ -18,9 +20,10 @@ const TILE_K = 16
 const ROWS = 8
 const threadsOf = ({ tileRows }: Variant): number => (tileRows / ROWS) * (tileRows / 4)
 
-const elementA = (v: Variant): string => (v.form === 'tn' ? 'k * scalars.m + row' : 'row * scalars.k + k')
+const elementA = (v: Variant): string =>
+  v.form === 'tn' ? `${rowAt(v, 'a', 'k')} + row` : `${rowAt(v, 'a', 'row')} + k`
 const elementB = (v: Variant): string =>
-  v.form === 'nt' ? 'column * scalars.k + k' : 'k * scalars.n + column'
+  v.form === 'nt' ? `${rowAt(v, 'b', 'column')} + k` : `${rowAt(v, 'b', 'k')} + column`
 
 /** a seen as vec4s holds four k; b seen as vec4s holds four columns. Other layouts load one by one. */
 const wideLoads = (v: Variant) => ({ a: v.form !== 'tn' && v.wideA, b: v.form !== 'nt' && v.wideB })
@@ -29,7 +32,7 @@ const loaders = (v: Variant): string => {
   const wide = wideLoads(v)
   const a = wide.a
     ? `fn fourA(row: u32, k: u32) -> vec4f {
-  return select(vec4f(), a[(row * scalars.k + k) / 4u], row < scalars.m && k < scalars.k);
+  return select(vec4f(), a[(${elementA(v)}) / 4u], row < scalars.m && k < scalars.k);
 }`
     : `fn oneA(row: u32, k: u32) -> f32 {
   return select(0.0, a[${elementA(v)}], row < scalars.m && k < scalars.k);
@@ -39,7 +42,7 @@ fn fourA(row: u32, k: u32) -> vec4f {
 }`
   const b = wide.b
     ? `fn fourB(k: u32, column: u32) -> vec4f {
-  return select(vec4f(), b[(k * scalars.n + column) / 4u], k < scalars.k && column < scalars.n);
+  return select(vec4f(), b[(${elementB(v)}) / 4u], k < scalars.k && column < scalars.n);
 }`
     : `fn oneB(k: u32, column: u32) -> f32 {
   return select(0.0, b[${elementB(v)}], k < scalars.k && column < scalars.n);
@@ -78,8 +81,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32
 ) {
-  let index = group.x + group.y * groups.x;
-  let across = (scalars.n + ${tile - 1}u) / ${tile}u;
+  ${placeText(v, tile, tile)}
   let top = (index / across) * ${tile}u;
   let left = (index % across) * ${tile}u;
   if (top >= scalars.m) {
