@@ -14,7 +14,8 @@ import { handOver, ROOT, Stop, say } from './setup/process.mjs'
 
 const TARGETS = {
   gradmesh: { file: 'packages/cli/src/main.ts', isTest: false },
-  'run-tests': { file: 'test/run.ts', isTest: true }
+  'run-tests': { file: 'test/run.ts', isTest: true },
+  'bench-compute': { file: 'packages/tensor/bench/compute/run.ts', isTest: false }
 }
 
 const main = async ([flag, name, ...rest]) => {

@@ -16,11 +16,13 @@ export const command: Command = {
     port,
     'p2p-port': p2pPort,
     adapter,
-    peer: { type: 'string', value: 'MULTIADDR', help: 'a peer to reach' }
+    peer: { type: 'string', value: 'MULTIADDR', help: 'a peer to reach' },
+    tune: { type: 'boolean', help: 'measure which form of the matrix product is fastest on this adapter' }
   },
   examples: [
     'gradmesh doctor',
     'gradmesh doctor TICKET',
+    'gradmesh doctor --tune',
     'gradmesh doctor --peer /ip4/192.0.2.7/tcp/4190 --json'
   ],
   async run({ values, args, io }) {
@@ -31,7 +33,8 @@ export const command: Command = {
       p2pPort: values.integer('p2p-port', ports) ?? 4190,
       adapter: values.text('adapter') ?? null,
       ticket: args[0] ?? null,
-      peer: values.text('peer') ?? null
+      peer: values.text('peer') ?? null,
+      tune: values.is('tune')
     })
     const ok = checks.every(({ state }) => state !== 'bad')
     if (io.json) io.print(JSON.stringify({ ok, checks }))

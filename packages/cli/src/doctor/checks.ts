@@ -6,6 +6,7 @@ import { checkAdapter } from './adapter.ts'
 import { checkClock } from './clock.ts'
 import { checkDisk, checkFolder } from './disk.ts'
 import { checkReach } from './reach.ts'
+import { checkTuning } from './tune.ts'
 
 export interface Check {
   readonly name: string
@@ -22,6 +23,8 @@ export interface DoctorInit {
   readonly adapter: string | null
   readonly ticket: string | null
   readonly peer: string | null
+  /** Measure which form of the matrix product is fastest here. */
+  readonly tune: boolean
 }
 
 export const good = (name: string, found: string, details: readonly string[] = []): Check => ({
@@ -67,6 +70,7 @@ export const checkMachine = async (init: DoctorInit): Promise<readonly Check[]> 
   const groups = [
     await guarded('node', async () => [checkNode(process.versions.node)]),
     await guarded('adapter', () => checkAdapter(init.adapter)),
+    init.tune ? await guarded('tuning', () => checkTuning(init.folder, init.adapter)) : [],
     await guarded('HTTP port', async () => [await checkHttpPort(init.httpPort)]),
     await guarded('peer port', async () => [await checkPeerPort(init.p2pPort, init.httpPort)]),
     await guarded('disk', async () => [await checkDisk(init.folder)]),

@@ -52,7 +52,9 @@ export const choose = (
   const tuned = asked.family === undefined ? machine.tuned?.get(shapeClass(form, shape)) : undefined
   const family = asked.family ?? tuned?.family ?? familyOf(machine)
   const lanes = family === 'dir4' ? machine.subgroupSize : 0
-  const rows = asked.tileRows ?? tuned?.tileRows
+  // Tiles of more than twice the rows there are would mostly compute nothing.
+  const fitting = tuned !== undefined && tuned.tileRows < 2 * m ? tuned.tileRows : undefined
+  const rows = asked.tileRows ?? fitting
   return {
     ...epilogue,
     form,
