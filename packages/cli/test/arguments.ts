@@ -1,0 +1,56 @@
+import t from 'tap'
+import { parseCommandLine } from '../src/arguments.ts'
+import type { Command } from '../src/command.ts'
+
+const command: Command = {
+  name: 'try',
+  args: [
+    { name: 'FIRST', required: true },
+    { name: 'SECOND', required: false }
+  ],
+  options: {
+    port: { type: 'string', help: '', env: 'TRY_PORT', default: '4180' },
+    name: { type: 'string', help: '' },
+    quiet: { type: 'boolean', help: '', env: 'TRY_QUIET' },
+    peer: { type: 'string', multiple: true, help: '', env: 'TRY_PEER' }
+  },
+  examples: [],
+  run: async () => 0
+}
+
+const parse = (words: readonly string[], env: Record<string, string> = {}) =>
+  parseCommandLine(command, ['a', ...words], env)
+
+t.test('a flag goes before its variable, and that before the default', async t => {
+  const port = (words: readonly string[], env = {}): number | undefined =>
+    parse(words, env).values.integer('port', { min: 0, max: 65_535 })
+  t.equal(port([]), 4180)
+  t.equal(port([], { TRY_PORT: '1' }), 1)
+  t.equal(port(['--port', '2'], { TRY_PORT: '1' }), 2)
+  t.equal(port([], { TRY_PORT: '' }), 4180, 'an empty variable is none')
+  t.equal(parse([]).values.text('name'), undefined)
+  t.equal(parse([]).values.is('quiet'), false)
+  t.equal(parse(['--quiet']).values.is('quiet'), true)
+  t.equal(parse([], { TRY_QUIET: '1' }).values.is('quiet'), true)
+  t.equal(parse([], { TRY_QUIET: '0' }).values.is('quiet'), false)
+})
+
+t.test('a repeated option, and the same in one variable', async t => {
+  t.strictSame(parse(['--peer', 'x', '--peer', 'y,z']).values.texts('peer'), ['x', 'y', 'z'])
+  t.strictSame(parse([], { TRY_PEER: 'x,y' }).values.texts('peer'), ['x', 'y'])
+  t.strictSame(parse([]).values.texts('peer'), [])
+})
+
+t.test('what is wrong is named, with a remedy', async t => {
+  t.throws(() => parse(['--nonsense']), { code: 'USAGE_OPTION', message: /--nonsense/, remedy: /try --help/ })
+  t.throws(() => parse(['--name']), { code: 'USAGE_OPTION' })
+  t.throws(() => parse(['b', 'c']), { code: 'USAGE_ARGUMENT', message: /"c"/ })
+  t.throws(() => parseCommandLine(command, [], {}), { code: 'USAGE_ARGUMENT', message: /FIRST/ })
+  for (const bad of ['x', '-1', '1.5', '70000', '1e3', ' 1']) {
+    t.throws(
+      () => parse([`--port=${bad}`]).values.integer('port', { min: 0, max: 65_535 }),
+      { code: 'USAGE_VALUE' },
+      bad
+    )
+  }
+})
