@@ -68,6 +68,8 @@ const LOOK_AROUND_MS = 3000
 /** How long the validators of a new mesh wait for a quorum of each other before the first round. */
 const GATHER_MS = 60_000
 const REGISTER_EVERY_MS = 3000
+/** A thread that is ended inside the GPU runtime takes the whole process with it: only one that hangs is. */
+const GPU_CLOSE_MS_MAX = 10_000
 const RETRY_MS = 500
 const TICKET_SECONDS = 12 * 3600
 const RATE_WINDOW = 8
@@ -402,10 +404,7 @@ class RunningPeer implements Peer, Running {
     this.#compute = startWorker<ComputeTable>('compute-worker', null, error => this.#fail(error))
     const compute = this.#compute
     this.#closers.push(async () => {
-      await Promise.race([
-        compute.call.close(undefined),
-        new Promise(resolve => setTimeout(resolve, 500))
-      ]).catch(() => {})
+      await settleWithin(GPU_CLOSE_MS_MAX, compute.call.close(undefined))
       await compute.close()
     })
     const opened = await compute.call.open({
@@ -800,3 +799,12 @@ class RunningPeer implements Peer, Running {
 }
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+const settleWithin = async (timeMs: number, work: Promise<unknown>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, timeMs)
+  })
+  await Promise.race([work.catch(() => {}), late])
+  clearTimeout(timer)
+}
