@@ -26,10 +26,17 @@ export interface MemoryUse {
   readonly buffers: number
 }
 
+export interface PoolLimits {
+  /** Of one buffer. */
+  readonly bytesMax: number
+  /** Of all together. */
+  readonly totalBytesMax: number
+}
+
 export class BufferPool {
   readonly #gpu: GPUDevice
   readonly #usage: number
-  readonly #bytesMax: number
+  readonly #limits: PoolLimits
   readonly #onFailure: (error: MeshError) => void
   readonly #free = new Map<number, GPUBuffer[]>()
   #liveBytes = 0
@@ -37,10 +44,10 @@ export class BufferPool {
   #peakBytes = 0
   #buffers = 0
 
-  constructor(gpu: GPUDevice, usage: number, bytesMax: number, onFailure: (error: MeshError) => void) {
+  constructor(gpu: GPUDevice, usage: number, limits: PoolLimits, onFailure: (error: MeshError) => void) {
     this.#gpu = gpu
     this.#usage = usage
-    this.#bytesMax = bytesMax
+    this.#limits = limits
     this.#onFailure = onFailure
   }
 
@@ -53,11 +60,16 @@ export class BufferPool {
       this.#liveBytes += size
       return { buffer: pooled, fresh: false }
     }
-    if (size > this.#bytesMax) {
+    const { bytesMax, totalBytesMax } = this.#limits
+    if (size > bytesMax) {
       throw new MeshError('GPU_OUT_OF_MEMORY', `one array of ${bytes} bytes is over this adapter's limit`, {
         remedy: 'use a smaller batch or model, or an adapter with a larger limit (see gradmesh doctor)',
-        data: { bytes, bytesMax: this.#bytesMax, label }
+        data: { bytes, bytesMax, label }
       })
+    }
+    if (this.#liveBytes + this.#pooledBytes + size > totalBytesMax) this.trim()
+    if (this.#liveBytes + size > totalBytesMax) {
+      throw outOfMemory(`${totalBytesMax} bytes were free when the device was opened`, this.use())
     }
     this.#gpu.pushErrorScope('out-of-memory')
     const buffer = this.#gpu.createBuffer({ size, usage: this.#usage, label })

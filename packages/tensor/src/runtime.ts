@@ -22,6 +22,8 @@ export interface DeviceInit {
   readonly info: AdapterInfo
   readonly machine: Machine
   readonly checked: boolean
+  /** Of all tensors together, where the adapter itself would promise more than there is. */
+  readonly memoryBytesMax?: number
   /** Stands around every wait for the GPU. */
   readonly wait?: <T>(work: Promise<T>) => Promise<T>
   /** Drops what keeps the WebGPU runtime alive. */
@@ -68,9 +70,14 @@ export class Device {
     this.info = init.info
     this.machine = init.machine
     const { storage, copySrc, copyDst, mapRead } = BufferUsage
-    const bytesMax = Math.min(this.#gpu.limits.maxStorageBufferBindingSize, this.#gpu.limits.maxBufferSize)
-    this.#tensors = new BufferPool(this.#gpu, storage | copySrc | copyDst, bytesMax, this.#fail)
-    this.#staging = new BufferPool(this.#gpu, mapRead | copyDst, this.#gpu.limits.maxBufferSize, this.#fail)
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.limits
+    const tensorLimits = {
+      bytesMax: Math.min(maxStorageBufferBindingSize, maxBufferSize),
+      totalBytesMax: init.memoryBytesMax ?? Number.POSITIVE_INFINITY
+    }
+    const stagingLimits = { bytesMax: maxBufferSize, totalBytesMax: Number.POSITIVE_INFINITY }
+    this.#tensors = new BufferPool(this.#gpu, storage | copySrc | copyDst, tensorLimits, this.#fail)
+    this.#staging = new BufferPool(this.#gpu, mapRead | copyDst, stagingLimits, this.#fail)
     this.#pipelines = new PipelineCache(this.#gpu, this.#fail)
     this.#gpu.onuncapturederror = ({ error }) => {
       const memory = error.constructor.name === 'GPUOutOfMemoryError'

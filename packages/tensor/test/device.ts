@@ -1,7 +1,7 @@
 import { MeshError } from '@gradmesh/core'
 import t from 'tap'
 import { hardwareFirst, openAdapter } from '../src/device.ts'
-import { biasRelu, type Kernel, matmulNN, openDevice, scaleAdd } from '../src/index.ts'
+import { biasRelu, type Kernel, matmulNN, openDevice, scaleAdd, type Tensor } from '../src/index.ts'
 import { Device } from '../src/runtime.ts'
 import { adapters, onEachAdapter } from './support/devices.ts'
 
@@ -150,6 +150,27 @@ onEachAdapter(t, async (t, shared) => {
   await t.test('an array over the limit is out of memory, before the GPU is asked', async t => {
     const length = Math.floor(shared.info.limits.maxBufferSize! / 4) + 4096
     t.throws(() => shared.tensor('f32', length), { code: 'GPU_OUT_OF_MEMORY', remedy: String })
+  })
+
+  await t.test('more than this machine has is out of memory, and the device stays usable', async t => {
+    if (!shared.info.software) {
+      t.plan(0, 'a hardware adapter tells by itself: filling it here would hurt its other users')
+      return
+    }
+    const device = await open()
+    const length = 2 ** 24
+    const held: Tensor[] = []
+    // Nothing of it is touched, so that no memory is really taken.
+    const fill = () => {
+      while (true) held.push(device.tensor('f32', length))
+    }
+    t.throws(fill, { code: 'GPU_OUT_OF_MEMORY', remedy: String })
+    t.ok(held.length > 3, `${held.length} arrays of 64 MiB`)
+    t.throws(fill, { code: 'GPU_OUT_OF_MEMORY' })
+    held.pop()!.free()
+    const x = device.upload(Float32Array.of(1, 2))
+    t.strictSame([...(await device.read(x))], [1, 2], 'the pool gave back what nobody used')
+    device.close()
   })
 
   await t.test('device loss ends what waits and what comes later', async t => {
