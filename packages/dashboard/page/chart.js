@@ -1,8 +1,7 @@
 /** One curve in SVG, with a cursor for the mouse and for the arrow keys. */
-import { el } from './dom.js'
+import { el, svg } from './dom.js'
 import { nearest, ticks } from './scale.js'
 
-const SVG = 'http://www.w3.org/2000/svg'
 const WIDTH = 480
 const HEIGHT = 200
 const LEFT = 52
@@ -11,18 +10,6 @@ const TOP = 8
 const BOTTOM = 22
 
 /** @typedef {{ readonly x: number, readonly y: number }} Point */
-
-/**
- * @param {string} tag
- * @param {Record<string, string | number>} attributes
- * @param {string} text
- */
-const svg = (tag, attributes, text = '') => {
-  const element = document.createElementNS(SVG, tag)
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
-  if (text !== '') element.textContent = text
-  return element
-}
 
 export class Chart {
   /** @type {readonly Point[]} */

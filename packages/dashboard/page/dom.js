@@ -12,6 +12,20 @@ export const el = (tag, attributes = {}, ...children) => {
   return element
 }
 
+const SVG = 'http://www.w3.org/2000/svg'
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {string} text
+ */
+export const svg = (tag, attributes, text = '') => {
+  const element = document.createElementNS(SVG, tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
+  if (text !== '') element.textContent = text
+  return element
+}
+
 /** @param {string} id */
 export const byId = id => {
   const element = document.getElementById(id)
@@ -56,7 +70,16 @@ export const showTable = (place, columns, rows, none) => {
   const body = rows.map(row =>
     el('tr', {}, ...columns.map(column => el('td', classOf(column), column.cell(row))))
   )
+  const focused = place.contains(document.activeElement)
+    ? document.activeElement?.getAttribute('href')
+    : undefined
   place.replaceChildren(el('table', {}, el('thead', {}, head), el('tbody', {}, ...body)))
+  // What is wider than its place is scrolled by arrow keys too.
+  if (place.scrollWidth > place.clientWidth) place.tabIndex = 0
+  else place.removeAttribute('tabindex')
+  // Whoever walks the table by keyboard stays where they are.
+  if (focused !== undefined && focused !== null)
+    /** @type {HTMLElement | null} */ (place.querySelector(`a[href="${CSS.escape(focused)}"]`))?.focus()
 }
 
 /** A key or digest, short, whole on hovering. @param {string} hex @param {string} short */

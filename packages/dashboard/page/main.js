@@ -1,5 +1,7 @@
 /** Puts the page together: the stream moves the figures, and says when a table is worth asking for again. */
+import { askJson } from './ask.js'
 import { Chart } from './chart.js'
+import { Contribution, outcomeOf } from './contribution.js'
 import { byId, el, shortId, showFacts, showTable } from './dom.js'
 import {
   formatBytes,
@@ -8,17 +10,24 @@ import {
   formatMs,
   formatPercent,
   formatShort,
-  formatWhole
+  formatWhole,
+  UNKNOWN
 } from './format.js'
+import { membersOf, shareOf, showMesh } from './mesh.js'
 import { History } from './state.js'
 import { listen } from './stream.js'
 
-/** @import { Blocks, Peers, Stakes, Status, StreamEvent } from '@gradmesh/api' */
+/** @import { Block, Blocks, Peers, Receipt, Stakes, Status, StreamEvent } from '@gradmesh/api' */
 
 const TABLES_MS = 2_000
 const BLOCKS_SHOWN = 12
 
 const history = new History()
+const contribution = new Contribution()
+/** @type {Status | undefined} */
+let newest
+/** @type {Stakes} */
+let stakesNow = { height: 0, validators: [], trainers: [], minted: '0', burnt: '0' }
 const charts = {
   loss: new Chart(byId('loss-chart'), { title: 'Loss', xName: 'round', format: formatShort }),
   score: new Chart(byId('score-chart'), { title: 'Score', xName: 'round', format: formatPercent }),
@@ -28,6 +37,7 @@ const charts = {
 /** @param {Status} status */
 const showStatus = status => {
   const { finalityMs, bytes, adapter } = status
+  newest = status
   document.title = `${status.network} · ${status.phase} · round ${status.round}`
   byId('network').textContent = status.network
   byId('role').textContent = status.role
@@ -60,8 +70,8 @@ const showStatus = status => {
       'Adapter',
       adapter === null ? 'none' : `${adapter.name}${adapter.software ? ' (emulated on the CPU)' : ''}`
     ],
-    ['Stake', formatWhole(status.stake)],
-    ['Reward', formatWhole(status.reward)],
+    ['Adapter at work', formatPercent(status.adapterBusy)],
+    ['Pace', `${formatShort(status.samplesPerSecond)} samples a second`],
     ['State root', el('code', {}, status.stateRoot)],
     ['Up for', formatDuration(status.uptimeSeconds)],
     ['Event-loop delay, 99 %', formatMs(status.loopDelayMs)]
@@ -154,8 +164,18 @@ const showStakes = ({ trainers, validators }) => {
   )
 }
 
+/** Final blocks never change: each is asked for once. @type {Map<number, Block>} */
+const details = new Map()
+
 /** @param {Blocks} reply */
-const showBlocks = ({ blocks }) =>
+const showBlocks = async ({ blocks }) => {
+  for (const { height } of blocks) {
+    if (details.has(height)) continue
+    const block = await askJson(`/v1/blocks/${height}`)
+    if (block !== undefined) details.set(height, block)
+  }
+  for (const height of details.keys())
+    if (!blocks.some(block => block.height === height)) details.delete(height)
   showTable(
     byId('blocks'),
     [
@@ -165,10 +185,11 @@ const showBlocks = ({ blocks }) =>
       },
       { title: 'Id', cell: block => shortId(block.id, formatId(block.id)) },
       { title: 'Round', amount: true, cell: block => (block.empty ? 'empty' : formatWhole(block.round)) },
+      { title: 'Votes', cell: block => votesOf(details.get(block.height)) },
       { title: 'Slot', amount: true, cell: block => formatWhole(block.slot) },
       {
         title: 'Leader',
-        cell: block => (block.leader === null ? 'genesis' : shortId(block.leader, formatId(block.leader)))
+        cell: block => (block.leader === null ? 'genesis' : shortId(block.leader, nameOf(block.leader)))
       },
       { title: 'Deltas', amount: true, cell: block => formatWhole(block.deltas) },
       { title: 'Finality', amount: true, cell: block => formatMs(block.finalityMs) },
@@ -177,13 +198,77 @@ const showBlocks = ({ blocks }) =>
     blocks,
     'No final blocks yet.'
   )
+}
 
-/** @type {[path: string, show: (reply: never) => void][]} */
-const TABLES = [
-  ['/v1/peers', showPeers],
-  ['/v1/stakes', showStakes],
-  [`/v1/blocks?limit=${BLOCKS_SHOWN}`, showBlocks]
-]
+/** One mark a validator, and what the signers' stake comes to. @param {Block | undefined} block */
+const votesOf = block => {
+  const { validators } = stakesNow
+  const signers = block?.certificate?.signers
+  if (signers === undefined || validators.length === 0) return UNKNOWN
+  const total = validators.reduce((sum, { stake }) => sum + BigInt(stake), 0n)
+  const signed = validators.filter(({ key }) => signers.includes(key))
+  const stake = signed.reduce((sum, { stake }) => sum + BigInt(stake), 0n)
+  const marks = validators.map(({ key }) => (signers.includes(key) ? '●' : '○')).join('')
+  const names = signed.map(({ key }) => nameOf(key)).join(', ')
+  const share = formatPercent(shareOf(String(stake), String(total)))
+  return el(
+    'span',
+    { title: `signed by ${names}` },
+    ...(validators.length <= 16 ? [el('span', { 'aria-hidden': 'true', class: 'marks' }, marks), ' '] : []),
+    `${signed.length} of ${validators.length}, ${share}`
+  )
+}
+
+/** @param {string} key */
+const nameOf = key => {
+  const { validators, trainers } = stakesNow
+  return (
+    trainers.find(each => each.key === key)?.label ||
+    validators.find(each => each.key === key)?.label ||
+    formatId(key)
+  )
+}
+
+/** @param {Receipt[]} receipts */
+const showReceipts = receipts => {
+  const { trainers, validators } = stakesNow
+  const mine = trainers.find(({ key }) => key === newest?.key)
+  const stake = validators.find(({ key }) => key === newest?.key)
+  const all = trainers.reduce((sum, { accepted }) => sum + accepted, 0)
+  showFacts(byId('contribution'), [
+    ['Deltas accepted', mine === undefined ? UNKNOWN : formatWhole(mine.accepted)],
+    ['Of all so far', mine === undefined || all === 0 ? UNKNOWN : formatPercent(mine.accepted / all)],
+    ['Earned', formatWhole(mine?.balance ?? null)],
+    ['Stake', stake === undefined ? 'none: trains, does not vote' : formatWhole(stake.stake)]
+  ])
+  showTable(
+    byId('receipts'),
+    [
+      {
+        title: 'Round',
+        cell: receipt => el('a', { href: `/v1/deltas/${receipt.digest}` }, formatWhole(receipt.round))
+      },
+      { title: 'Delta', cell: outcomeOf },
+      { title: 'Weight', amount: true, cell: receipt => formatPercent(receipt.weightQ16 / 65_536) },
+      { title: 'Reward', amount: true, cell: receipt => formatWhole(receipt.reward) },
+      { title: 'Why', cell: receipt => el('span', { class: 'why' }, receipt.why) }
+    ],
+    receipts,
+    'No deltas of this peer yet.'
+  )
+}
+
+/** @param {Peers} peers */
+const showPicture = peers => {
+  if (newest === undefined) return
+  const members = membersOf(newest, peers, stakesNow, contribution.newest)
+  showMesh(byId('mesh'), members)
+  const here = new Set([newest.key, ...members.others.map(({ key }) => key)])
+  const { validators } = stakesNow
+  const present = validators.filter(({ key }) => here.has(key)).length
+  byId('mesh-caption').textContent =
+    `Lines are this peer's connections; a circle's area is its share of the stake. ${present} of ${validators.length} validators are connected.`
+}
 
 let isStale = true
 
@@ -191,13 +276,20 @@ let isStale = true
 const refresh = async () => {
   if (isStale && !document.hidden) {
     isStale = false
-    await Promise.all(
-      TABLES.map(async ([path, show]) => {
-        const response = await fetch(path).catch(() => undefined)
-        if (response?.ok === true) show(/** @type {never} */ (await response.json()))
-        else isStale = true
-      })
-    )
+    const [stakes, peers, blocks] = await Promise.all([
+      askJson('/v1/stakes'),
+      askJson('/v1/peers'),
+      askJson(`/v1/blocks?limit=${BLOCKS_SHOWN}`)
+    ])
+    if (stakes !== undefined) stakesNow = stakes
+    showStakes(stakesNow)
+    if (peers !== undefined) {
+      showPeers(peers)
+      showPicture(peers)
+    }
+    if (blocks !== undefined) await showBlocks(blocks)
+    showReceipts(await contribution.receipts())
+    if (stakes === undefined || peers === undefined || blocks === undefined) isStale = true
   }
   setTimeout(refresh, TABLES_MS)
 }
@@ -216,6 +308,7 @@ const onEvent = event => {
   if (event.type === 'phase') showPhase(event.phase)
   isStale = true
   history.onEvent(event)
+  contribution.onEvent(event)
   if (isDrawn) requestAnimationFrame(draw) // a replay of a thousand events draws once
   isDrawn = false
 }

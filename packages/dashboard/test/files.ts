@@ -50,7 +50,8 @@ t.test('every file that a file names exists', async t => {
 t.test('every element that the script asks for is on the page', async t => {
   const ids = [...textOf('/').matchAll(/\bid="([a-z-]+)"/g)].map(match => match[1]!)
   t.equal(new Set(ids).size, ids.length, 'ids are unique')
-  const asked = [...textOf('/main.js').matchAll(/byId\('([a-z-]+)'\)/g)].map(match => match[1]!)
+  const scripts = [...files.keys()].filter(path => path.endsWith('.js')).map(textOf)
+  const asked = [...scripts.join('').matchAll(/byId\('([a-z-]+)'\)/g)].map(match => match[1]!)
   t.ok(asked.length > 10)
   for (const id of asked) t.ok(ids.includes(id), id)
   for (const [, id] of textOf('/').matchAll(/aria-labelledby="([a-z-]+)"/g)) t.ok(ids.includes(id!), id!)
