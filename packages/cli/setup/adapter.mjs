@@ -6,15 +6,15 @@ import { ROOT, Stop } from './process.mjs'
 const PROBE = join(ROOT, 'packages', 'cli', 'src', 'probe.ts')
 const PROBE_MS_MAX = 60_000
 
-/** Names, hardware before software; empty when there is none or the driver crashes. */
+/** Names, hardware before software; empty when there is none, or when a driver takes the process down. */
 export const adapterNames = runtime =>
   new Promise((resolve, reject) => {
-    execFile(runtime, [PROBE], { timeout: PROBE_MS_MAX }, (_error, stdout, stderr) => {
+    execFile(runtime, [PROBE], { timeout: PROBE_MS_MAX }, (failure, stdout, stderr) => {
       const told = answerOf(stdout)
-      if (told === undefined) return resolve([])
-      if (told.error !== undefined)
-        return reject(new Stop(`${told.error}${stderr === '' ? '' : `\n${stderr.trim()}`}`))
-      resolve(told.names)
+      const isCrash = failure !== null && typeof failure.code !== 'number'
+      if (told?.names !== undefined) return resolve(told.names)
+      if (told === undefined && isCrash) return resolve([])
+      reject(new Stop(`the look for WebGPU adapters failed: ${told?.error ?? stderr.trim()}`))
     })
   })
 
