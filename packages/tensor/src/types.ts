@@ -14,7 +14,7 @@ export interface AdapterInfo {
 export interface OpenDeviceOptions {
   /** Take the first adapter whose name contains this text; hardware before software when left out. */
   readonly adapter?: string
-  /** Give the core back while waiting for the adapter. On for software adapters when left out. */
+  /** Give the core back while waiting for the adapter: at once for software, after 2 ms for hardware. On when left out. */
   readonly throttle?: boolean
   /** Names the kernels of a submit that the GPU refuses; costs an error scope for each submit. */
   readonly checked?: boolean
