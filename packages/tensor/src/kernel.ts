@@ -17,7 +17,7 @@ export interface Machine {
   /** Lanes of a subgroup where every pipeline has the same; 0 without usable subgroups. */
   readonly subgroupSize: number
   /** WGSL has dot4I8Packed here. */
-  readonly packedDot?: boolean
+  readonly packedDot: boolean
   /** What the tuner measured to be fastest, by `shapeClass`; see `matmul/tune.ts`. */
   readonly tuned?: Map<string, { readonly family: 'dir4' | 'tiled'; readonly tileRows: number }>
 }

@@ -10,6 +10,8 @@ import type { AdapterInfo } from './types.ts'
 export interface Candidate {
   readonly adapter: GPUAdapter
   readonly info: AdapterInfo
+  /** The WGSL here has dot4I8Packed. */
+  readonly packedDot: boolean
 }
 
 const plainLimits = (limits: GPUSupportedLimits): Record<string, number> => {
@@ -24,7 +26,7 @@ const plainLimits = (limits: GPUSupportedLimits): Record<string, number> => {
 const SOFTWARE_NAME = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i
 
 /** `name` where the system tells one; a page is told only vendor and architecture, or nothing. */
-export const candidateOf = (adapter: GPUAdapter, name?: string): Candidate => {
+export const candidateOf = (gpu: GPU, adapter: GPUAdapter, name?: string): Candidate => {
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info
   const said = name ?? (description || `${vendor} ${architecture}`.trim() || 'unnamed adapter')
   const software =
@@ -33,6 +35,7 @@ export const candidateOf = (adapter: GPUAdapter, name?: string): Candidate => {
     [said, architecture, description].some(text => SOFTWARE_NAME.test(text))
   return {
     adapter,
+    packedDot: gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product'),
     info: {
       name: said,
       vendor,
@@ -59,10 +62,10 @@ const LIMITS = [
 ] as const satisfies readonly (keyof GPUSupportedLimits)[]
 
 /** Subgroups count only where every pipeline has the same size: kernels unroll by it. */
-const machineOf = ({ adapter, info }: Candidate): Machine => {
+const machineOf = ({ adapter, info, packedDot }: Candidate): Machine => {
   const { subgroupMinSize, subgroupMaxSize } = adapter.info
   const usable = adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize
-  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0, tuned: new Map() }
+  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0, tuned: new Map(), packedDot }
 }
 
 /** The device with every feature and limit that kernels use and the adapter has. Throws GPU_OUT_OF_MEMORY. */
@@ -100,5 +103,5 @@ export const openDeviceOn = async (
       remedy: 'turn on hardware acceleration in the browser, or use another browser'
     })
   }
-  return new Device(await requestDevice(candidateOf(adapter), options))
+  return new Device(await requestDevice(candidateOf(gpu, adapter), options))
 }

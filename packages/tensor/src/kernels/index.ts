@@ -30,8 +30,10 @@ import { softmaxCrossEntropy } from './softmax-cross-entropy.ts'
 import { swiglu, swigluBackward } from './swiglu.ts'
 import { unary } from './unary.ts'
 import { matmulI8NN, matmulI8NT, matmulI8TN } from './matmul-i8.ts'
+import { accumulateError, debitError, quantiseI32, selectTop } from './compress.ts'
 
 export const kernels = [
+  accumulateError,
   adamw,
   add,
   attention,
@@ -46,6 +48,7 @@ export const kernels = [
   columnSumAdamw,
   countCorrect,
   crossEntropyHead,
+  debitError,
   denseAdamw,
   dropout,
   fill,
@@ -63,6 +66,7 @@ export const kernels = [
   matmulNT,
   matmulTN,
   matmulTNAdamw,
+  quantiseI32,
   reduceRows,
   reluBackward,
   rmsNorm,
@@ -70,6 +74,7 @@ export const kernels = [
   rmsNormWeightsBackward,
   scaleAdd,
   scaleByFactor,
+  selectTop,
   sgd,
   softmax,
   softmaxBackward,
