@@ -26,7 +26,7 @@ import {
   validatorSetHash
 } from '@gradmesh/wire'
 import { ensureKey, parseGenesis, settleFolder } from './folder.ts'
-import { AGENT } from './peer.ts'
+import { AGENT } from './running.ts'
 import { chainTag, PROTOCOLS } from './topics.ts'
 
 const TIMEOUT_MS = 8000

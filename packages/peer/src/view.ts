@@ -22,7 +22,7 @@ import type { DeltaPool } from './delta-pool.ts'
 import type { HealthReport, PeerView } from './http/index.ts'
 import type { Journal } from './journal.ts'
 import type { FinalPoint } from './ledger.ts'
-import type { Running } from './peer.ts'
+import type { Running } from './running.ts'
 
 /** Without a new final block for so long a peer that should be moving is unhealthy. */
 const STALLED_MS = 60_000
@@ -146,7 +146,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
   const mine = final?.trainerIndex(context.self)
   const account = mine === undefined ? undefined : final?.accounts.trainers[mine]
   const stake = context.validator === null ? 0n : (final?.accounts.validators[context.validator]?.stake ?? 0n)
-  const { training, evaluation } = running.stats
+  const { training, evaluation } = running.reporting
   const traffic = running.isOnline ? net.traffic() : { bytesSent: 0, bytesReceived: 0 }
   return {
     protocol: PROTOCOL_VERSION,
@@ -169,11 +169,11 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     scoreName: running.scoreName,
     peers: running.isOnline ? net.peers().length : 0,
     finalityMs: journal.finalitySummary(),
-    samplesPerSecond: running.stats.samplesPerSecond(),
+    samplesPerSecond: running.reporting.samplesPerSecond(),
     bytes: {
       deltaBytesPerRound: training?.deltaBytes ?? null,
       denseBytesPerRound: 4 * running.parameters,
-      consensusBytesPerRound: consensusBytesPerRound(context, running.roundsSeen),
+      consensusBytesPerRound: consensusBytesPerRound(context, running.reporting.roundsSeen),
       sent: traffic.bytesSent,
       received: traffic.bytesReceived
     },
@@ -182,7 +182,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     stake: String(stake),
     reward: String(account?.balance ?? 0n),
     uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,
-    adapterBusy: running.adapter === null ? null : running.adapterBusy(),
+    adapterBusy: running.adapter === null ? null : running.reporting.adapterBusy(),
     loopDelayMs: running.loopDelayMs(),
     lastError: running.lastError
   }
@@ -200,7 +200,7 @@ const consensusBytesPerRound = ({ net, topics }: Context, rounds: number): numbe
 const healthOf = (running: Running, journal: Journal, network: string): HealthReport => {
   if (running.lastError !== null) return { healthy: false, reason: running.lastError.message }
   if (journal.phase === 'finished') return { healthy: true, reason: `the run of ${network} has finished` }
-  const ageMs = running.sinceFinalMs()
+  const ageMs = running.reporting.sinceFinalMs()
   if (journal.phase === 'starting')
     return { healthy: false, reason: journal.phaseReason ?? 'the peer is starting' }
   if (ageMs > STALLED_MS)

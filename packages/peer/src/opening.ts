@@ -1,0 +1,153 @@
+/** What a peer opens before its parts can work: the two databases, the network port, the compute thread. */
+import { equalBytes, MeshError, type Metrics, systemClock, toHex } from '@gradmesh/core'
+import { createLibp2pNet } from '@gradmesh/net/libp2p'
+import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
+import { openLevelDb } from '@gradmesh/store/leveldb'
+import type { AdapterInfo } from '@gradmesh/tensor'
+import { chainIdOf, type Genesis, type KeyPair } from '@gradmesh/wire'
+import type { ComputeTable } from './computing.ts'
+import { consensusConfig } from './consensus-config.ts'
+import type { Context } from './context.ts'
+import { FaultCounter } from './faults.ts'
+import { paths } from './folder.ts'
+import type { NodeOptions } from './options.ts'
+import { storedError } from './resuming.ts'
+import { chainTag, topicsOf } from './topics.ts'
+import { type Remote, startWorker } from './worker-rpc.ts'
+
+/** Undone in reverse order when the peer stops. */
+export type Closers = (() => Promise<void>)[]
+
+/** A thread that is ended inside the GPU runtime takes the whole process with it: only one that hangs is. */
+const GPU_CLOSE_MS_MAX = 10_000
+
+/** @throws MeshError `SAFETY_OTHER_KEY`, `CHAIN_BELOW_SAFETY`, `STORE_…` */
+export const openStores = async (
+  folder: string,
+  keys: KeyPair,
+  genesisBytes: Uint8Array,
+  closers: Closers
+): Promise<{ safety: SafetyStore; chain: ChainStore }> => {
+  const { safety: safetyPath, chain: chainPath } = paths(folder)
+  const safety = await openSafety(safetyPath)
+  closers.push(() => safety.close())
+  if (!equalBytes(safety.key, keys.publicKey)) {
+    throw new MeshError(
+      'SAFETY_OTHER_KEY',
+      `${safetyPath} holds the votes of another key than the folder's`,
+      {
+        remedy:
+          'Put the `key` back that belongs to this `safety/`. Without its own record a key could contradict what it has signed.',
+        data: { key: toHex(keys.publicKey), safety: toHex(safety.key) }
+      }
+    )
+  }
+  const database = await openLevelDb(chainPath, { create: true })
+  closers.push(() => database.close())
+  const chain = await createChain(database, genesisBytes)
+  const seen = await safety.final()
+  const head = chain.head().height
+  // An empty chain is fetched anew, and nothing is signed before it has come as far as this key has seen.
+  if (seen !== undefined && head > 0 && seen.height > head) {
+    throw new MeshError(
+      'CHAIN_BELOW_SAFETY',
+      `chain/ ends at height ${head}, but this key has seen height ${seen.height} become final`,
+      {
+        remedy:
+          'chain/ was rolled back or damaged. Move it away (keep `key` and `safety/`) and start again: it is fetched from the mesh.',
+        data: { head, seen: seen.height }
+      }
+    )
+  }
+  return { safety, chain }
+}
+
+export interface ContextInit {
+  readonly options: NodeOptions
+  readonly keys: KeyPair
+  readonly genesis: Genesis
+  readonly genesisBytes: Uint8Array
+  readonly metrics: Metrics
+  readonly safety: SafetyStore
+  readonly chain: ChainStore
+  readonly state: Context['state']
+  readonly fail: Context['fail']
+}
+
+/** @throws MeshError `NET_BAD_ADDRESS`, `NET_OPTIONS` */
+export const makeContext = async (init: ContextInit): Promise<Context> => {
+  const { options, keys, genesis, metrics } = init
+  const chainId = chainIdOf(genesis)
+  const self = toHex(keys.publicKey)
+  const found = genesis.validators.findIndex(({ key }) => toHex(key) === self)
+  const validator = found < 0 ? null : found
+  const net = await createLibp2pNet({
+    secretKey: keys.secretKey,
+    listen: [...options.listen],
+    bootstrap: [...options.bootstrap],
+    mdns: options.mdns,
+    chainTag: chainTag(chainId),
+    logger: options.logger.child({ part: 'net' }),
+    metrics
+  })
+  return {
+    ...init,
+    chainId,
+    topics: topicsOf(chainId),
+    self,
+    validator,
+    consensus: consensusConfig(genesis, validator),
+    validatorKeys: genesis.validators.map(({ key }) => key),
+    totalStake: genesis.validators.reduce((sum, { stake }) => sum + stake, 0n),
+    clock: systemClock,
+    log: options.logger,
+    faults: new FaultCounter(metrics),
+    net
+  }
+}
+
+export interface OpenedCompute {
+  readonly call: Remote<ComputeTable>
+  readonly adapter: AdapterInfo
+  /** Training samples that rows are drawn from. */
+  readonly samples: number
+  /** The own delta that still waits for the ledger's word. */
+  readonly openDelta: { readonly round: number; readonly digest: string } | null
+}
+
+/** @throws MeshError `GPU_…`, `DATA_…` */
+export const openCompute = async (
+  context: Pick<Context, 'genesis' | 'options' | 'chain' | 'fail'>,
+  closers: Closers
+): Promise<OpenedCompute> => {
+  const { genesis, options, chain, fail } = context
+  const { task, seed, delta, training } = genesis
+  const stored = await storedError(chain)
+  const thread = startWorker<ComputeTable>('compute-worker', null, fail)
+  closers.push(async () => {
+    await settleWithin(GPU_CLOSE_MS_MAX, thread.call.close(undefined))
+    await thread.close()
+  })
+  const { adapter, samples } = await thread.call.open({
+    taskId: task.id,
+    seed,
+    adapter: options.adapter,
+    batch: training.batch,
+    chunk: delta.chunk,
+    keep: delta.keep,
+    decayQ8: delta.errorDecayQ8,
+    stored: stored?.buffer ?? null
+  })
+  options.logger.info({ adapter: adapter.name, software: adapter.software }, 'the adapter is ready')
+  const openDelta = stored?.buffer.accepted === null ? { round: stored.round, digest: stored.digest } : null
+  return { call: thread.call, adapter, samples, openDelta }
+}
+
+const settleWithin = async (timeMs: number, work: Promise<unknown>): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, timeMs)
+  })
+  await Promise.race([work.catch(() => {}), late])
+  clearTimeout(timer)
+}
