@@ -32,6 +32,15 @@ const load = async (): Promise<Create> => {
   }
 }
 
+/**
+ * Lavapipe promises any amount of memory and does not look whether it came: beyond what there is, the
+ * process would crash at the first touch. So a software adapter gets this share of what is free.
+ */
+const SOFTWARE_SHARE = 0.8
+
+/** How long a wait for hardware may burn its core before it sleeps between looks: below it, latency counts. */
+const PATIENCE_MS = 2
+
 /** Adapter names with their backend; `create` tells them only in the error for a name it does not know. */
 const adapterNames = async (create: Create): Promise<readonly { backend: string; name: string }[]> => {
   try {
@@ -61,7 +70,7 @@ const candidates = async (create: Create): Promise<readonly Present[]> => {
   for (const { backend, name } of await adapterNames(create)) {
     const gpu = create([`backend=${backend}`, `adapter=${name}`])
     const adapter = await gpu.requestAdapter().catch(() => null)
-    if (adapter !== null) found.push({ gpu, ...candidateOf(adapter, name) })
+    if (adapter !== null) found.push({ gpu, ...candidateOf(gpu, adapter, name) })
   }
   return hardwareFirst(found)
 }
@@ -100,8 +109,11 @@ export const openAdapter = async (options: OpenDeviceOptions = {}): Promise<Devi
   const onClose = () => alive.delete(gpu)
   alive.add(gpu)
   try {
-    const wait = (options.throttle ?? info.software) ? { wait: throttled } : {}
-    return { ...(await requestDevice(chosen, options)), ...wait, onClose }
+    const patienceMs = info.software ? 0 : PATIENCE_MS
+    const wait =
+      options.throttle === false ? {} : { wait: <T>(work: Promise<T>) => throttled(work, patienceMs) }
+    const memory = info.software ? { memoryBytesMax: SOFTWARE_SHARE * process.availableMemory() } : {}
+    return { ...(await requestDevice(chosen, options)), ...wait, ...memory, onClose }
   } catch (error) {
     onClose()
     throw error
