@@ -4,7 +4,7 @@ import { el } from './dom.js'
 
 /** @import { Receipt, StreamEvent } from '@gradmesh/api' */
 
-const KEPT_MAX = 8
+const KEPT_MAX = 5
 
 export class Contribution {
   /** Newest first. @type {string[]} */

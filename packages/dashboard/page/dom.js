@@ -43,6 +43,16 @@ export const showFacts = (list, facts) =>
     ...facts.map(([term, value]) => el('div', {}, el('dt', {}, term), el('dd', {}, value)))
   )
 
+/** What is wider than its place is scrolled by arrow keys too. @param {HTMLElement} place */
+const letScroll = place => {
+  if (place.scrollWidth > place.clientWidth) place.tabIndex = 0
+  else place.removeAttribute('tabindex')
+}
+
+const widths = new ResizeObserver(entries => {
+  for (const { target } of entries) letScroll(/** @type {HTMLElement} */ (target))
+})
+
 /**
  * @template T
  * @typedef {object} Column
@@ -74,9 +84,8 @@ export const showTable = (place, columns, rows, none) => {
     ? document.activeElement?.getAttribute('href')
     : undefined
   place.replaceChildren(el('table', {}, el('thead', {}, head), el('tbody', {}, ...body)))
-  // What is wider than its place is scrolled by arrow keys too.
-  if (place.scrollWidth > place.clientWidth) place.tabIndex = 0
-  else place.removeAttribute('tabindex')
+  letScroll(place)
+  widths.observe(place)
   // Whoever walks the table by keyboard stays where they are.
   if (focused !== undefined && focused !== null)
     /** @type {HTMLElement | null} */ (place.querySelector(`a[href="${CSS.escape(focused)}"]`))?.focus()

@@ -114,7 +114,7 @@ const showPeers = ({ peers }) =>
   showTable(
     byId('peers'),
     [
-      { title: 'Peer', cell: peer => shortId(peer.key, peer.label ?? formatId(peer.key)) },
+      { title: 'Peer', cell: peer => shortId(peer.key, peer.label || formatId(peer.key)) },
       { title: 'Address', cell: peer => peer.address },
       { title: 'Direction', cell: peer => peer.direction },
       { title: 'Round trip', amount: true, cell: peer => formatMs(peer.rttMs) },
@@ -154,7 +154,7 @@ const showStakes = ({ trainers, validators }) => {
     [
       {
         title: 'Validator',
-        cell: validator => shortId(validator.key, validator.label ?? formatId(validator.key))
+        cell: validator => shortId(validator.key, validator.label || formatId(validator.key))
       },
       { title: 'Stake', amount: true, cell: validator => formatWhole(validator.stake) },
       { title: 'Slashed', amount: true, cell: validator => formatWhole(validator.slashed) }
@@ -267,7 +267,7 @@ const showPicture = peers => {
   const { validators } = stakesNow
   const present = validators.filter(({ key }) => here.has(key)).length
   byId('mesh-caption').textContent =
-    `Lines are this peer's connections; a circle's area is its share of the stake. ${present} of ${validators.length} validators are connected.`
+    `Lines are connections of this peer, green; a circle's area is its share of the stake. ${present} of ${validators.length} validators are here.`
 }
 
 let isStale = true

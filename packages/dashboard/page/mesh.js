@@ -15,7 +15,7 @@ import { formatId, formatMs } from './format.js'
  */
 
 const WIDTH = 480
-const HEIGHT = 300
+const HEIGHT = 320
 const SHOWN_MAX = 40
 const RADIUS_MIN = 9
 const RADIUS_MAX = 22
@@ -65,7 +65,7 @@ export const membersOf = (status, { peers }, { validators, trainers }, deltas) =
     const last = lastOf.get(key) ?? null
     return {
       key,
-      name: name ?? formatId(key),
+      name: name || formatId(key),
       share: shareOf(stakeOf.get(key) ?? '0', total),
       delta: deltas.get(key) ?? (last === null ? 'no delta yet' : `delta of round ${last} accepted`),
       rttMs,
@@ -139,9 +139,10 @@ const node = (member, { x, y }, isSelf, isNamed) => {
   group.append(svg('title', {}, wordsOf(member)), svg('circle', { cx: x, cy: y, r }))
   if (!isNamed) return group
   const name = member.name.length > 16 ? `${member.name.slice(0, 15)}…` : member.name
+  const share = member.share === 0 ? '' : ` · ${(100 * member.share).toFixed(0)} %`
   group.append(
-    svg('text', { class: 'name', x, y: y + r + 13, 'text-anchor': 'middle' }, name),
-    svg('text', { x, y: y + r + 26, 'text-anchor': 'middle' }, `${percent(member.share)} · ${member.delta}`)
+    svg('text', { class: 'name', x, y: y + r + 14, 'text-anchor': 'middle' }, `${name}${share}`),
+    svg('text', { x, y: y + r + 28, 'text-anchor': 'middle' }, member.delta.replace('delta of ', ''))
   )
   return group
 }

@@ -9,6 +9,8 @@ const { formatBytes, formatDuration, formatId, formatMs, formatPercent, formatSh
   await load('format.js')
 const { nearest, ticks } = await load('scale.js')
 const { Curve, History } = await load('state.js')
+Object.assign(globalThis, { ResizeObserver: class {} })
+const { membersOf, placeOf, radiusOf, shareOf } = await load('mesh.js')
 
 t.test('figures for people', async t => {
   t.equal(formatWhole(1234567), '1,234,567')
@@ -113,6 +115,51 @@ t.test('the history keeps what the stream tells', async t => {
   t.strictSame(history.loss.points, [{ x: 7, y: 0.5 }])
   t.strictSame(history.score.points, [])
   t.strictSame(history.finality.points, [{ x: 9, y: 80 }])
+})
+
+t.test('the picture of the mesh', async t => {
+  t.equal(shareOf('250', '1000'), 0.25)
+  t.equal(shareOf('123456789012345678901', '246913578024691357802'), 0.5, 'money is exact')
+  t.equal(shareOf('0', '0'), 0)
+  t.ok(radiusOf(0) > 5, 'who has no stake is seen too')
+  t.ok(radiusOf(0.5) > radiusOf(0.1))
+  t.ok(radiusOf(1) < 30)
+  for (const count of [1, 2, 3, 7, 40]) {
+    const places = Array.from({ length: count }, (_, i) => placeOf(i, count))
+    t.ok(
+      places.every(({ x, y }) => x >= 60 && x <= 420 && y >= 30 && y <= 270),
+      `${count} fit`
+    )
+    t.equal(new Set(places.map(({ x, y }) => `${x.toFixed(3)} ${y.toFixed(3)}`)).size, count)
+  }
+  const [a, b, c] = ['a', 'b', 'c'].map(letter => letter.repeat(64))
+  const peer = { label: '', rttMs: 3, graylisted: false }
+  const { self, others } = membersOf(
+    { key: a, label: 'mine' },
+    {
+      peers: [
+        { ...peer, key: c },
+        { ...peer, key: b, label: 'bee' }
+      ]
+    },
+    {
+      validators: [
+        { key: a, stake: '3' },
+        { key: b, stake: '1' }
+      ],
+      trainers: [
+        { key: a, lastRound: 4 },
+        { key: b, lastRound: null },
+        { key: c, lastRound: 2 }
+      ]
+    },
+    new Map([[c, 'delta of round 3 waits']])
+  )
+  t.match(self, { name: 'mine', share: 0.75, delta: 'delta of round 4 accepted' })
+  t.match(others, [
+    { key: b, name: 'bee', share: 0.25, delta: 'no delta yet' },
+    { key: c, name: 'cccccccc…', share: 0, delta: 'delta of round 3 waits' }
+  ])
 })
 
 t.test('the page asks for routes of the contract only', async t => {
