@@ -26,7 +26,7 @@ import { PROTOCOLS } from './topics.ts'
 /** Rounds ahead of ours whose deltas are kept for later; a peer is rarely further behind without syncing. */
 const EARLY_ROUNDS = 2
 const EARLY_MAX = 256
-const AHEAD_MAX = 4096
+const AHEAD_BYTES_MAX = 64 * 1024 * 1024
 const FETCH_TIMEOUT_MS = 5000
 
 export interface PooledDelta {
@@ -48,6 +48,7 @@ export class DeltaPool {
   readonly #early = new Map<string, { round: number; bytes: Uint8Array }>()
   /** Pulled ahead of their round while syncing; looked at when their block is committed. */
   readonly #ahead = new Map<string, Uint8Array>()
+  #aheadBytes = 0
   readonly #fetching = new Map<string, Promise<PooledDelta | undefined>>()
   #final: FinalPoint
   /** Called with every delta that newly counts for the open round. */
@@ -78,7 +79,9 @@ export class DeltaPool {
 
   /** Bytes pulled in advance; `fetch` checks them like any others when their block's turn comes. */
   keepForSync(digest: string, bytes: Uint8Array): void {
-    if (this.#ahead.size < AHEAD_MAX) this.#ahead.set(digest, bytes)
+    if (this.#ahead.has(digest) || this.#aheadBytes + bytes.length > AHEAD_BYTES_MAX) return
+    this.#ahead.set(digest, bytes)
+    this.#aheadBytes += bytes.length
   }
 
   /** The newest final state: past rounds are forgotten (and answered), early ones looked at again. */
@@ -184,7 +187,7 @@ export class DeltaPool {
       this.#ahead.get(digest) ??
       (await this.#context.chain.deltaBytes(digestOf(digest))) ??
       (await pullDelta(this.#context, digest, hints))
-    this.#ahead.delete(digest)
+    if (this.#ahead.delete(digest)) this.#aheadBytes -= bytes!.length
     if (bytes === undefined) return undefined
     const offered = (on && (await this.#admitAhead(digest, bytes, on))) || (await this.offer(bytes))
     if (isFault(offered)) this.#context.faults.count(offered)

@@ -1,6 +1,6 @@
 /** Final weights as a safetensors file: an 8-byte header length, a JSON header, the tensors as f32. */
 import { writeFile } from 'node:fs/promises'
-import { MeshError, toHex } from '@gradmesh/core'
+import { MeshError, toHex, utf8 } from '@gradmesh/core'
 import { unpack } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
 import { openChain } from '@gradmesh/store'
@@ -11,6 +11,8 @@ import { paths, readGenesis } from './folder.ts'
 import { restoreFromDisk } from './restoring.ts'
 import type { StateTable } from './state-worker.ts'
 import { startWorker } from './worker-rpc.ts'
+
+const SPACE = 0x20
 
 export interface Exported {
   readonly height: number
@@ -66,8 +68,9 @@ export const safetensors = (
     at += bytes
   }
   // The header is padded with spaces so that the data begin on 8 bytes.
-  const text = JSON.stringify(header)
-  const head = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8))
+  const text = utf8(JSON.stringify(header))
+  const head = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(SPACE)
+  head.set(text)
   const file = new Uint8Array(8 + head.length + at)
   const view = new DataView(file.buffer)
   view.setBigUint64(0, BigInt(head.length), true)

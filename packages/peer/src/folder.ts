@@ -27,7 +27,7 @@ export const paths = (folder: string) =>
     genesis: join(folder, 'genesis'),
     safety: join(folder, 'safety'),
     chain: join(folder, 'chain'),
-    trust: join(folder, 'trust.json'),
+    trust: join(folder, 'trust'),
     httpToken: join(folder, 'http-token')
   }) as const
 

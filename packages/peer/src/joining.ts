@@ -28,6 +28,7 @@ import {
 import { ensureKey, parseGenesis, settleFolder } from './folder.ts'
 import { AGENT } from './running.ts'
 import { chainTag, PROTOCOLS } from './topics.ts'
+import { writeTrust } from './trust.ts'
 
 const TIMEOUT_MS = 8000
 
@@ -64,9 +65,9 @@ export const joinMesh = async ({
   })
   await net.start()
   try {
-    const peer = await reach(net, ticket)
-    const genesis = await fetchGenesis(net, peer, ticket)
+    const genesis = await fetchFromAny(net, ticket)
     await settleFolder(folder, genesis, keys)
+    await writeTrust(folder, ticket)
     return { genesis, bootstrap: ticket.addresses }
   } finally {
     await net.stop()
@@ -99,15 +100,19 @@ export const readTicket = (text: string): Ticket => {
   return ticket
 }
 
-const reach = async (net: Net, ticket: Ticket): Promise<PeerKey> => {
+/** Asks the ticket's addresses one after the other; the clearest refusal is told when none helps. */
+const fetchFromAny = async (net: Net, ticket: Ticket): Promise<Genesis> => {
   const failures: string[] = []
+  let refusal: MeshError | undefined
   for (const address of ticket.addresses) {
     try {
-      return await net.dial(address)
+      return await fetchGenesis(net, await net.dial(address), ticket)
     } catch (error) {
       failures.push(`${address}: ${error instanceof Error ? error.message : error}`)
+      if (error instanceof MeshError && REFUSALS.has(error.code)) refusal = error
     }
   }
+  if (refusal !== undefined) throw refusal
   throw new MeshError(
     'JOIN_UNREACHABLE',
     `none of the ticket's ${ticket.addresses.length} addresses answers:\n  ${failures.join('\n  ')}`,
@@ -117,6 +122,9 @@ const reach = async (net: Net, ticket: Ticket): Promise<PeerKey> => {
     }
   )
 }
+
+/** Somebody answered, and the answer settles it. */
+const REFUSALS = new Set(['TICKET_PROTOCOL', 'JOIN_OTHER_MESH', 'GENESIS_INVALID'])
 
 const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Genesis> => {
   const ask = (protocol: (typeof PROTOCOLS)['hello' | 'get'], request: Uint8Array): Promise<Uint8Array> =>

@@ -49,6 +49,7 @@ import type { StateHead, StateTable } from './state-worker.ts'
 import { Syncing } from './syncing.ts'
 import { Training } from './training.ts'
 import { TransactionPool } from './transaction-pool.ts'
+import { checkTrust } from './trust.ts'
 import { viewOf } from './view.ts'
 import { startWorker } from './worker-rpc.ts'
 
@@ -353,6 +354,7 @@ class RunningPeer implements Peer, Running {
     if (ledger.final.height === 0) await gatherQuorum(context, syncing, this.#journal, this.#isStopping)
     const resumed = await catchUp(context, ledger, syncing, this.#journal, this.#isStopping)
     if (resumed === undefined) return
+    await checkTrust(this.#options.folder, context.chain)
     const { height, accounts } = ledger.final
     context.log.info({ height, round: accounts.round }, 'in step with the mesh')
     this.#loopDelay.reset()
