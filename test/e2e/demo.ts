@@ -123,7 +123,15 @@ t.test('npm start trains to its target, and all peers end with one root', { skip
 })
 
 t.test('too few rounds end without success, and say so', { skip }, async t => {
-  const { code, stdout, stderr } = await new Start(['--rounds', '1', '--peers', '2', '--json']).ended
+  const { code, stdout, stderr } = await new Start([
+    '--rounds',
+    '1',
+    '--peers',
+    '2',
+    '--json',
+    '--data',
+    join(t.testdir(), 'run')
+  ]).ended
   const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
   t.equal(code, 1)
   t.match(result, { ok: false, rounds: 1 })
@@ -154,7 +162,7 @@ for (const [when, pattern] of [
 }
 
 t.test('a demo that dies takes its peers with it', { skip }, async t => {
-  const run = new Start([])
+  const run = new Start(['--data', join(t.testdir(), 'run')])
   await run.says(/round [1-9]/)
   run.signal('SIGKILL', 'group')
   await run.ended
