@@ -21,5 +21,6 @@ export const commands: readonly CommandEntry[] = [
   entry('watch', 'live view of the running peer', () => import('./watch.ts')),
   entry('verify', 'replay a folder from its start and recompute every root', () => import('./verify.ts')),
   entry('export', 'write the final weights as safetensors', () => import('./export.ts')),
-  entry('doctor', 'check this machine: GPU, ports, clock, disk, reachability', () => import('./doctor.ts'))
+  entry('doctor', 'check this machine: GPU, ports, clock, disk, reachability', () => import('./doctor.ts')),
+  entry('support-bundle', 'what others need to help, without secrets', () => import('./support-bundle.ts'))
 ]
