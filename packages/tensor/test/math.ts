@@ -30,7 +30,25 @@ const CHECKS: Readonly<Record<MathName, Check>> = {
   erf: { f32: erfF32, exact: erf64, draw: between(-6, 6), rtol: 0, atol: 6e-7 },
   sigmoid: { f32: sigmoidF32, exact: sigmoid, draw: between(-86, 40), rtol: 4e-7, atol: 0 }
 }
-const SPECIAL = [0, -0, 1, -1, 0.625, -0.625, 87, -87, 88, -88, 200, -200, 1e-30, -1e-30, Math.fround(Math.SQRT1_2), 2, 10]
+const SPECIAL = [
+  0,
+  -0,
+  1,
+  -1,
+  0.625,
+  -0.625,
+  87,
+  -87,
+  88,
+  -88,
+  200,
+  -200,
+  1e-30,
+  -1e-30,
+  Math.fround(Math.SQRT1_2),
+  2,
+  10
+]
 
 t.test('within the stated errors', async t => {
   for (const [name, { f32, exact, draw, rtol, atol }] of Object.entries(CHECKS)) {

@@ -48,7 +48,9 @@ export const quantiseI32: Kernel<{ readonly count: number }> = {
       access: 'read',
       length: count,
       fill: (prng, i) =>
-        i % 97 === 5 ? [NaN, Infinity, -1, 0.5, -0.5][prng.below(5)]! : (prng.below(2 ** 24) - 2 ** 23) * 2 ** -prng.below(60)
+        i % 97 === 5
+          ? [NaN, Infinity, -1, 0.5, -0.5][prng.below(5)]!
+          : (prng.below(2 ** 24) - 2 ** 23) * 2 ** -prng.below(60)
     },
     out: { type: 'i32', access: 'update', length: count },
     notFinite: { type: 'u32', access: 'update', length: 1, fill: () => 3 }
@@ -89,7 +91,8 @@ export const accumulateError: Kernel<{ readonly count: number; readonly decayQ8:
     return { ...rest, code: SATURATED + code }
   },
   reference({ pseudo, error }, { count, decayQ8 }) {
-    for (let i = 0; i < count; i++) error![i] = saturate(Math.floor((decayQ8 * error![i]!) / 256) + pseudo![i]!)
+    for (let i = 0; i < count; i++)
+      error![i] = saturate(Math.floor((decayQ8 * error![i]!) / 256) + pseudo![i]!)
   },
   tolerance: { rtol: 0, atol: 0 },
   *cases() {
@@ -126,7 +129,9 @@ fn total(value: vec4u, lane: u32) -> vec4u {
   }
   const steps: string[] = []
   for (let step = lanes / 2; step >= 1; step /= 2) {
-    steps.push(`{ let other = subgroupShuffleXor(sum, ${step}u); sum = vec4u(sum.xyz + other.xyz, sum.w | other.w); }`)
+    steps.push(
+      `{ let other = subgroupShuffleXor(sum, ${step}u); sum = vec4u(sum.xyz + other.xyz, sum.w | other.w); }`
+    )
   }
   return `fn total(value: vec4u, lane: u32) -> vec4u {
   var sum = value;
@@ -213,10 +218,23 @@ export const selectTop: Kernel<Chunks, object, Form> = {
       length: chunks * chunk,
       fill: (prng, i) => {
         const style = Math.floor(i / chunk) % 4
-        return style === 0 ? anyInt32(prng) : style === 1 ? prng.below(7) - 3 : style === 2 ? (prng.below(2001) - 1000) ** 3 | 0 : i % 5 === 0 ? INT32_MIN : 0
+        return style === 0
+          ? anyInt32(prng)
+          : style === 1
+            ? prng.below(7) - 3
+            : style === 2
+              ? ((prng.below(2001) - 1000) ** 3) | 0
+              : i % 5 === 0
+                ? INT32_MIN
+                : 0
       }
     },
-    realLengths: { type: 'u32', access: 'read', length: chunks, fill: (prng, i) => (i % 3 === 2 ? 1 + prng.below(chunk) : chunk) },
+    realLengths: {
+      type: 'u32',
+      access: 'read',
+      length: chunks,
+      fill: (prng, i) => (i % 3 === 2 ? 1 + prng.below(chunk) : chunk)
+    },
     scales: { type: 'u32', access: 'update', length: chunks },
     entries: { type: 'u32', access: 'update', length: chunks * keep, fill: () => 0 }
   }),
@@ -325,7 +343,9 @@ fn main(
   reference({ values, realLengths, scales, entries }, { chunks, chunk, keep }) {
     for (let c = 0; c < chunks; c++) {
       const own = values!.subarray(c * chunk, c * chunk + realLengths![c]!)
-      const order = Array.from(own, (_, i) => i).sort((a, b) => Math.abs(own[b]!) - Math.abs(own[a]!) || a - b)
+      const order = Array.from(own, (_, i) => i).sort(
+        (a, b) => Math.abs(own[b]!) - Math.abs(own[a]!) || a - b
+      )
       const chosen = order.slice(0, keep)
       const scale = scaleOf(chosen.map(i => Math.abs(own[i]!)))
       scales![c] = scale
@@ -373,14 +393,24 @@ export const debitError: Kernel<Chunks> = {
   id: 'debit-error/1',
   scalars: { chunks: 'u32', chunk: 'u32', keep: 'u32' },
   arrays: ({ chunks, chunk, keep }) => ({
-    scales: { type: 'u32', access: 'read', length: chunks, fill: (prng, i) => (i === 0 ? 0 : prng.below(SCALE_MAX)) },
+    scales: {
+      type: 'u32',
+      access: 'read',
+      length: chunks,
+      fill: (prng, i) => (i === 0 ? 0 : prng.below(SCALE_MAX))
+    },
     entries: {
       type: 'u32',
       access: 'read',
       length: chunks * keep,
       fill: (prng, i) => (i % keep) + 65_536 * prng.below(4)
     },
-    realLengths: { type: 'u32', access: 'read', length: chunks, fill: (prng, i) => (i % 3 === 2 ? 1 + prng.below(chunk) : chunk) },
+    realLengths: {
+      type: 'u32',
+      access: 'read',
+      length: chunks,
+      fill: (prng, i) => (i % 3 === 2 ? 1 + prng.below(chunk) : chunk)
+    },
     error: { type: 'i32', access: 'update', length: chunks * chunk, fill: anyInt32 }
   }),
   variant: () => ({}),

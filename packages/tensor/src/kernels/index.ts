@@ -8,6 +8,8 @@ import { biasGelu, biasGeluBackward } from './bias-gelu.ts'
 import { biasRelu } from './bias-relu.ts'
 import { clipFactor, scaleByFactor } from './clip.ts'
 import { columnSum, columnSumAdamw } from './column-sum.ts'
+import { accumulateError, debitError, quantiseI32, selectTop } from './compress.ts'
+import { conv2d, conv2dBackwardImage, conv2dBackwardWeights } from './conv2d.ts'
 import { countCorrect } from './count-correct.ts'
 import { crossEntropyHead } from './cross-entropy-head.ts'
 import { denseAdamw } from './dense-adamw.ts'
@@ -16,21 +18,25 @@ import { fill } from './fill.ts'
 import { gatherRows } from './gather-rows.ts'
 import { layerNorm, layerNormBackward, layerNormWeightsBackward } from './layer-norm.ts'
 import { matmulBatchedNN, matmulBatchedNT, matmulBatchedTN } from './matmul-batched.ts'
+import { matmulI8NN, matmulI8NT, matmulI8TN } from './matmul-i8.ts'
 import { matmulNN } from './matmul-nn.ts'
 import { matmulNT } from './matmul-nt.ts'
 import { matmulTN } from './matmul-tn.ts'
 import { matmulTNAdamw } from './matmul-tn-adamw.ts'
+import { pool2d, pool2dBackward } from './pool2d.ts'
 import { reduceRows } from './reduce-rows.ts'
 import { reluBackward } from './relu-backward.ts'
 import { rmsNorm, rmsNormBackward, rmsNormWeightsBackward } from './rms-norm.ts'
+import { rotary } from './rotary.ts'
 import { scaleAdd } from './scale-add.ts'
+import { linkRows, scatterRows } from './scatter-rows.ts'
 import { sgd } from './sgd.ts'
+import { sgdMomentum } from './sgd-momentum.ts'
 import { softmax, softmaxBackward } from './softmax.ts'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.ts'
 import { swiglu, swigluBackward } from './swiglu.ts'
+import { transpose } from './transpose.ts'
 import { unary } from './unary.ts'
-import { matmulI8NN, matmulI8NT, matmulI8TN } from './matmul-i8.ts'
-import { accumulateError, debitError, quantiseI32, selectTop } from './compress.ts'
 
 export const kernels = [
   accumulateError,
@@ -46,6 +52,9 @@ export const kernels = [
   clipFactor,
   columnSum,
   columnSumAdamw,
+  conv2d,
+  conv2dBackwardImage,
+  conv2dBackwardWeights,
   countCorrect,
   crossEntropyHead,
   debitError,
@@ -56,6 +65,7 @@ export const kernels = [
   layerNorm,
   layerNormBackward,
   layerNormWeightsBackward,
+  linkRows,
   matmulBatchedNN,
   matmulBatchedNT,
   matmulBatchedTN,
@@ -66,20 +76,26 @@ export const kernels = [
   matmulNT,
   matmulTN,
   matmulTNAdamw,
+  pool2d,
+  pool2dBackward,
   quantiseI32,
   reduceRows,
   reluBackward,
   rmsNorm,
   rmsNormBackward,
   rmsNormWeightsBackward,
+  rotary,
   scaleAdd,
   scaleByFactor,
+  scatterRows,
   selectTop,
   sgd,
+  sgdMomentum,
   softmax,
   softmaxBackward,
   softmaxCrossEntropy,
   swiglu,
   swigluBackward,
+  transpose,
   unary
 ] as readonly Kernel[]

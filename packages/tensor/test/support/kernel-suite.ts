@@ -1,6 +1,7 @@
 /** Runs a kernel's own cases on a device. Needs no Node: a page runs it too. */
 import { Prng } from '@gradmesh/core'
 import type { Kernel } from '../../src/index.ts'
+import { classBytes } from '../../src/pool.ts'
 import type { Device } from '../../src/runtime.ts'
 import { filled, firstDifference } from './arrays.ts'
 
@@ -10,12 +11,24 @@ export interface CaseResult {
   readonly wrong: readonly string[]
 }
 
+/** Leaves buffers full of NaN in the pool, for these lengths: padding belongs to nobody, so it may hold anything. */
+const poison = (device: Device, lengths: readonly number[]): void => {
+  const held = lengths.map(length =>
+    device.upload(new Float32Array(classBytes(4 * length) / 4).fill(Number.NaN))
+  )
+  for (const tensor of held) tensor.free()
+}
+
 /** Every case of the kernel against its float64 reference. */
-export async function* runCases(device: Device, kernel: Kernel): AsyncGenerator<CaseResult> {
-  const prng = new Prng(kernel.id)
+export async function* runCases(device: Device, kernel: Kernel, seed = ''): AsyncGenerator<CaseResult> {
+  const prng = new Prng(seed + kernel.id)
   for (const { scalars, options = {} } of kernel.cases(prng)) {
     const specs = Object.entries(kernel.arrays(scalars, options))
     const inputs = specs.map(([name, spec]) => ({ name, values: filled(spec, prng) }))
+    poison(
+      device,
+      inputs.map(({ values }) => values.length)
+    )
     const tensors = inputs.map(({ name, values }) => ({ name, tensor: device.upload(values, name) }))
     device.submit(step => {
       const named = Object.fromEntries(tensors.map(({ name, tensor }) => [name, tensor]))
