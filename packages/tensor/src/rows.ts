@@ -180,7 +180,8 @@ export class Rows {
       ...perColumn.map(array =>
         wide
           ? `fn column_${array}(c: u32) -> vec4f { return ${array}[c / 4u]; }`
-          : `fn column_${array}(c: u32) -> vec4f { return vec4f(${four(array, 'c')}); }`
+          : // Padding may hold NaN, and 0 · NaN is NaN.
+            `fn column_${array}(c: u32) -> vec4f { return ${this.inside(`vec4f(${four(array, 'c')})`)}; }`
       ),
       ...stores.map(array =>
         wide
