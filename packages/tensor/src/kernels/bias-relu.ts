@@ -1,16 +1,12 @@
 import type { Kernel } from '../kernel.ts'
-import { eachElement } from './elementwise.ts'
+import { eachBiased } from './elementwise.ts'
 
 type S = { readonly count: number; readonly columns: number }
 type O = { readonly relu?: boolean }
-
-const forms = {
-  false: eachElement('out[i] = x[i] + bias[i % scalars.columns];'),
-  true: eachElement('out[i] = max(x[i] + bias[i % scalars.columns], 0.0);')
-}
+type V = Required<O> & { readonly wide: boolean }
 
 /** out (rows, columns) ← x + bias, each column its own; with `relu`, negative values become 0. count = rows · columns. */
-export const biasRelu: Kernel<S, O, { relu: boolean }> = {
+export const biasRelu: Kernel<S, O, V> = {
   id: 'bias-relu/1',
   scalars: { count: 'u32', columns: 'u32' },
   arrays: ({ count, columns }) => ({
@@ -18,9 +14,13 @@ export const biasRelu: Kernel<S, O, { relu: boolean }> = {
     bias: { type: 'f32', access: 'read', length: columns },
     out: { type: 'f32', access: 'update', length: count }
   }),
-  variant: (_, { relu = false }) => ({ relu }),
-  wgsl: ({ relu }) => forms[`${relu}`].wgsl(),
-  grid: forms.true.grid,
+  variant: ({ columns }, { relu = false }) => ({ relu, wide: columns % 4 === 0 }),
+  wgsl({ relu, wide }) {
+    const sum = 'x[i] + bias[column]'
+    const body = `out[i] = ${relu ? `max(${sum}, ${wide ? 'vec4f()' : '0.0'})` : sum};`
+    return eachBiased(wide, ['x', 'bias', 'out'], true, body, '')
+  },
+  grid: (scalars, { wide }) => eachBiased.grid(scalars, wide),
   reference({ x, bias, out }, { count, columns }, { relu = false }) {
     for (let i = 0; i < count; i++) {
       const sum = x![i]! + bias![i % columns]!

@@ -119,6 +119,8 @@ export const matmulBatched = (form: Form, id: string): Kernel<BatchedShape, Matm
     return {
       ...choose(form, shape, epilogue, machine, choice),
       batched: true,
+      skewA: 0,
+      skewB: 0,
       wideA: isWide(a),
       wideB: isWide(b),
       wideOut: isWide(out)

@@ -51,6 +51,9 @@ export const choose = (
   const { m, n, k } = shape
   const tuned = asked.family === undefined ? machine.tuned?.get(shapeClass(form, shape)) : undefined
   const family = asked.family ?? tuned?.family ?? familyOf(machine)
+  const [rowA, rowB] = [form === 'tn' ? m : k, form === 'nt' ? k : n]
+  // Across k both operands would take two loads for one, which gains nothing over scalar loads.
+  const skewed = family === 'dir4' && form !== 'tn'
   const lanes = family === 'dir4' ? machine.subgroupSize : 0
   // Tiles of more than twice the rows there are would mostly compute nothing.
   const fitting = tuned !== undefined && tuned.tileRows < 2 * m ? tuned.tileRows : undefined
@@ -62,8 +65,10 @@ export const choose = (
     batched: false,
     lanes,
     tileRows: rows ?? (family === 'dir4' ? tileRowsOf(shape, lanes) : TILED_ROWS),
-    wideA: (form === 'tn' ? m : k) % 4 === 0,
-    wideB: (form === 'nt' ? k : n) % 4 === 0,
+    wideA: rowA % 4 === 0,
+    wideB: rowB % 4 === 0,
+    skewA: skewed ? rowA % 4 : 0,
+    skewB: skewed ? rowB % 4 : 0,
     wideOut: n % 4 === 0,
     edgeK: k % 4 !== 0,
     compact: machine.software

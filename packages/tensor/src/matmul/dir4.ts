@@ -40,19 +40,50 @@ const alongK = (v: Variant, wide: boolean, array: string, at: string, k: string)
     ? along(wide, array, at)
     : `vec4f(${XYZW.map((_, x) => `select(0.0, ${array}[${at} + ${x}u], ${k} + ${x}u < scalars.k)`).join(', ')})`
 
+/**
+ * Four elements from `shift` on of two vec4s that follow each other. Rows that are not whole vec4s are
+ * read so, except by `tn`: twice the wide loads where they lie across k, and as many as ever along k,
+ * since each turn keeps its second vec4 for the next. Scalar loads would be four times as many.
+ */
+const joined = (first: string, second: string, shift: number): string => {
+  const letters = [...XYZW.map(c => `${first}.${c}`), ...XYZW.map(c => `${second}.${c}`)]
+  return shift === 0 ? first : `vec4f(${letters.slice(shift, shift + 4).join(', ')})`
+}
+
+/** The same for a lane, whose row is `lane & 3` rows after a whole vec4. */
+const joinedText = `
+fn joined(first: vec4f, second: vec4f, odd: bool, two: bool) -> vec4f {
+  let even = select(first, vec4f(first.zw, second.xy), two);
+  return select(even, vec4f(even.yzw, select(second.x, second.z, two)), odd);
+}`
+
+const alive = (v: Variant, value: string): string =>
+  v.edgeK ? `select(vec4f(), ${value}, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(scalars.k))` : value
+
+/** Shift of row `row` of four. */
+const shiftOf = (row: number, skew: number): number => (row * skew) % 4
+
 /** b0..b3: rows k..k+3 of b at this lane's four columns. */
-const loadB = (v: Variant, k: string): string => {
+const loadB = (v: Variant): string => {
   if (v.form !== 'nt') {
     return range(4)
       .map(x => {
-        const load = along(v.wideB, 'b', `${rowAt(v, 'b', `${k} + ${x}u`)} + column`)
-        return `let b${x} = ${masked(v.edgeK, load, `${k} + ${x}u`)};`
+        const at = `${rowAt(v, 'b', `k + ${x}u`)} + column`
+        const load =
+          v.skewB === 0
+            ? along(v.wideB, 'b', at)
+            : joined(`b[(${at}) / 4u]`, `b[(${at}) / 4u + 1u]`, shiftOf(x, v.skewB))
+        return `let b${x} = ${masked(v.edgeK, load, `k + ${x}u`)};`
       })
       .join('\n    ')
   }
-  const rows = range(4).map(
-    j => `let q${j} = ${alongK(v, v.wideB, 'b', `${rowAt(v, 'b', `column + ${j}u`)} + ${k}`, k)};`
-  )
+  const rows = range(4).map(j => {
+    const at = `${rowAt(v, 'b', `column + ${j}u`)} + k`
+    if (v.skewB === 0) return `let q${j} = ${alongK(v, v.wideB, 'b', at, 'k')};`
+    const shift = shiftOf(j, v.skewB)
+    if (shift === 0) return `let q${j} = ${alive(v, `b[(${at}) / 4u]`)};`
+    return `let nextB${j} = b[(${at}) / 4u + 1u]; let q${j} = ${alive(v, joined(`keptB${j}`, `nextB${j}`, shift))}; keptB${j} = nextB${j};`
+  })
   const turned = XYZW.map(
     (c, x) =>
       `let b${x} = vec4f(${range(4)
@@ -68,9 +99,25 @@ const loadB = (v: Variant, k: string): string => {
  */
 const loadA = (v: Variant, q: number): string => {
   const first = `top + ${q * v.lanes}u`
-  if (v.form !== 'tn') return alongK(v, v.wideA, 'a', `${rowAt(v, 'a', `${first} + lane`)} + k`, 'k')
+  if (v.form !== 'tn') {
+    const at = `${rowAt(v, 'a', `${first} + lane`)} + k`
+    if (v.skewA === 0) return `let a${q} = ${alongK(v, v.wideA, 'a', at, 'k')};`
+    return `let nextA${q} = a[(${at}) / 4u + 1u]; let a${q} = ${alive(v, `joined(keptA${q}, nextA${q}, odd, two)`)}; keptA${q} = nextA${q};`
+  }
   const load = along(v.wideA, 'a', `${rowAt(v, 'a', 'k + (lane & 3u)')} + ${first} + (lane & ~3u)`)
-  return masked(v.edgeK, load, 'k + (lane & 3u)')
+  return `let a${q} = ${masked(v.edgeK, load, 'k + (lane & 3u)')};`
+}
+
+/** What the turns keep: the first vec4 of rows along k that are not whole vec4s. */
+const kept = (v: Variant): string => {
+  const shift = `let shift = ((lane & 3u) * ${v.skewA}u) & 3u; let odd = (shift & 1u) != 0u; let two = shift >= 2u;`
+  const rowsA = range(v.tileRows / v.lanes).map(
+    q => `var keptA${q} = a[(${rowAt(v, 'a', `top + ${q * v.lanes}u + lane`)}) / 4u];`
+  )
+  const rowsB = range(4)
+    .filter(j => shiftOf(j, v.skewB) !== 0)
+    .map(j => `var keptB${j} = b[(${rowAt(v, 'b', `column + ${j}u`)}) / 4u];`)
+  return [...(v.skewA === 0 ? [] : [shift, ...rowsA]), ...(v.form === 'nt' ? rowsB : [])].join('\n  ')
 }
 
 /** Row `i` of the tile, its four k in every lane. */
@@ -85,13 +132,13 @@ const spreadA = (v: Variant, i: number): string => {
 
 /** Four k: 4 loads of b, tileRows / lanes of a, and one four-term sum for each row. */
 const turn = (v: Variant): string => {
-  const loads = range(v.tileRows / v.lanes).map(q => `let a${q} = ${loadA(v, q)};`)
+  const loads = range(v.tileRows / v.lanes).map(q => loadA(v, q))
   const sums = range(v.tileRows).map(
     i => `{ let a = ${spreadA(v, i)}; s${i} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`
   )
-  return `
+  return `${kept(v)}
   for (var k = 0u; k < scalars.k; k += 4u) {
-    ${loadB(v, 'k')}
+    ${loadB(v)}
     ${loads.join('\n    ')}
     ${sums.join('\n    ')}
   }`
@@ -99,9 +146,10 @@ const turn = (v: Variant): string => {
 
 export const dir4 = (v: Variant): Wgsl => ({
   enable: ['subgroups'],
-  wide: [...wideArrays(v, v.wideA, v.wideB), ...biasWide(v, v.wideA)],
+  wide: [...wideArrays(v, v.wideA || v.skewA > 0, v.wideB || v.skewB > 0), ...biasWide(v, v.wideA)],
   code: `${finishText(v)}
 ${stepBiasText(v, v.wideA)}
+${v.skewA === 0 ? '' : joinedText}
 
 @compute @workgroup_size(${v.lanes})
 fn main(

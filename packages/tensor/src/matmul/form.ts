@@ -51,6 +51,12 @@ export interface Variant extends Epilogue {
   readonly wideA: boolean
   readonly wideB: boolean
   readonly wideOut: boolean
+  /**
+   * Elements by which each row of a and b starts after the row before it in a vec4, where rows are not
+   * whole vec4s but follow each other without a gap (dir4); 0 otherwise.
+   */
+  readonly skewA: number
+  readonly skewB: number
   /** k is no multiple of four, so it must be compared with its end. */
   readonly edgeK: boolean
   /**
@@ -161,12 +167,16 @@ fn finish(row: u32, column: u32, sum: vec4f) {
     : `${basesText(v)}${geluFor(v)}
 fn finish(row: u32, column: u32, sums: vec4f) {
   if (row >= scalars.m) { return; }
-  for (var j = 0u; j < 4u; j++) {
-    if (column + j >= scalars.n) { return; }
-    let at = ${rowAt(v, 'out', 'row')} + column + j;
-    let sum = sums[j];
-    ${steps(v, 'f32', 'column + j')}
-  }
+  let start = ${rowAt(v, 'out', 'row')} + column;
+  ${['x', 'y', 'z', 'w']
+    .map(
+      (c, j) => `if (column + ${j}u < scalars.n) {
+    let at = start + ${j}u;
+    let sum = sums.${c};
+    ${steps(v, 'f32', `column + ${j}u`)}
+  }`
+    )
+    .join('\n  ')}
 }`
 
 const { fround } = Math
