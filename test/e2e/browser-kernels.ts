@@ -9,7 +9,8 @@ import type * as Suite from '../../packages/tensor/test/support/kernel-suite.ts'
 import { inPage, withoutBrowser } from './page/chromium.ts'
 import { servePage } from './page/serve.ts'
 
-t.setTimeout(120_000)
+// Half a minute on a quiet machine; other work beside it must not fail it.
+t.setTimeout(280_000)
 
 const skip = await withoutBrowser()
 
