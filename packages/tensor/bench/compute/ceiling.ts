@@ -4,10 +4,10 @@ import type { Device, Kernel } from '../../src/index.ts'
 const GROUPS = 64
 const LANES = 64
 const CHAINS = 12
-const TURNS = 1024
+const TURNS = 256
 /** So that the loop itself does not count. */
 const UNROLLED = 16
-const ROUNDS = 9
+const ROUNDS = 60
 
 const CHAIN_NUMBERS = Array.from({ length: CHAINS }, (_, i) => i)
 

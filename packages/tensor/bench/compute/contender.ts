@@ -15,6 +15,8 @@ export type Answer = { readonly ms: readonly number[] } | { readonly absent: str
 
 /** A library that has not answered by then is taken for absent from that case. */
 const ANSWER_MS_MAX = 180_000
+/** All kernels with nothing compiled yet. */
+export const COLD_MS_MAX = 900_000
 
 export class Contender {
   readonly name: string
@@ -49,13 +51,13 @@ export class Contender {
     return answer?.bytes ?? null
   }
 
-  async ask<T>(line: string): Promise<T | undefined> {
+  async ask<T>(line: string, limitMs = ANSWER_MS_MAX): Promise<T | undefined> {
     if (this.#gone !== undefined) return undefined
     this.#child.stdin!.write(`${line}\n`)
     const timer = setTimeout(() => {
-      this.#gone ??= `no answer in ${ANSWER_MS_MAX / 1000} s`
+      this.#gone ??= `no answer in ${limitMs / 1000} s`
       this.#child.kill('SIGKILL')
-    }, ANSWER_MS_MAX)
+    }, limitMs)
     try {
       for (;;) {
         const { value, done } = await this.#lines.next()

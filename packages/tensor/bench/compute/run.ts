@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { listAdapters, openDevice } from '../../src/index.ts'
 import { CASES, type Case, SHAPE_PAIRS } from './cases.ts'
 import { ceilingOf } from './ceiling.ts'
-import { type Answer, Contender } from './contender.ts'
+import { type Answer, COLD_MS_MAX, Contender } from './contender.ts'
 import { findPeers, ours, PEERS, type Peer } from './peers.ts'
 import { median, spreadOf } from './spread.ts'
 
@@ -135,7 +135,7 @@ const cold = async () => {
     const plan = { ...ours(adapter.name, environment), args: ['cold.ts', adapter.name] }
     const child = new Contender(plan)
     try {
-      return await child.ask<{ openMs: number; firstMs: Record<string, number> }>('')
+      return await child.ask<{ openMs: number; firstMs: Record<string, number> }>('', COLD_MS_MAX)
     } finally {
       await child.close()
     }
