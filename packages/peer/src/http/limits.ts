@@ -25,9 +25,9 @@ export interface HttpLimits {
 }
 
 export const httpLimits: HttpLimits = {
-  connectionsMax: 128,
+  connectionsMax: 512,
   requestsPerConnectionMax: 1_000,
-  requestsMax: 64,
+  requestsMax: 128,
   headerBytesMax: 16_384,
   bodyBytesMax: 65_536,
   headersTimeoutMs: 5_000,
@@ -35,7 +35,7 @@ export const httpLimits: HttpLimits = {
   keepAliveTimeoutMs: 5_000,
   idleTimeoutMs: 45_000,
   closeGraceMs: 250,
-  eventClientsMax: 32,
+  eventClientsMax: 64,
   eventsKeptMax: 1_024,
   eventBacklogBytesMax: 4 << 20,
   heartbeatMs: 15_000,
