@@ -54,7 +54,11 @@ onEachAdapter(t, async (t, device) => {
       })
       const [gotSums, gotOut] = await device.read([sums, out])
       for (let r = 0; r < rows; r++) {
-        t.equal(gotSums[r], sumRowF32(columns, c => rowOf(r)[c]!), `sum of ${columns}`)
+        t.equal(
+          gotSums[r],
+          sumRowF32(columns, c => rowOf(r)[c]!),
+          `sum of ${columns}`
+        )
         const want = softmaxF32(rowOf(r), 0.3)
         const different = want.findIndex((value, c) => value !== gotOut[r * columns + c])
         t.equal(different, -1, `softmax of ${columns}`)
