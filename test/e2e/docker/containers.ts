@@ -75,8 +75,10 @@ export class Containers {
       .map(({ id, name }) => new Replica(id, name.replace(`${this.#project}-`, ''), this.#network))
   }
 
+  /** Of every container: how it is, and what it said last. */
   async lastWords(): Promise<string> {
-    return this.compose('logs', '--no-color', '--tail', '25').catch(error => String(error))
+    const list = await this.compose('ps', '--all').catch(String)
+    return `${list}\n${await this.compose('logs', '--no-color', '--tail', '25').catch(String)}`
   }
 
   get #network(): string {
