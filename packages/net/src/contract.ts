@@ -96,7 +96,7 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     await a.net.publish(TOPIC, utf8('nobody is here'))
     await rejects(t, a.net.publish('/contract/other', utf8('x')), 'NET_TOPIC_UNKNOWN')
     await rejects(t, a.net.publish(TOPIC, new Uint8Array(TOPIC_BYTES_MAX + 1)), 'NET_MESSAGE_TOO_LONG')
-    t.strictSame(a.net.traffic().byTopic[TOPIC], { messages: 1, bytes: 14 })
+    t.strictSame(a.net.traffic().byTopic[TOPIC], { messages: 1, bytes: 14, sentBytes: 14 })
   })
 
   test('what is ignored or rejected is not passed on; only rejection costs', async (t, bench) => {
@@ -233,7 +233,7 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     t.ok(seen.bytesSent >= 50_000 && seen.bytesSent < 60_000, `sent ${seen.bytesSent}`)
     t.ok(seen.bytesReceived >= 50_000 && seen.bytesReceived < 60_000, `received ${seen.bytesReceived}`)
     t.ok(total.bytesSent >= seen.bytesSent && total.bytesReceived >= seen.bytesReceived)
-    t.strictSame(total.byTopic[ECHO], { messages: 1, bytes: 100_000 })
+    t.strictSame(total.byTopic[ECHO], { messages: 1, bytes: 100_000, sentBytes: 50_000 })
     await b!.net.stop()
     await until(() => a!.disconnected.length === 1)
     t.ok(a!.net.traffic().bytesSent >= 50_000, 'what closed connections carried still counts')

@@ -234,7 +234,7 @@ class MemoryNet implements Net {
     const entry = this.#registry.topics.get(topic)
     if (entry === undefined) throw topicUnknown(topic)
     if (message.length > entry.maxBytes) throw messageTooLong(topic, message.length, entry.maxBytes)
-    this.#tally.add(topic, message.length)
+    this.#tally.sent(topic, message.length)
     this.#published++
     const envelope = {
       topic,
@@ -267,7 +267,7 @@ class MemoryNet implements Net {
     this.#ask(peer, link, protocol, message.slice(), maxReplyBytes).then(resolve, reject)
     try {
       const reply = await promise
-      this.#tally.add(protocol, message.length + reply.length)
+      this.#tally.exchanged(protocol, message.length, reply.length)
       return reply
     } finally {
       link.requests--
@@ -326,7 +326,7 @@ class MemoryNet implements Net {
       link.inboundRequests--
     }
     if (reply.length > maxReplyBytes) throw replyTooLong(this.self, protocol, maxReplyBytes)
-    this.#tally.add(protocol, message.length + reply.length)
+    this.#tally.exchanged(protocol, reply.length, message.length)
     return reply.slice()
   }
 

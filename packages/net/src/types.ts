@@ -32,11 +32,19 @@ export interface PeerConnection {
   readonly bytesReceived: number
 }
 
+export interface TopicTraffic {
+  /** Sent and received. */
+  readonly messages: number
+  readonly bytes: number
+  /** Of `bytes`, those of messages that this peer published, asked or answered. */
+  readonly sentBytes: number
+}
+
 export interface Traffic {
   readonly bytesSent: number
   readonly bytesReceived: number
   /** Bytes of gossip payloads and direct requests by topic or protocol, one copy of each message. */
-  readonly byTopic: Readonly<Record<string, { readonly messages: number; readonly bytes: number }>>
+  readonly byTopic: Readonly<Record<string, TopicTraffic>>
 }
 
 /** `handle` and `subscribe` come before `start`; everything else after it. */

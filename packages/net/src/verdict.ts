@@ -31,7 +31,7 @@ export const judge = async (
   }
   let verdict: Verdict = 'reject'
   if (message.length <= maxBytes) {
-    tally.add(topic, message.length)
+    tally.received(topic, message.length)
     verdict = await within(VERDICT_MS_MAX, topic, logger, async () => handler(message, from))
   } else metrics.count('gradmesh_faults_total', { code: 'NET_MESSAGE_TOO_LONG' })
   metrics.count('net_gossip_messages_total', { topic, verdict })

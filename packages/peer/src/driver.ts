@@ -39,6 +39,9 @@ import { type FaultCode, peerFault } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import { Serial } from './serial.ts'
 
+/** How long a validator that does not lead waits before it sends a certificate that gossip did not bring. */
+const SPREAD_MS = 250
+const SPREAD_TURN_MS = 50
 /** Live certificates kept to bring others on: a few a slot, for the slots above the final one. */
 const CERTIFICATES_MAX = 256
 /** Blocks of slots further ahead than this are not kept. */
@@ -67,6 +70,9 @@ export class Driver {
   readonly #parts: DriverParts
   readonly #serial = new Serial()
   readonly #certificates = new Map<string, Certificate>()
+  /** Those that gossip has carried, from us or from others. */
+  readonly #spread = new Set<string>()
+  readonly #turns = new Set<NodeJS.Timeout>()
   readonly #config: ConsensusConfig
   /** Null while catching up: until then what is final is told by sync alone. */
   #state: State | null = null
@@ -101,6 +107,7 @@ export class Driver {
   async stop(): Promise<void> {
     this.#running = false
     clearTimeout(this.#timer)
+    for (const timer of this.#turns) clearTimeout(timer)
     await this.#serial.idle()
   }
 
@@ -139,11 +146,13 @@ export class Driver {
 
   takeCertificate(certificate: Certificate): Fault<FaultCode> | null {
     if (certificate.slot <= this.#parts.ledger.final.slot) return peerFault('VOTE_PAST')
+    const key = keyOf(certificate)
     // Not looked at again, so not passed on either: its signatures may be others than those that were checked.
-    if (this.#certificates.has(keyOf(certificate))) return peerFault('CERTIFICATE_KNOWN')
+    if (this.#spread.has(key)) return peerFault('CERTIFICATE_KNOWN')
     const { genesis, chainId } = this.#context
     if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('WIRE_SIGNATURE')
-    this.input({ type: 'certificate', certificate })
+    this.#spread.add(key)
+    if (!this.#certificates.has(key)) this.input({ type: 'certificate', certificate })
     return null
   }
 
@@ -201,7 +210,7 @@ export class Driver {
       case 'certificate':
         this.#keep(effect.certificate)
         await this.#context.chain.putCertificate(effect.certificate)
-        await net.publish(topics.certificates.name, encodeCertificate(effect.certificate))
+        await this.#publishOnce(effect.certificate)
         return
       case 'answer':
         await net.publish(topics.certificates.name, encodeCertificate(effect.certificate))
@@ -345,7 +354,34 @@ export class Driver {
     if (this.#certificates.size < CERTIFICATES_MAX) this.#certificates.set(keyOf(certificate), certificate)
   }
 
+  /**
+   * Everybody forms the same certificate out of the same votes; one copy is enough for those who missed some.
+   * The slot's leader sends it at once, the others in turn, each only if gossip has brought none by then.
+   */
+  async #publishOnce(certificate: Certificate): Promise<void> {
+    const key = keyOf(certificate)
+    if (this.#spread.has(key)) return
+    const { validator, validatorKeys, net, topics } = this.#context
+    const leader = leaderOf(this.#context.consensus, certificate.slot)
+    const turn = ((validator ?? validatorKeys.length) - leader + validatorKeys.length) % validatorKeys.length
+    const publish = async (): Promise<void> => {
+      this.#spread.add(key)
+      await net.publish(topics.certificates.name, encodeCertificate(certificate))
+    }
+    if (validator === leader) return publish()
+    const timer = setTimeout(
+      () => {
+        this.#turns.delete(timer)
+        const isNeeded = !this.#spread.has(key) && certificate.slot > this.#parts.ledger.final.slot
+        if (this.#running && isNeeded) void publish().catch(error => this.#context.fail(error))
+      },
+      SPREAD_MS + turn * SPREAD_TURN_MS
+    )
+    this.#turns.add(timer)
+  }
+
   #prune(finalSlot: number): void {
+    for (const key of this.#spread) if (slotOf(key) <= finalSlot) this.#spread.delete(key)
     for (const [key, certificate] of this.#certificates)
       if (certificate.slot <= finalSlot) this.#certificates.delete(key)
     for (const id of this.#seenMs.keys())
@@ -370,6 +406,8 @@ const PENDING: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'DELTA_UNAVAILABLE',
   'BLOCK_PAST'
 ])
+
+const slotOf = (key: string): number => Number(key.slice(0, key.indexOf('/')))
 
 const keyOf = ({ slot, kind, blockId }: Certificate): string => `${slot}/${kind}/${toHex(blockId)}`
 

@@ -193,7 +193,7 @@ const consensusBytesPerRound = ({ net, topics }: Context, rounds: number): numbe
   if (rounds <= 0) return null
   const { byTopic } = net.traffic()
   const names = [topics.votes, topics.certificates, topics.blocks, topics.attests].map(topic => topic.name)
-  const bytes = names.reduce((sum, name) => sum + (byTopic[name]?.bytes ?? 0), 0)
+  const bytes = names.reduce((sum, name) => sum + (byTopic[name]?.sentBytes ?? 0), 0)
   return Math.round(bytes / rounds)
 }
 

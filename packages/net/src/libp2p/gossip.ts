@@ -51,7 +51,7 @@ export class Gossip {
     const entry = this.#registry.topics.get(topic)
     if (entry === undefined) throw topicUnknown(topic)
     if (message.length > entry.maxBytes) throw messageTooLong(topic, message.length, entry.maxBytes)
-    this.#judge.tally.add(topic, message.length)
+    this.#judge.tally.sent(topic, message.length)
     await this.#pubsub.publish(topic, message)
   }
 

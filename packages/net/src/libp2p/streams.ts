@@ -81,7 +81,7 @@ export class Streams {
     let outcome = 'ok'
     try {
       const reply = await this.#exchange(peer, protocol, message, options)
-      this.#init.tally.add(protocol, message.length + reply.length)
+      this.#init.tally.exchanged(protocol, message.length, reply.length)
       return reply
     } catch (error) {
       outcome = error instanceof MeshError ? error.code : 'NET_REQUEST_FAILED'
@@ -201,7 +201,7 @@ export class Streams {
       return replyFrame(STATUS.failed, NOTHING)
     }
     if (reply.length > request.head.getUint32(0, true)) return replyFrame(STATUS.replyTooLong, NOTHING)
-    this.#init.tally.add(protocol, request.body.length + reply.length)
+    this.#init.tally.exchanged(protocol, reply.length, request.body.length)
     return replyFrame(STATUS.ok, reply)
   }
 
