@@ -50,6 +50,7 @@ export { transpose } from './kernels/transpose.ts'
 export { unary } from './kernels/unary.ts'
 export { type BatchedShape, packed } from './matmul/batched.ts'
 export { type Family, type Form, matmulF32, type Shape } from './matmul/form.ts'
+export { packHalves, unpackHalves } from './matmul/half.ts'
 export type { MatmulOptions } from './matmul/kernel.ts'
 export {
   TUNE_VERSION,

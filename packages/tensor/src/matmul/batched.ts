@@ -93,7 +93,10 @@ function* shapes(form: Form): Generator<BatchedShape> {
   yield { ...packed(form, { m: 36, n: 68, k: 16 }, 2), leadA: 40, leadB: 72, leadOut: 72, strideOut: 36 * 72 }
 }
 
-export const matmulBatched = (form: Form, id: string): Kernel<BatchedShape, MatmulOptions, Variant> => ({
+export const matmulBatched = (
+  form: Form,
+  id: string
+): Kernel<BatchedShape, Omit<MatmulOptions, 'half'>, Variant> => ({
   id,
   scalars: {
     m: 'u32',

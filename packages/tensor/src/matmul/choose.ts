@@ -62,6 +62,7 @@ export const choose = (
     ...epilogue,
     form,
     family,
+    half: false,
     batched: false,
     lanes,
     tileRows: rows ?? (family === 'dir4' ? tileRowsOf(shape, lanes) : TILED_ROWS),

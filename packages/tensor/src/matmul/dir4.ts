@@ -15,6 +15,7 @@ import {
   biasLanes,
   biasWide,
   finishText,
+  halfText,
   placeText,
   rowAt,
   type Shape,
@@ -33,6 +34,8 @@ const masked = (edge: boolean, value: string, k: string): string =>
 /** A vec4 of `array` from element `at` on, `at` being a multiple of 4 where `wide`. */
 const along = (wide: boolean, array: string, at: string): string =>
   wide ? `${array}[(${at}) / 4u]` : `vec4f(${XYZW.map((_, x) => `${array}[${at} + ${x}u]`).join(', ')})`
+
+const alongB = (v: Variant, at: string): string => (v.half ? `fourHalves(${at})` : along(v.wideB, 'b', at))
 
 /** The same along k, so that each component past the end is 0. */
 const alongK = (v: Variant, wide: boolean, array: string, at: string, k: string): string =>
@@ -71,7 +74,7 @@ const loadB = (v: Variant): string => {
         const at = `${rowAt(v, 'b', `k + ${x}u`)} + column`
         const load =
           v.skewB === 0
-            ? along(v.wideB, 'b', at)
+            ? alongB(v, at)
             : joined(`b[(${at}) / 4u]`, `b[(${at}) / 4u + 1u]`, shiftOf(x, v.skewB))
         return `let b${x} = ${masked(v.edgeK, load, `k + ${x}u`)};`
       })
@@ -79,6 +82,7 @@ const loadB = (v: Variant): string => {
   }
   const rows = range(4).map(j => {
     const at = `${rowAt(v, 'b', `column + ${j}u`)} + k`
+    if (v.half) return `let q${j} = ${alongB(v, at)};`
     if (v.skewB === 0) return `let q${j} = ${alongK(v, v.wideB, 'b', at, 'k')};`
     const shift = shiftOf(j, v.skewB)
     if (shift === 0) return `let q${j} = ${alive(v, `b[(${at}) / 4u]`)};`
@@ -146,10 +150,13 @@ const turn = (v: Variant): string => {
 
 export const dir4 = (v: Variant): Wgsl => ({
   enable: ['subgroups'],
-  wide: [...wideArrays(v, v.wideA || v.skewA > 0, v.wideB || v.skewB > 0), ...biasWide(v, v.wideA)],
+  wide: [
+    ...wideArrays(v, v.wideA || v.skewA > 0, !v.half && (v.wideB || v.skewB > 0)),
+    ...biasWide(v, v.wideA)
+  ],
   code: `${finishText(v)}
 ${stepBiasText(v, v.wideA)}
-${v.skewA === 0 ? '' : joinedText}
+${v.skewA === 0 ? '' : joinedText}${halfText(v)}
 
 @compute @workgroup_size(${v.lanes})
 fn main(

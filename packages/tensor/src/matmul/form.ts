@@ -41,6 +41,8 @@ export interface Epilogue {
 export interface Variant extends Epilogue {
   readonly form: Form
   readonly family: Family
+  /** b lies as pairs of f16 in u32; sums are f32 all the same. */
+  readonly half: boolean
   /** Many products of one shape, rows and products apart by numbers of the dispatch. */
   readonly batched: boolean
   /** Lanes of a subgroup (dir4). */
@@ -147,6 +149,17 @@ export const placeText = (v: Variant, rows: number, columns: number): string => 
   baseB = item * scalars.strideB;
   baseOut = item * scalars.strideOut;`
 }
+
+/** Four elements of b from `at` on, a multiple of 4, and one element, where b lies as pairs of f16. */
+export const halfText = (v: Variant): string =>
+  v.half
+    ? `
+fn fourHalves(at: u32) -> vec4f {
+  return vec4f(unpack2x16float(b[at / 2u]), unpack2x16float(b[at / 2u + 1u]));
+}
+fn oneHalf(at: u32) -> f32 { return unpack2x16float(b[at / 2u])[at & 1u]; }
+`
+    : ''
 
 const basesText = (v: Variant): string =>
   v.batched ? 'var<private> baseA: u32;\nvar<private> baseB: u32;\nvar<private> baseOut: u32;\n' : ''

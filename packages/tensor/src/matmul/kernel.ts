@@ -1,13 +1,20 @@
 /** The matmul kernels differ in form and epilogue alone: made here, named in `kernels/`. */
+import { MeshError, type Prng } from '@gradmesh/core'
 import type { ArraySpec, Arrays, Kernel } from '../kernel.ts'
 import { geluOf, geluSlopeOf } from '../kernels/gelu-rule.ts'
 import { type Choice, choose } from './choose.ts'
 import { dir4, dir4Groups } from './dir4.ts'
 import type { Epilogue, Form, Shape, Variant } from './form.ts'
+import { halfBits, unpackHalves } from './half.ts'
 import { tiled, tiledGroups } from './tiled.ts'
 
 /** The choice overrules that for the adapter; dir4 needs subgroups. */
-export type MatmulOptions = Partial<Omit<Epilogue, 'adamw' | 'layer'>> & Choice
+export type MatmulOptions = Partial<Omit<Epilogue, 'adamw' | 'layer'>> & Choice & HalfOption
+
+export interface HalfOption {
+  /** b is u32, two f16 in each (`packHalves`), its rows a multiple of four long; sums are f32. */
+  readonly half?: boolean
+}
 
 export const PLAIN: Epilogue = {
   bias: false,
@@ -52,7 +59,7 @@ const EPILOGUE_NAMES = Object.keys(PLAIN) as readonly (keyof Epilogue)[]
 
 /** The epilogue asked for, and the choice of family and tile. */
 export const splitOptions = (options: MatmulOptions): { epilogue: Epilogue; choice: Choice } => {
-  const { family, tileRows, ...rest } = options
+  const { family, tileRows, half: _, ...rest } = options
   const asked = EPILOGUE_NAMES.flatMap(name => {
     const value = (rest as Partial<Epilogue>)[name]
     return value === undefined ? [] : [[name, value]]
@@ -71,6 +78,24 @@ const operands = ({ m, n, k }: Shape) =>
     a: { type: 'f32', access: 'read', length: m * k },
     b: { type: 'f32', access: 'read', length: k * n }
   }) as const
+
+/** b as pairs of f16 below 1 in size. Throws GPU_SHAPE where a row is no multiple of four. */
+const halves = (form: Form, id: string, { n, k }: Shape): ArraySpec => {
+  const row = form === 'nt' ? k : n
+  if (row % 4 !== 0) {
+    throw new MeshError('GPU_SHAPE', `${id}: rows of b of ${row} f16`, {
+      remedy: 'make them a multiple of 4, or use f32',
+      data: { kernel: id, row }
+    })
+  }
+  const one = (prng: Prng) => halfBits(prng.below(2 ** 12) / 2 ** 11 - 1)
+  return {
+    type: 'u32',
+    access: 'read',
+    length: (k * n) / 2,
+    fill: prng => (one(prng) | (one(prng) << 16)) >>> 0
+  }
+}
 
 /** Calls `each(at, sum)` for every element of the product, in float64. */
 export const productOf = (
@@ -119,18 +144,21 @@ export const FAMILIES: readonly MatmulOptions[] = [{}, { family: 'tiled' }]
 export const matmul = (form: Form, id: string): Kernel<Shape, MatmulOptions, Variant> => ({
   id,
   scalars: { m: 'u32', n: 'u32', k: 'u32' },
-  arrays: (shape, options) => ({
-    ...operands(shape),
-    ...epilogueArrays(options, shape.n, shape.m * shape.n)
-  }),
+  arrays(shape, options) {
+    const all = { ...operands(shape), ...epilogueArrays(options, shape.n, shape.m * shape.n) }
+    return options.half === true ? { ...all, b: halves(form, id, shape) } : all
+  },
   variant(shape, options, machine) {
     const { epilogue, choice } = splitOptions(options)
-    return choose(form, shape, epilogue, machine, choice)
+    const chosen = choose(form, shape, epilogue, machine, choice)
+    return options.half === true ? { ...chosen, half: true, skewB: 0 } : chosen
   },
   wgsl: wgslOf,
   grid: gridOf,
   reference(arrays, shape, options) {
-    productOf(form, arrays.a!, arrays.b!, shape, (at, sum) => {
+    const { n, k } = shape
+    const b = options.half === true ? unpackHalves(arrays.b!, n * k) : arrays.b!
+    productOf(form, arrays.a!, b, shape, (at, sum) => {
       finishOf(arrays, options, { at, column: at % shape.n, sum })
     })
   },
@@ -139,6 +167,9 @@ export const matmul = (form: Form, id: string): Kernel<Shape, MatmulOptions, Var
   *cases(prng) {
     for (const scalars of SHAPES) {
       for (const family of FAMILIES) yield { scalars, options: { ...prng.pick(EPILOGUES), ...family } }
+    }
+    for (const family of FAMILIES) {
+      yield { scalars: { m: 33, n: 36, k: 40 }, options: { half: true, bias: true, ...family } }
     }
     // All forms share the code of the epilogues.
     if (form !== 'nn') return

@@ -8,6 +8,7 @@ import {
   biasLanes,
   biasWide,
   finishText,
+  halfText,
   placeText,
   rowAt,
   type Shape,
@@ -42,10 +43,10 @@ fn fourA(row: u32, k: u32) -> vec4f {
 }`
   const b = wide.b
     ? `fn fourB(k: u32, column: u32) -> vec4f {
-  return select(vec4f(), b[(${elementB(v)}) / 4u], k < scalars.k && column < scalars.n);
+  return select(vec4f(), ${v.half ? `fourHalves(${elementB(v)})` : `b[(${elementB(v)}) / 4u]`}, k < scalars.k && column < scalars.n);
 }`
     : `fn oneB(k: u32, column: u32) -> f32 {
-  return select(0.0, b[${elementB(v)}], k < scalars.k && column < scalars.n);
+  return select(0.0, ${v.half ? `oneHalf(${elementB(v)})` : `b[${elementB(v)}]`}, k < scalars.k && column < scalars.n);
 }
 fn fourB(k: u32, column: u32) -> vec4f {
   return vec4f(oneB(k, column), oneB(k, column + 1u), oneB(k, column + 2u), oneB(k, column + 3u));
@@ -67,10 +68,10 @@ export const tiled = (v: Variant): Wgsl => {
   const tile = v.tileRows
   const threads = threadsOf(v)
   return {
-    wide: [...wideArrays(v, wideLoads(v).a, wideLoads(v).b), ...biasWide(v, wideLoads(v).a)],
+    wide: [...wideArrays(v, wideLoads(v).a, !v.half && wideLoads(v).b), ...biasWide(v, wideLoads(v).a)],
     code: `${finishText(v)}
 ${stepBiasText(v, wideLoads(v).a)}
-${loaders(v)}
+${halfText(v)}${loaders(v)}
 
 var<workgroup> tileA: array<vec4f, ${(tile * TILE_K) / 4}>;
 var<workgroup> tileB: array<vec4f, ${(tile * TILE_K) / 4}>;
