@@ -350,9 +350,9 @@ export function* attentionCases(): Iterable<{ scalars: AttentionScalars; options
     [batch, queries, keys, heads, kvHeads, dim]: readonly [number, number, number, number, number, number],
     options: AttentionOptions
   ) => ({ scalars: { batch, queries, keys, heads, kvHeads, dim, scale: 1 / Math.sqrt(dim) }, options })
-  yield of([1, 1, 1, 1, 1, 4], {})
-  yield of([2, 37, 37, 4, 2, 16], {})
+  // Two forms only where a lane owns one or two vec4s: Mesa compiles each for a second.
+  yield of([1, 1, 1, 1, 1, 4], { causal: true, lengths: true })
+  yield of([2, 37, 40, 4, 2, 16], { causal: true, lengths: true })
   yield of([2, 33, 33, 2, 1, 36], {})
-  yield of([1, 19, 70, 2, 1, 64], { causal: true })
-  yield of([3, 21, 40, 2, 2, 64], { causal: true, lengths: true })
+  yield of([1, 19, 70, 2, 1, 64], {})
 }

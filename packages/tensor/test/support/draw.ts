@@ -98,5 +98,6 @@ export const drawCase = (
     if (drawn[name] !== undefined) drawn[name] = 1 + prng.below(large ? max : Math.max(1, max >> 2))
   }
   FITTED[kernel.id.split('/')[0]!]?.(drawn, prng)
-  return { scalars: drawn, options }
+  const sight = drawn.kvHeads === undefined ? {} : { causal: prng.oneIn(2), lengths: prng.oneIn(2) }
+  return { scalars: drawn, options: { ...options, ...sight } }
 }
