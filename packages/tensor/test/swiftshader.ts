@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { swiftshader } from './support/swiftshader.ts'
 
-const FILES = ['matmul-bits.ts', 'math.ts', 'gradients.ts']
+const FILES = ['matmul-bits.ts', 'rows-bits.ts', 'math.ts', 'gradients.ts']
 
 t.setTimeout(240_000)
 
