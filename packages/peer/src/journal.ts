@@ -18,9 +18,16 @@ export interface RefusedDelta {
   readonly code: string
 }
 
+export interface FinalitySummary {
+  readonly p50: number | null
+  readonly p99: number | null
+  readonly last: number | null
+}
+
 export class Journal {
   readonly #listeners = new Set<(event: MeshEvent) => void>()
   readonly #finalityMs: number[] = []
+  #summary: FinalitySummary | undefined
   readonly #finalityByHeight = new Map<number, number>()
   readonly #refused = new Map<string, RefusedDelta>()
   #phase: Phase = 'starting'
@@ -53,6 +60,7 @@ export class Journal {
 
   finality(height: number, milliseconds: number): void {
     this.#finalityMs.push(milliseconds)
+    this.#summary = undefined
     if (this.#finalityMs.length > FINALITY_MAX) this.#finalityMs.shift()
     remember(this.#finalityByHeight, height, milliseconds, BLOCKS_MAX)
   }
@@ -61,7 +69,13 @@ export class Journal {
     return this.#finalityByHeight.get(height) ?? null
   }
 
-  finalitySummary(): { p50: number | null; p99: number | null; last: number | null } {
+  /** Asked for with every status, so sorted once a block. */
+  finalitySummary(): FinalitySummary {
+    this.#summary ??= this.#summarise()
+    return this.#summary
+  }
+
+  #summarise(): FinalitySummary {
     const sorted = [...this.#finalityMs].sort((a, b) => a - b)
     const at = (share: number): number | null =>
       sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? null

@@ -26,11 +26,27 @@ import type { Running } from './running.ts'
 
 /** Without a new final block for so long a peer that should be moving is unhealthy. */
 const STALLED_MS = 60_000
+const SUMMARIES_MAX = 256
 
 export const viewOf = (context: Context, running: () => Running, journal: Journal): PeerView => {
   const { chain, genesis } = context
   const labels = (final: FinalPoint): Map<string, string> =>
     new Map(final.accounts.trainers.map(({ key, label }) => [toHex(key), label]))
+
+  /** Final blocks never change, and many who watch ask for the newest. */
+  const summaries = new Map<number, BlockSummary>()
+  const summaryAt = async (height: number): Promise<BlockSummary | undefined> => {
+    const known = summaries.get(height)
+    if (known !== undefined) return known
+    const block = await chain.blockAt(height)
+    if (block === undefined) return undefined
+    const made = summary(block, leaderOf(block.header.slot))
+    // The newest may still learn how long its finality took.
+    if (height === running().ledger?.final.height) return made
+    summaries.set(height, made)
+    if (summaries.size > SUMMARIES_MAX) summaries.delete(summaries.keys().next().value!)
+    return made
+  }
 
   const summary = (block: Block, leader: string | null): BlockSummary => ({
     height: block.header.height,
@@ -65,9 +81,9 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
       const blocks: BlockSummary[] = []
       let height = start
       for (; height > 0 && blocks.length < limit; height--) {
-        const block = await chain.blockAt(height)
+        const block = await summaryAt(height)
         if (block === undefined) break
-        blocks.push(summary(block, leaderOf(block.header.slot)))
+        blocks.push(block)
       }
       return { head, blocks, next: height > 0 && blocks.length === limit ? height : null }
     },
