@@ -128,7 +128,7 @@ class Scenario {
     const seconds = stopwatch()
     await this.#mesh.up()
     const replicas = await this.#mesh.replicas()
-    await until('there is a final block', PATIENCE_MS, async () => (await highest(replicas)) > 0)
+    await until('there is a final block', 2 * PATIENCE_MS, async () => (await highest(replicas)) > 0)
     const firstBlockSeconds = seconds()
     this.#tell.check(
       firstBlockSeconds < FIRST_BLOCK_SECONDS,
