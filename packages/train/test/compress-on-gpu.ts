@@ -35,7 +35,7 @@ const real = (draw: (i: number) => number): Int32Array =>
 const STYLES: Readonly<Record<string, (prng: Prng) => () => number>> = {
   'any int32': prng => () => prng.u32() | 0,
   'a few values, many ties': prng => () => prng.below(5) - 2,
-  'zeros': () => () => 0,
+  zeros: () => () => 0,
   'heavy tails': prng => () => ((prng.below(2 ** 20) - 2 ** 19) * 2 ** -prng.below(20)) | 0,
   'the ends of int32': prng => () => prng.pick([-(2 ** 31), 2 ** 31 - 1, 1, 0])
 }
@@ -82,7 +82,15 @@ t.test('the border between floats and integers', async t => {
   const prng = new Prng('quantise on the GPU')
   const host = Float32Array.from({ length: 20_001 }, (_, i) =>
     i % 50 === 3
-      ? prng.pick([Number.NaN, Number.POSITIVE_INFINITY, 0.5, -0.5, 2 ** -33, -(2 ** -33), 0.49999997 * 2 ** -32])
+      ? prng.pick([
+          Number.NaN,
+          Number.POSITIVE_INFINITY,
+          0.5,
+          -0.5,
+          2 ** -33,
+          -(2 ** -33),
+          0.49999997 * 2 ** -32
+        ])
       : (prng.below(2 ** 24) - 2 ** 23) * 2 ** -prng.below(64)
   )
   const want = quantise(host)

@@ -20,7 +20,8 @@ export const firstDifference = (
   { rtol, atol }: { readonly rtol: number; readonly atol: number }
 ): string | undefined => {
   for (let i = 0; i < want.length; i++) {
-    const inside = Object.is(got[i], want[i]) || Math.abs(got[i]! - want[i]!) <= atol + rtol * Math.abs(want[i]!)
+    const inside =
+      Object.is(got[i], want[i]) || Math.abs(got[i]! - want[i]!) <= atol + rtol * Math.abs(want[i]!)
     if (!inside) return `element ${i}: got ${got[i]}, want ${want[i]}`
   }
   return got.length === want.length ? undefined : `${got.length} elements, want ${want.length}`
