@@ -87,7 +87,7 @@ const greet = (peer: Peer, { folder }: NodeOptions, io: Io): void => {
     `Peer ${bold(peer.key.slice(0, 12), io)} runs at ${bold(peer.url, io)} (data in ${folder}). Ctrl-C stops it.`
   )
   if (peer.tokenFile !== null) io.note(`HTTP asks for the token in ${peer.tokenFile}`)
-  io.note(`To let others join: gradmesh ticket --url ${peer.url}`)
+  io.note(`To let others join: gradmesh ticket --url ${reachable(peer.url)}`)
 }
 
 const tellFirstAccepted = async (
@@ -102,3 +102,7 @@ const tellFirstAccepted = async (
     return
   }
 }
+
+/** A peer that listens on every address is asked at one of them. */
+const reachable = (url: string): string =>
+  url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
