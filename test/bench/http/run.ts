@@ -1,7 +1,7 @@
 /**
  * `npm run bench:http`: what watching costs training. One peer trains without pause; the same generator loads
- * in turn an idle stub and the peer, so that its own use of the machine is in both. The figure is the
- * median over the pairs of how much slower rounds close; memory is the peer's own, under load.
+ * in turn an idle stub and the peer, so that its own use of the machine is in both. The figure is how many
+ * fewer rounds closed over all pairs; memory is the peer's own, under load: last third against first.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -72,6 +72,11 @@ const rateBetween = (times: readonly number[], from: number, to: number): number
   return (inside.length - 1) / ((inside.at(-1)! - inside[0]!) / 1000)
 }
 
+interface Rates {
+  readonly idle: number
+  readonly loaded: number
+}
+
 const rssOf = async (peer: PeerProcess): Promise<number> =>
   Number(/^process_resident_memory_bytes (\S+)/m.exec(await peer.client.metrics())?.[1])
 
@@ -90,7 +95,7 @@ const measure = async () => {
     await generate(peer.url, WARM_UP_SECONDS)
 
     const slowdowns: number[] = []
-    const rates: number[] = []
+    const rates: Rates[] = []
     const rss: number[] = []
     const loads: Load[] = []
     const phase = async (target: string): Promise<number> => {
@@ -112,7 +117,7 @@ const measure = async () => {
       const other = await phase(first === url ? peer.url : url)
       const [idle, loaded] = first === url ? [one, other] : [other, one]
       slowdowns.push(1 - loaded / idle)
-      rates.push(idle)
+      rates.push({ idle, loaded })
       console.error(
         `${idle.toFixed(2)} rounds/s beside the stub, ${loaded.toFixed(2)} under load: ${(100 * (1 - loaded / idle)).toFixed(1)} % slower; ${(rss.at(-1)! / 2 ** 20).toFixed(0)} MiB`
       )
@@ -127,7 +132,7 @@ const measure = async () => {
 
 const summary = (
   slowdowns: readonly number[],
-  rates: readonly number[],
+  rates: readonly Rates[],
   rss: readonly number[],
   loads: readonly Load[]
 ) => {
@@ -136,7 +141,8 @@ const summary = (
   for (const load of loads)
     for (const [answer, count] of Object.entries(load.answers))
       answers[answer] = (answers[answer] ?? 0) + count
-  const slowdown = quantile(slowdowns, 0.5)
+  const sum = (of: (rates: Rates) => number): number => rates.reduce((total, each) => total + of(each), 0)
+  const slowdown = 1 - sum(({ loaded }) => loaded) / sum(({ idle }) => idle)
   const served = answers['200'] ?? 0
   const asked = Object.values(answers).reduce((sum, count) => sum + count, 0)
   return {
@@ -144,9 +150,10 @@ const summary = (
     ok: slowdown <= SLOWDOWN_MAX && served === asked,
     slowdown,
     slowdowns,
+    pairs: rates.length,
     rssGrowthBytes: quantile(rss.slice(-third), 0.5) - quantile(rss.slice(0, third), 0.5),
     rssBytes: rss.at(-1),
-    roundsPerSecond: quantile(rates, 0.5),
+    roundsPerSecond: sum(({ idle }) => idle) / rates.length,
     clients: Number(values.clients),
     streams: Math.min(...loads.map(({ streamsOpen }) => streamsOpen)),
     answers,

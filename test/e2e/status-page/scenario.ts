@@ -100,6 +100,7 @@ const walk = async (
   check((await numberIn(page, 'Adapter at work')) > 0, 'the adapter is at work')
 
   await keyboard(page, check)
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
   const axe: AxeFinding[] = []
   for (const scheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: scheme })
