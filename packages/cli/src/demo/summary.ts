@@ -99,6 +99,10 @@ export const summaryText = (
       [
         'finality',
         `half of the blocks within ${milliseconds(result.finalityMsP50)}, 99 % within ${milliseconds(result.finalityMsP99)}`
+      ],
+      [
+        'event loop',
+        `late by at most ${milliseconds(Math.max(...statuses.map(({ loopDelayMs }) => loopDelayMs)))} in 99 % of its turns, on the worst peer`
       ]
     ]),
     '',
