@@ -12,7 +12,7 @@ import { serve } from './worker-rpc.ts'
 const yieldToVotes = (): void => {
   try {
     const threadId = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
-    setPriority(threadId, 10)
+    setPriority(threadId, 19)
   } catch {
     // Elsewhere the scheduler's default has to do.
   }
