@@ -55,6 +55,8 @@ export const ATTENTION_SCALARS = {
 
 const LANES_MEMORY = 32
 const LANES_MAX = 32
+/** Rows that one turn of `store` stores. Divides the rows of a tile. */
+const STORED = 2
 
 export const attentionForm = (
   { dim }: AttentionScalars,
@@ -276,16 +278,25 @@ export class Tile {
     return `for (var i = 0u; i < present; i++) { ${before} ${steps.join(' ')} ${after} }`
   }
 
-  /** Stores acc · `factor(i)` as rows of `array`. */
-  store(acc: string, array: string, count: string, factor?: (i: number) => string): string {
-    const { lanes } = this.form
-    return this.rows(i => {
-      const stores = range(this.form.groups).map(
-        g =>
-          `if (${g * lanes}u + lane < width) { ${array}[base_${array} + (top + ${i}u) * stride_${array} + ${g * lanes}u + lane] = ${acc}_${i}_${g}${factor === undefined ? '' : ` * ${factor(i)}`}; }`
-      )
-      return `if (top + ${i}u < ${count}) { ${stores.join(' ')} }`
+  /**
+   * Stores acc, or acc · `factor(i)` of row `i`, as the `present` rows of `array`. Mesa pays milliseconds for
+   * each store in the text: so a few rows are stored a turn, and those after them move up. It would unroll
+   * a loop to `present` itself, which is a `min` with a number.
+   */
+  store(acc: string, array: string, factor?: (i: string) => string): string {
+    const { lanes, rows, groups } = this.form
+    const each = (text: (g: number) => string) => range(groups).map(text).join(' ')
+    const stores = range(STORED).map(j => {
+      const row = j === 0 ? 'row' : `row + ${j}u`
+      const by = factor === undefined ? '' : ` * ${factor(`${row} - top`)}`
+      const at = `base_${array} + (${row}) * stride_${array} + lane`
+      return `if (${row} < end_${array}) { ${each(g => `if (lane + ${g * lanes}u < width) { ${array}[${at} + ${g * lanes}u] = ${acc}_${j}_${g}${by}; }`)} }`
     })
+    const moves = range(rows - STORED).map(i => each(g => `${acc}_${i}_${g} = ${acc}_${i + STORED}_${g};`))
+    return `let end_${array} = top + present;
+  for (var row = top; row < end_${array}; row += ${STORED}u) {
+    ${[...stores, ...moves].join('\n    ')}
+  }`
   }
 
   /** The module. `rowArrays` are what `openRows` opens. */

@@ -122,7 +122,7 @@ export const attentionBackwardQ: Kernel<AttentionScalars, AttentionOptions, Atte
     let used = min(${form.lanes}u, (limit - column + 3u) / 4u);
     ${t.accumulate([{ acc: 'o', weights: 's', array: 'k' }], 'scalars.keys')}
   }
-  ${t.store('o', 'dq', 'scalars.queries')}`
+  ${t.store('o', 'dq')}`
     )
     return { code, enable, wide: ['q', 'k', 'v', 'gradient', 'dq'] }
   },
@@ -208,8 +208,8 @@ export const attentionBackwardKV: Kernel<AttentionScalars, AttentionOptions, Att
     )}
   }
   }
-  ${t.store('dk', 'dk', 'scalars.keys')}
-  ${t.store('dv', 'dv', 'scalars.keys')}`
+  ${t.store('dk', 'dk')}
+  ${t.store('dv', 'dv')}`
     )
     return { code, enable, wide: ['q', 'k', 'v', 'gradient', 'dk', 'dv'] }
   },

@@ -87,7 +87,7 @@ export const attention: Kernel<AttentionScalars, AttentionOptions, AttentionForm
       lse[(b * scalars.queries + top + i) * scalars.heads + head] = select(0.0, most[i] + log1(value), value > 0.0);
     }`
   )}
-  ${t.store('o', 'out', 'scalars.queries', i => `part[${i}u]`)}`
+  ${t.store('o', 'out', i => `part[${i}]`)}`
     )
     return { code, enable, wide: ['q', 'k', 'v', 'out'] }
   },
