@@ -7,6 +7,8 @@ import type { ReadyMessage } from '../daemon.ts'
 import { HOST, type PlannedPeer } from './plan.ts'
 
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.filename)}`, import.meta.url))
+/** What the GPU runtime itself writes whenever it lists adapters; it means nothing to anybody here. */
+const RUNTIME_NOTE = /^Warning: max\w+ artificially reduced/
 const TAIL_LINES = 12
 const START_MS_MAX = 180_000
 
@@ -94,7 +96,7 @@ export class DemoPeer {
   }
 
   #remember(text: string): void {
-    this.#tail.push(...text.split('\n').filter(line => line.trim() !== ''))
+    this.#tail.push(...text.split('\n').filter(line => line.trim() !== '' && !RUNTIME_NOTE.test(line)))
     this.#tail.splice(0, Math.max(0, this.#tail.length - TAIL_LINES))
   }
 
