@@ -79,6 +79,10 @@ const pool = (s: Record<string, number>, prng: Prng): void => {
   s.size = 1 + prng.below(Math.min(3, s.height!, s.width))
   s.stride = 1 + prng.below(3)
 }
+/** Rows of f16 stand in whole words of four. */
+const wholeQuads = (s: Record<string, number>): void => {
+  for (const size of ['n', 'k']) s[size] = 4 * Math.ceil(s[size]! / 4)
+}
 const chunk = (s: Record<string, number>, prng: Prng): void => {
   s.chunk = 4 * (1 + prng.below(300))
   s.keep = 1 + prng.below(Math.min(64, s.chunk))
@@ -98,6 +102,7 @@ export const drawCase = (
     if (drawn[name] !== undefined) drawn[name] = 1 + prng.below(large ? max : Math.max(1, max >> 2))
   }
   FITTED[kernel.id.split('/')[0]!]?.(drawn, prng)
+  if ('half' in options) wholeQuads(drawn)
   const sight = drawn.kvHeads === undefined ? {} : { causal: prng.oneIn(2), lengths: prng.oneIn(2) }
   return { scalars: drawn, options: { ...options, ...sight } }
 }
