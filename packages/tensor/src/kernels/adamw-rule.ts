@@ -95,5 +95,6 @@ export const adamwArrays = (length: number) =>
   ({
     w: { type: 'f32', access: 'update', length },
     first: { type: 'f32', access: 'update', length },
-    second: { type: 'f32', access: 'update', length, fill: prng => prng.below(1024) / 1024 }
+    // Never zero: beside a first moment that is not, no run of AdamW gets there, and the quotient has no bound.
+    second: { type: 'f32', access: 'update', length, fill: prng => (1 + prng.below(1024)) / 1024 }
   }) as const satisfies Readonly<Record<string, import('../kernel.ts').ArraySpec>>
