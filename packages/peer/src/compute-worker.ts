@@ -4,9 +4,12 @@
  */
 import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { openDevice } from '@gradmesh/tensor'
+import { type Device, type OpenDeviceOptions, openDevice, tune } from '@gradmesh/tensor'
 import { makeCompute } from './computing.ts'
-import { serve } from './worker-rpc.ts'
+import { folderStore } from './tune-store.ts'
+import { serve, workerData } from './worker-rpc.ts'
+
+const { tuneFolder } = workerData as { readonly tuneFolder: string }
 
 /** Votes must not wait for kernels: on Linux a thread may step back on its own, its children with it. */
 const yieldToVotes = (): void => {
@@ -18,5 +21,18 @@ const yieldToVotes = (): void => {
   }
 }
 
+/**
+ * A GPU is measured once, in at most ten seconds; what was kept is used from then on. A software adapter
+ * shares its cores with the peers beside it, so there only `gradmesh doctor --tune` measures. Without a
+ * result the rule of thumb holds: tuning that fails costs speed, never a round.
+ */
+const openTuned = async (options: OpenDeviceOptions): Promise<Device> => {
+  const device = await openDevice(options)
+  const store = folderStore(tuneFolder)
+  const keptOnly = device.info.software ? { signal: AbortSignal.abort() } : {}
+  await tune(device, { store, ...keptOnly }).catch(() => {})
+  return device
+}
+
 yieldToVotes()
-serve(makeCompute(openDevice))
+serve(makeCompute(openTuned))

@@ -28,6 +28,7 @@ export const paths = (folder: string) =>
     safety: join(folder, 'safety'),
     chain: join(folder, 'chain'),
     trust: join(folder, 'trust'),
+    tune: join(folder, 'tune'),
     httpToken: join(folder, 'http-token')
   }) as const
 

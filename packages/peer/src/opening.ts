@@ -123,7 +123,7 @@ export const openCompute = async (
   const { genesis, options, chain, fail } = context
   const { task, seed, delta, training } = genesis
   const stored = await storedError(chain)
-  const thread = startWorker<ComputeTable>('compute-worker', null, fail)
+  const thread = startWorker<ComputeTable>('compute-worker', { tuneFolder: paths(options.folder).tune }, fail)
   closers.push(async () => {
     await settleWithin(GPU_CLOSE_MS_MAX, thread.call.close(undefined))
     await thread.close()
