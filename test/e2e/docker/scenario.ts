@@ -3,6 +3,7 @@
  * figures are what a reader wants to know afterwards.
  */
 import { systemClock } from '@gradmesh/core'
+import type { Teller } from '../command.ts'
 import { until } from '../harness.ts'
 import { History } from '../history.ts'
 import { type ComposeOptions, Containers, type Replica } from './containers.ts'
@@ -36,11 +37,6 @@ export interface Figures {
   stopSecondsMax: number
   heights: number
   rootsEqual: boolean
-}
-
-export interface Teller {
-  check(ok: boolean, what: string): void
-  say(what: string): void
 }
 
 const BUILD_MS = 15 * 60_000

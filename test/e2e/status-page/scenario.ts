@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '@gradmesh/core'
 import type { Page } from 'playwright-core'
+import type { Teller } from '../command.ts'
 import { createMesh, type PeerProcess, until } from '../harness.ts'
 import { inPage } from '../page/chromium.ts'
 
@@ -20,11 +21,6 @@ export interface Figures {
   readonly consoleErrors: number
   readonly axeViolations: number
   readonly axeSerious: number
-}
-
-export interface Teller {
-  check(ok: boolean, what: string): void
-  say(what: string): void
 }
 
 export interface Settings {
