@@ -122,6 +122,21 @@ export const purity: Rule = ({ path, source }) => {
   ]
 }
 
+// ------------------------------------------------------------------ time
+
+/** Where the daemon meets real time: HTTP, the threads, and the measure of the event loop itself. */
+const TIME_DOORS = /^packages\/peer\/src\/(?:http\/|computing\.ts$|[a-z-]+-worker\.ts$|loop-delay\.ts$)/
+
+const REAL_TIME =
+  /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bnextTick\b|\bperformance\b|\bhrtime\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bAbortSignal\.timeout\b|\bNodeJS\.Time(?:out|r)\b/
+
+/** What a peer does next follows from its injected clock alone, or no simulation could replay it. */
+export const realTime: Rule = ({ path, source }) => {
+  if (packageAt(path) !== 'peer' || !isSource(path) || TIME_DOORS.test(path)) return []
+  const found = REAL_TIME.exec(codeOnly(source))
+  return found === null ? [] : [`${found[0]} outside the doors to real time: use the injected clock`]
+}
+
 // ------------------------------------------------------------------ tests and names
 
 export const focus: Rule = ({ path, source }) => {

@@ -17,6 +17,7 @@ import {
   packageAt,
   purity,
   type Rule,
+  realTime,
   type SourceFile
 } from './rules.ts'
 import { codeOnly, importsOf } from './source.ts'
@@ -43,7 +44,15 @@ const packages: readonly PackageFiles[] = readdirSync(join(root, 'packages')).ma
 
 const isCode = (path: string): boolean => /^(packages|test)\/.*\.(ts|js|mjs)$/.test(path)
 
-const RULES: Readonly<Record<string, Rule>> = { arrows, doors, environment, purity, focus, kebabCase }
+const RULES: Readonly<Record<string, Rule>> = {
+  arrows,
+  doors,
+  environment,
+  purity,
+  realTime,
+  focus,
+  kebabCase
+}
 
 t.test('the repository keeps every rule', async t => {
   t.ok(sources.length > 200, `${sources.length} sources read`)
@@ -103,6 +112,15 @@ t.test('environment', async t => {
   t.equal(complaints(environment, at, "process['env'].A"), 1)
   t.equal(complaints(environment, at, '// process.env.A'), 0)
   t.equal(complaints(environment, 'packages/cli/src/a.ts', 'const a = process.env.A'), 0)
+})
+
+t.test('real time', async t => {
+  const at = 'packages/peer/src/a.ts'
+  const real = ['setTimeout(run, 5)', 'performance.now()', 'Date.now()', 'let timer: NodeJS.Timeout']
+  for (const source of real) t.equal(complaints(realTime, at, source), 1, source)
+  for (const door of ['http/server.ts', 'compute-worker.ts', 'loop-delay.ts'])
+    t.equal(complaints(realTime, `packages/peer/src/${door}`, real[0]!), 0, door)
+  t.equal(complaints(realTime, at, 'clock.after(5, run)'), 0)
 })
 
 t.test('purity', async t => {

@@ -1,5 +1,14 @@
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, u32, u64, utf8 } from './bytes.ts'
 export { assert, type Fault, fault, isFault, MeshError, type MeshErrorInit } from './fault.ts'
 export { DIGEST_BYTES, sha256, sha256Portable } from './hash.ts'
-export { type Clock, type Logger, type Metrics, silentLogger, silentMetrics, systemClock } from './ports.ts'
+export {
+  type Clock,
+  type Logger,
+  type Metrics,
+  pause,
+  silentLogger,
+  silentMetrics,
+  systemClock,
+  type Timer
+} from './ports.ts'
 export { Prng } from './prng.ts'

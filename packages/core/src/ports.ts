@@ -1,13 +1,33 @@
 /** What packages ask of the world around them, so that a test or a simulation can stand in for it. */
 
+export interface Timer {
+  /** Calls it off; without effect once it has run. */
+  cancel(): void
+}
+
 export interface Clock {
   /** Milliseconds that only go forward; the origin means nothing. */
   nowMs(): number
   /** Milliseconds since 1970, for showing to people; never for deciding. */
   wallMs(): number
+  /** Runs once, when about that many milliseconds have passed; never before this call has returned. */
+  after(delayMs: number, run: () => void): Timer
 }
 
-export const systemClock: Clock = { nowMs: () => performance.now(), wallMs: () => Date.now() }
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs)
+    return { cancel: () => clearTimeout(timer) }
+  }
+}
+
+/** Resolves when that many milliseconds have passed. */
+export const pause = (clock: Pick<Clock, 'after'>, delayMs: number): Promise<void> =>
+  new Promise(resolve => {
+    clock.after(delayMs, resolve)
+  })
 
 type Fields = Readonly<Record<string, unknown>>
 

@@ -211,7 +211,11 @@ class Libp2pNet implements Net {
       gater: gate.gater
     })
     const shared = { tally: this.#tally, logger, metrics }
-    const gossip = new Gossip(node.services.pubsub, this.#registry, { ...shared, strikes: this.#strikes })
+    const gossip = new Gossip(node.services.pubsub, this.#registry, {
+      ...shared,
+      clock: systemClock,
+      strikes: this.#strikes
+    })
     const streams: Streams = new Streams({
       ...shared,
       node,

@@ -1,7 +1,7 @@
 /**
  * The network port without a network: peers in one process, joined by a hub. It keeps the meaning of the
- * libp2p adapter (verdicts, forwarding, scores, bounds, errors) and none of its sockets. With a scheduler
- * of virtual time the same seed gives the same run; with the default one, real timers order the events.
+ * libp2p adapter (verdicts, forwarding, scores, bounds, errors) and none of its sockets. With a clock of
+ * virtual time the same seed gives the same run; with the system's, real timers order the events.
  *
  * Loss strikes gossip, hop by hop; requests are streams, and streams do not lose bytes.
  */
@@ -10,6 +10,7 @@ import {
   type Logger,
   type Metrics,
   Prng,
+  pause,
   silentLogger,
   silentMetrics,
   systemClock
@@ -60,8 +61,6 @@ export interface MemoryHubOptions {
   /** The share of gossip messages that a hop loses, 0 to 1; default 0. */
   readonly loss?: number
   readonly clock?: Clock
-  /** Runs `task` after a time and returns how to call it off. Default: timers of the process. */
-  readonly schedule?: (delayMs: number, task: () => void) => () => void
   readonly logger?: Logger
   readonly metrics?: Metrics
 }
@@ -87,7 +86,6 @@ class Hub {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
-  readonly schedule: (delayMs: number, task: () => void) => () => void
   readonly running = new Map<PeerKey, MemoryNet>()
   readonly #prng: Prng
   readonly #delay: { readonly minMs: number; readonly maxMs: number }
@@ -97,7 +95,6 @@ class Hub {
     this.clock = options.clock ?? systemClock
     this.logger = options.logger ?? silentLogger
     this.metrics = options.metrics ?? silentMetrics
-    this.schedule = options.schedule ?? byTimers
     this.#prng = new Prng(options.seed ?? 0)
     this.#delay = options.delay ?? { minMs: 0, maxMs: 0 }
     this.#loss = options.loss ?? 0
@@ -111,15 +108,6 @@ class Hub {
   drawsLoss(): boolean {
     return this.#loss > 0 && this.#prng.u32() < this.#loss * 2 ** 32
   }
-}
-
-const byTimers = (delayMs: number, task: () => void): (() => void) => {
-  if (delayMs <= 0) {
-    const immediate = setImmediate(task)
-    return () => clearImmediate(immediate)
-  }
-  const timer = setTimeout(task, delayMs)
-  return () => clearTimeout(timer)
 }
 
 /** One side's view of a connection. */
@@ -261,7 +249,7 @@ class MemoryNet implements Net {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
     const onAbort = (): void => reject(aborted(peer, protocol))
     const onCut = (): void => reject(peerGone(peer))
-    const cancelTimer = this.#hub.schedule(timeoutMs, () => reject(timedOut(peer, protocol, timeoutMs)))
+    const timer = this.#hub.clock.after(timeoutMs, () => reject(timedOut(peer, protocol, timeoutMs)))
     signal?.addEventListener('abort', onAbort, { once: true })
     link.onCut.add(onCut)
     this.#ask(peer, link, protocol, message.slice(), maxReplyBytes).then(resolve, reject)
@@ -271,7 +259,7 @@ class MemoryNet implements Net {
       return reply
     } finally {
       link.requests--
-      cancelTimer()
+      timer.cancel()
       signal?.removeEventListener('abort', onAbort)
       link.onCut.delete(onCut)
     }
@@ -338,7 +326,7 @@ class MemoryNet implements Net {
     const now = this.#hub.clock.nowMs()
     link.lastArrivalMs = Math.max(link.lastArrivalMs, now + this.#hub.drawDelayMs())
     const other = link.net
-    this.#hub.schedule(link.lastArrivalMs - now, () => other.#arrived(this.self, envelope))
+    this.#hub.clock.after(link.lastArrivalMs - now, () => other.#arrived(this.self, envelope))
   }
 
   #arrived(from: PeerKey, envelope: Envelope): void {
@@ -361,6 +349,7 @@ class MemoryNet implements Net {
       if (entry === undefined || this.#seen.has(next.id) || !this.#isRunning()) continue
       this.#markSeen(next.id)
       const judging = {
+        clock: this.#hub.clock,
         strikes: this.#strikes,
         tally: this.#tally,
         logger: this.#hub.logger,
@@ -413,10 +402,8 @@ class MemoryNet implements Net {
     if (!this.#isRunning()) throw wrongState('the net is not running')
   }
 
-  async #after(delayMs: number): Promise<void> {
-    await new Promise<void>(resolve => {
-      this.#hub.schedule(delayMs, resolve)
-    })
+  #after(delayMs: number): Promise<void> {
+    return pause(this.#hub.clock, delayMs)
   }
 }
 

@@ -14,10 +14,10 @@ export const HALF_LIFE_MS = 10 * 60_000
 const PEERS_MAX = 4096
 
 export class Strikes {
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'nowMs'>
   readonly #byPeer = new Map<PeerKey, { count: number; atMs: number }>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'nowMs'>) {
     this.#clock = clock
   }
 

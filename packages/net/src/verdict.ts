@@ -2,7 +2,7 @@
  * From a message to a verdict, the same in both adapters: who is out is not read, too long a message is
  * rejected unread, a handler that throws or takes too long is an own fault and costs the sender nothing.
  */
-import type { Logger, Metrics } from '@gradmesh/core'
+import type { Clock, Logger, Metrics } from '@gradmesh/core'
 import type { TopicEntry } from './registry.ts'
 import type { Strikes } from './strikes.ts'
 import type { Tally } from './tally.ts'
@@ -12,6 +12,7 @@ import type { PeerKey, Verdict } from './types.ts'
 export const VERDICT_MS_MAX = 5000
 
 export interface Judge {
+  readonly clock: Clock
   readonly strikes: Strikes
   readonly tally: Tally
   readonly logger: Logger
@@ -19,7 +20,7 @@ export interface Judge {
 }
 
 export const judge = async (
-  { strikes, tally, logger, metrics }: Judge,
+  { clock, strikes, tally, logger, metrics }: Judge,
   topic: string,
   { maxBytes, handler }: TopicEntry,
   message: Uint8Array,
@@ -32,7 +33,7 @@ export const judge = async (
   let verdict: Verdict = 'reject'
   if (message.length <= maxBytes) {
     tally.received(topic, message.length)
-    verdict = await within(VERDICT_MS_MAX, topic, logger, async () => handler(message, from))
+    verdict = await within(clock, VERDICT_MS_MAX, topic, logger, async () => handler(message, from))
   } else metrics.count('gradmesh_faults_total', { code: 'NET_MESSAGE_TOO_LONG' })
   metrics.count('net_gossip_messages_total', { topic, verdict })
   metrics.count('net_gossip_bytes_total', { topic }, message.length)
@@ -41,24 +42,23 @@ export const judge = async (
 }
 
 const within = async (
+  clock: Clock,
   timeMs: number,
   topic: string,
   logger: Logger,
   ask: () => Promise<Verdict>
 ): Promise<Verdict> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Verdict>(resolve => {
-    timer = setTimeout(() => {
-      logger.warn({ topic, timeMs }, 'a gossip handler took too long; the message is dropped')
-      resolve('ignore')
-    }, timeMs)
+  const late = Promise.withResolvers<Verdict>()
+  const timer = clock.after(timeMs, () => {
+    logger.warn({ topic, timeMs }, 'a gossip handler took too long; the message is dropped')
+    late.resolve('ignore')
   })
   try {
-    return await Promise.race([ask(), late])
+    return await Promise.race([ask(), late.promise])
   } catch (error) {
     logger.error({ topic, error }, 'a gossip handler threw; the message is dropped')
     return 'ignore'
   } finally {
-    clearTimeout(timer)
+    timer.cancel()
   }
 }

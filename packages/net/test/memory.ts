@@ -20,13 +20,18 @@ const virtualTime = () => {
   let nowMs = 0
   let order = 0
   return {
-    clock: { nowMs: () => nowMs, wallMs: () => nowMs },
-    schedule: (delayMs: number, run: () => void) => {
-      const task = { dueMs: nowMs + delayMs, order: order++, run }
-      tasks.push(task)
-      return () => {
-        const at = tasks.indexOf(task)
-        if (at >= 0) tasks.splice(at, 1)
+    clock: {
+      nowMs: () => nowMs,
+      wallMs: () => nowMs,
+      after: (delayMs: number, run: () => void) => {
+        const task = { dueMs: nowMs + delayMs, order: order++, run }
+        tasks.push(task)
+        return {
+          cancel: () => {
+            const at = tasks.indexOf(task)
+            if (at >= 0) tasks.splice(at, 1)
+          }
+        }
       }
     },
     /** Until nothing is due, letting promises settle between two tasks. */

@@ -4,7 +4,7 @@
  * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
  * once two deadlines have passed without it.
  */
-import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, type Timer, toHex } from '@gradmesh/core'
 import {
   type Attest,
   bitmapOf,
@@ -35,8 +35,8 @@ export class Attesting {
   #attests = new Map<number, Attest>()
   #final: FinalPoint
   #setHash: Digest
-  #deadline: NodeJS.Timeout | undefined
-  #halfTime: NodeJS.Timeout | undefined
+  #deadline: Timer | undefined
+  #halfTime: Timer | undefined
   #signed = false
   /** While behind the mesh a peer has nothing to attest. */
   paused = true
@@ -89,9 +89,10 @@ export class Attesting {
   open(): void {
     this.#clear()
     if (this.paused) return
-    const { roundDeadlineMs } = this.#context.genesis.timing
-    this.#deadline = setTimeout(() => this.#atDeadline(), roundDeadlineMs)
-    this.#halfTime = setTimeout(() => this.#atHalfTime(), roundDeadlineMs / 2)
+    const { clock, genesis } = this.#context
+    const { roundDeadlineMs } = genesis.timing
+    this.#deadline = clock.after(roundDeadlineMs, () => this.#atDeadline())
+    this.#halfTime = clock.after(roundDeadlineMs / 2, () => this.#atHalfTime())
     this.consider()
   }
 
@@ -101,8 +102,8 @@ export class Attesting {
   }
 
   #clear(): void {
-    clearTimeout(this.#deadline)
-    clearTimeout(this.#halfTime)
+    this.#deadline?.cancel()
+    this.#halfTime?.cancel()
   }
 
   /** An attestation from gossip. */
@@ -183,8 +184,9 @@ export class Attesting {
     const own = this.#context.validator === null ? undefined : this.#attests.get(this.#context.validator)
     if (own !== undefined)
       void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
-    if (!this.paused)
-      this.#deadline = setTimeout(() => this.#atDeadline(), this.#context.genesis.timing.roundDeadlineMs)
+    if (this.paused) return
+    const { clock, genesis } = this.#context
+    this.#deadline = clock.after(genesis.timing.roundDeadlineMs, () => this.#atDeadline())
   }
 
   /** A delta of this trainer arrived, late or not: it is alive. */

@@ -3,7 +3,7 @@
  * refused but answered later, so that a flood waits in its sender's own queue (the net bounds how many
  * requests of one peer are under way) and a peer that catches up is only slowed.
  */
-import type { Clock } from '@gradmesh/core'
+import { type Clock, pause } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 
 const PER_SECOND = 512
@@ -32,6 +32,6 @@ export class Budget {
   /** Resolves when the peer may have this much. */
   async spend(peer: PeerKey, tokens: number): Promise<void> {
     const wait = this.take(peer, tokens)
-    if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait))
+    if (wait > 0) await pause(this.#clock, wait)
   }
 }

@@ -15,7 +15,7 @@ import {
   type State,
   step
 } from '@gradmesh/consensus'
-import { type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
+import { type Fault, isFault, MeshError, type Timer, toHex } from '@gradmesh/core'
 import {
   type Block,
   blockIdOf,
@@ -72,11 +72,11 @@ export class Driver {
   readonly #certificates = new Map<string, Certificate>()
   /** Those that gossip has carried, from us or from others. */
   readonly #spread = new Set<string>()
-  readonly #turns = new Set<NodeJS.Timeout>()
+  readonly #turns = new Set<Timer>()
   readonly #config: ConsensusConfig
   /** Null while catching up: until then what is final is told by sync alone. */
   #state: State | null = null
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
   #running = false
   /** First sight of each live block, for the time to finality. */
   readonly #seenMs = new Map<string, number>()
@@ -106,8 +106,8 @@ export class Driver {
 
   async stop(): Promise<void> {
     this.#running = false
-    clearTimeout(this.#timer)
-    for (const timer of this.#turns) clearTimeout(timer)
+    this.#timer?.cancel()
+    for (const timer of this.#turns) timer.cancel()
     await this.#serial.idle()
   }
 
@@ -260,14 +260,11 @@ export class Driver {
 
   /** A timer may fire a little early, and the step asks for a time only once: never tick before it. */
   #wakeAt(atMs: number): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(
-      () => {
-        if (this.#nowMs() < atMs) this.#wakeAt(atMs)
-        else this.input({ type: 'tick' })
-      },
-      Math.max(1, atMs - this.#nowMs())
-    )
+    this.#timer?.cancel()
+    this.#timer = this.#context.clock.after(Math.max(1, atMs - this.#nowMs()), () => {
+      if (this.#nowMs() < atMs) this.#wakeAt(atMs)
+      else this.input({ type: 'tick' })
+    })
   }
 
   #nowMs(): number {
@@ -369,14 +366,11 @@ export class Driver {
       await net.publish(topics.certificates.name, encodeCertificate(certificate))
     }
     if (validator === leader) return publish()
-    const timer = setTimeout(
-      () => {
-        this.#turns.delete(timer)
-        const isNeeded = !this.#spread.has(key) && certificate.slot > this.#parts.ledger.final.slot
-        if (this.#running && isNeeded) void publish().catch(error => this.#context.fail(error))
-      },
-      SPREAD_MS + turn * SPREAD_TURN_MS
-    )
+    const timer = this.#context.clock.after(SPREAD_MS + turn * SPREAD_TURN_MS, () => {
+      this.#turns.delete(timer)
+      const isNeeded = !this.#spread.has(key) && certificate.slot > this.#parts.ledger.final.slot
+      if (this.#running && isNeeded) void publish().catch(error => this.#context.fail(error))
+    })
     this.#turns.add(timer)
   }
 

@@ -1,6 +1,6 @@
 /** The way into a mesh: find the others, take over what they made final, ask to be registered. */
 
-import { toHex } from '@gradmesh/core'
+import { pause, type Timer, toHex } from '@gradmesh/core'
 import { encodeTransaction, isQuorum, signRegister } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import type { Journal } from './journal.ts'
@@ -51,7 +51,7 @@ export const gatherQuorum = async (
     journal.enter('waiting', `${here.length} of ${genesis.validators.length} validators are connected`)
     if (stake === totalStake || syncing.target > 0) return
     if (isQuorum(stake, totalStake) && clock.nowMs() > startedMs + LOOK_AROUND_MS) return
-    await pause(POLL_MS)
+    await pause(clock, POLL_MS)
   }
 }
 
@@ -74,14 +74,14 @@ export const catchUp = async (
     if (resumed !== undefined) return isStopping() ? undefined : resumed
     const wanted = height < seen ? `block ${seen}, which this key has seen final` : `block ${height + 1}`
     journal.enter('syncing', `at block ${height}, waiting for ${wanted}`)
-    await pause(RETRY_MS)
+    await pause(context.clock, RETRY_MS)
   }
   return undefined
 }
 
 const anyPeer = async ({ net, clock }: Context, isStopping: IsStopping): Promise<void> => {
   const until = clock.nowMs() + LOOK_AROUND_MS
-  while (!isStopping() && clock.nowMs() < until && net.peers().length === 0) await pause(POLL_MS)
+  while (!isStopping() && clock.nowMs() < until && net.peers().length === 0) await pause(clock, POLL_MS)
 }
 
 /** A peer with work to offer and no entry in the registry asks for one until it has it. Returns the way to stop. */
@@ -90,8 +90,8 @@ export const keepRegistering = (
   ledger: Ledger,
   transactions: TransactionPool
 ): (() => void) => {
-  const { net, topics, keys, chainId, options, self } = context
-  let timer: NodeJS.Timeout | undefined
+  const { net, topics, keys, chainId, options, self, clock } = context
+  let timer: Timer | undefined
   const ask = (): void => {
     const { final } = ledger
     if (!options.train || final.isTrainer(self) || isOver(context, ledger)) return
@@ -99,10 +99,8 @@ export const keepRegistering = (
     const bytes = encodeTransaction(tx)
     transactions.offer(bytes, final)
     void net.publish(topics.transactions.name, bytes)
-    timer = setTimeout(ask, REGISTER_EVERY_MS)
+    timer = clock.after(REGISTER_EVERY_MS, ask)
   }
   ask()
-  return () => clearTimeout(timer)
+  return () => timer?.cancel()
 }
-
-const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

@@ -3,7 +3,7 @@
  * block takes from "proposed" to "final". Execution is in the state thread; what is here decides the
  * order: payloads durable, then a vote; certificate durable, then the next round.
  */
-import { equalBytes, type Fault, MeshError, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, MeshError, pause, toHex } from '@gradmesh/core'
 import type { Accounts, Receipt } from '@gradmesh/ledger'
 import {
   type Block,
@@ -217,7 +217,7 @@ export class Ledger {
         return this.#execute(block)
       }
       this.#context.log.warn({ height: block.header.height }, 'waiting for payloads of a final block')
-      await new Promise(resolve => setTimeout(resolve, RETRY_MS))
+      await pause(this.#context.clock, RETRY_MS)
     }
     return []
   }

@@ -1,5 +1,5 @@
 /** What a peer opens before its parts can work: the two databases, the network port, the compute thread. */
-import { equalBytes, MeshError, type Metrics, systemClock, toHex } from '@gradmesh/core'
+import { type Clock, equalBytes, MeshError, type Metrics, toHex } from '@gradmesh/core'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
@@ -67,6 +67,7 @@ export interface ContextInit {
   readonly keys: KeyPair
   readonly genesis: Genesis
   readonly genesisBytes: Uint8Array
+  readonly clock: Clock
   readonly metrics: Metrics
   readonly safety: SafetyStore
   readonly chain: ChainStore
@@ -99,7 +100,6 @@ export const makeContext = async (init: ContextInit): Promise<Context> => {
     consensus: consensusConfig(genesis, validator),
     validatorKeys: genesis.validators.map(({ key }) => key),
     totalStake: genesis.validators.reduce((sum, { stake }) => sum + stake, 0n),
-    clock: systemClock,
     log: options.logger,
     faults: new FaultCounter(metrics),
     net
@@ -117,15 +117,15 @@ export interface OpenedCompute {
 
 /** @throws MeshError `GPU_…`, `DATA_…` */
 export const openCompute = async (
-  context: Pick<Context, 'genesis' | 'options' | 'chain' | 'fail'>,
+  context: Pick<Context, 'genesis' | 'options' | 'chain' | 'clock' | 'fail'>,
   closers: Closers
 ): Promise<OpenedCompute> => {
-  const { genesis, options, chain, fail } = context
+  const { genesis, options, chain, clock, fail } = context
   const { task, seed, delta, training } = genesis
   const stored = await storedError(chain)
   const thread = startWorker<ComputeTable>('compute-worker', { tuneFolder: paths(options.folder).tune }, fail)
   closers.push(async () => {
-    await settleWithin(GPU_CLOSE_MS_MAX, thread.call.close(undefined))
+    await settleWithin(clock, GPU_CLOSE_MS_MAX, thread.call.close(undefined))
     await thread.close()
   })
   const { adapter, samples } = await thread.call.open({
@@ -143,11 +143,9 @@ export const openCompute = async (
   return { call: thread.call, adapter, samples, openDelta }
 }
 
-const settleWithin = async (timeMs: number, work: Promise<unknown>): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, timeMs)
-  })
-  await Promise.race([work.catch(() => {}), late])
-  clearTimeout(timer)
+const settleWithin = async (clock: Clock, timeMs: number, work: Promise<unknown>): Promise<void> => {
+  const late = Promise.withResolvers<void>()
+  const timer = clock.after(timeMs, late.resolve)
+  await Promise.race([work.catch(() => {}), late.promise])
+  timer.cancel()
 }

@@ -4,7 +4,7 @@
  */
 import type { LastError, Ticket } from '@gradmesh/api'
 import { leaderOf } from '@gradmesh/consensus'
-import { MeshError, systemClock, toHex } from '@gradmesh/core'
+import { type Clock, MeshError, systemClock, toHex } from '@gradmesh/core'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { taskById } from '@gradmesh/train'
 import {
@@ -72,7 +72,7 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
     )
   }
   assertTask(genesis)
-  const peer = new RunningPeer(options, keys, genesis, bytes)
+  const peer = new RunningPeer(systemClock, options, keys, genesis, bytes)
   try {
     await peer.start(files)
   } catch (error) {
@@ -110,7 +110,7 @@ interface Parts {
 class RunningPeer implements Peer, Running {
   readonly agent = AGENT
   readonly key: string
-  readonly startedMs = systemClock.nowMs()
+  readonly startedMs: number
   readonly scoreName: string
   readonly parameters: number
   readonly reporting: Reporting
@@ -120,6 +120,7 @@ class RunningPeer implements Peer, Running {
   tokenFile: string | null = null
   isOnline = false
 
+  readonly #clock: Clock
   readonly #options: NodeOptions
   readonly #keys: KeyPair
   readonly #genesis: Genesis
@@ -136,7 +137,9 @@ class RunningPeer implements Peer, Running {
   #resolve!: (outcome: Outcome) => void
   #reject!: (error: unknown) => void
 
-  constructor(options: NodeOptions, keys: KeyPair, genesis: Genesis, genesisBytes: Uint8Array) {
+  constructor(clock: Clock, options: NodeOptions, keys: KeyPair, genesis: Genesis, genesisBytes: Uint8Array) {
+    this.#clock = clock
+    this.startedMs = clock.nowMs()
     this.#options = options
     this.#keys = keys
     this.#genesis = genesis
@@ -144,7 +147,7 @@ class RunningPeer implements Peer, Running {
     this.key = toHex(keys.publicKey)
     this.scoreName = taskById(genesis.task.id).scoreName
     this.parameters = genesis.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
-    this.reporting = new Reporting(this.#journal, this.#metrics, this.key, genesis.training.batch)
+    this.reporting = new Reporting(clock, this.#journal, this.#metrics, this.key, genesis.training.batch)
     this.finished = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -184,7 +187,7 @@ class RunningPeer implements Peer, Running {
     if (this.ledger === undefined) return null
     const { final } = this.ledger
     const addresses = this.#context.net.addresses().slice(0, BOUNDS.ticketAddressesMax)
-    const expiresAt = Math.floor(systemClock.wallMs() / 1000) + TICKET_SECONDS
+    const expiresAt = Math.floor(this.#clock.wallMs() / 1000) + TICKET_SECONDS
     const ticket = encodeTicket({
       protocol: PROTOCOL_VERSION,
       chainId: this.#context.chainId,
@@ -209,6 +212,7 @@ class RunningPeer implements Peer, Running {
       keys: this.#keys,
       genesis: this.#genesis,
       genesisBytes: this.#genesisBytes,
+      clock: this.#clock,
       metrics: this.#metrics,
       state: state.call,
       fail: error => this.#fail(error)
@@ -435,7 +439,7 @@ class RunningPeer implements Peer, Running {
       code: mesh.code,
       message: mesh.message,
       remedy: mesh.remedy ?? null,
-      at: systemClock.wallMs()
+      at: this.#clock.wallMs()
     }
     this.#options.logger.error({ error, code: mesh.code }, 'the peer stops')
     this.#journal.enter('stalled', mesh.message)

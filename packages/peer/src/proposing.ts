@@ -2,7 +2,7 @@
  * Builds blocks. A block that closes a round waits for attestations of a quorum, and a moment longer
  * for the rest; which deltas it then names is a rule of the ledger, not the leader's choice.
  */
-import { isFault, toHex } from '@gradmesh/core'
+import { isFault, pause, toHex } from '@gradmesh/core'
 import { namedTrainers } from '@gradmesh/ledger'
 import {
   type Attest,
@@ -75,14 +75,15 @@ export class Proposer {
 
   async #roundBody({ parentId }: Proposal, lapsed: () => boolean): Promise<BlockBody | undefined> {
     const { ledger, attesting, transactions } = this.#parts
-    for (; !lapsed(); await pause(POLL_MS)) {
+    const { clock } = this.#context
+    for (; !lapsed(); await pause(clock, POLL_MS)) {
       const { final } = ledger
       // The parent is final, but its commit may still be under way.
       if (final.id !== parentId) continue
       if (isOver(this.#context, ledger)) return EMPTY
       if (!attesting.hasQuorum(final)) continue
       for (let waited = 0; waited < LINGER_MS && !attesting.isComplete(); waited += POLL_MS)
-        await pause(POLL_MS)
+        await pause(clock, POLL_MS)
       const attests = attesting.all()
       const deltas = await this.#name(final, attests)
       if (deltas === undefined) continue
@@ -156,5 +157,3 @@ export class Proposer {
 /** The last round is closed: only empty blocks follow. */
 export const isOver = ({ genesis }: Context, { final }: Ledger): boolean =>
   genesis.end.rounds !== null && final.accounts.round >= genesis.end.rounds
-
-const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

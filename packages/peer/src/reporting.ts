@@ -1,5 +1,5 @@
 /** Tells what happens: events for whoever listens, metrics, and the figures of the last few rounds. */
-import { type Metrics, systemClock, toHex } from '@gradmesh/core'
+import { type Clock, type Metrics, toHex } from '@gradmesh/core'
 import { type Block, blockIdOf } from '@gradmesh/wire'
 import { BusyShare } from './busy-share.ts'
 import type { PooledDelta } from './delta-pool.ts'
@@ -17,17 +17,22 @@ export class Reporting {
   readonly #self: string
   readonly #batch: number
   readonly #telling: Telling
-  readonly #busy = new BusyShare(systemClock)
-  readonly #startedMs = systemClock.nowMs()
+  readonly #clock: Clock
+  readonly #busy: BusyShare
+  readonly #startedMs: number
   readonly #recent: TrainingStats[] = []
   #evaluation: Evaluation | null = null
   /** Of the block that becomes final next. */
   #finalityMs: number | null = null
-  #lastFinalMs = systemClock.nowMs()
+  #lastFinalMs: number
   #round = 0
   #startRound = 0
 
-  constructor(journal: Journal, metrics: Metrics, self: string, batch: number) {
+  constructor(clock: Clock, journal: Journal, metrics: Metrics, self: string, batch: number) {
+    this.#clock = clock
+    this.#busy = new BusyShare(clock)
+    this.#startedMs = clock.nowMs()
+    this.#lastFinalMs = this.#startedMs
     this.#journal = journal
     this.#metrics = metrics
     this.#self = self
@@ -59,7 +64,7 @@ export class Reporting {
   }
 
   sinceFinalMs(): number {
-    return systemClock.nowMs() - this.#lastFinalMs
+    return this.#clock.nowMs() - this.#lastFinalMs
   }
 
   /** From this round on the peer takes part. */
@@ -108,7 +113,7 @@ export class Reporting {
 
   final(change: FinalChange): void {
     const { after, blocks, receipts, refused } = change
-    this.#lastFinalMs = systemClock.nowMs()
+    this.#lastFinalMs = this.#clock.nowMs()
     this.#round = after.accounts.round
     this.#metrics.gauge('gradmesh_height', after.height)
     this.#metrics.gauge('gradmesh_round', after.accounts.round)
@@ -173,7 +178,7 @@ export class Reporting {
   }
 
   #sinceStartSeconds(): number {
-    return (systemClock.nowMs() - this.#startedMs) / 1000
+    return (this.#clock.nowMs() - this.#startedMs) / 1000
   }
 
   #roundClosed({ after, receipts }: FinalChange): void {
@@ -186,7 +191,7 @@ export class Reporting {
       deltas: receipts.length,
       samples: receipts.reduce((sum, { steps }) => sum + steps, 0) * this.#batch,
       stateRoot: toHex(after.root),
-      at: systemClock.wallMs()
+      at: this.#clock.wallMs()
     })
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import { leaderOf } from '@gradmesh/consensus'
-import { equalBytes, MeshError, toHex } from '@gradmesh/core'
+import { equalBytes, MeshError, pause, systemClock, toHex } from '@gradmesh/core'
 import type { Receipt } from '@gradmesh/ledger'
 import {
   auditChain,
@@ -111,7 +111,7 @@ const scanFiles = async (path: string, report: Report): Promise<void> => {
   }
   let scan: Scan = await scanLevelDb(path)
   if (scan.findings.length > 0) {
-    await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MS))
+    await pause(systemClock, SECOND_LOOK_MS)
     scan = await scanLevelDb(path)
   }
   report.files += scan.files

@@ -1,9 +1,10 @@
+import { systemClock } from '@gradmesh/core'
 import t from 'tap'
 import { Budget } from '../src/budget.ts'
 
 t.test('a burst is free, a flood waits, time forgives', async t => {
   let now = 1000
-  const budget = new Budget({ nowMs: () => now, wallMs: () => now })
+  const budget = new Budget({ ...systemClock, nowMs: () => now })
   let waited = 0
   for (let i = 0; i < 2048; i++) waited += budget.take('flooder', 1)
   t.equal(waited, 0)
@@ -14,7 +15,7 @@ t.test('a burst is free, a flood waits, time forgives', async t => {
 })
 
 t.test('what is remembered is bounded', async t => {
-  const budget = new Budget({ nowMs: () => 0, wallMs: () => 0 })
+  const budget = new Budget({ ...systemClock, nowMs: () => 0 })
   budget.take('first', 4096)
   t.ok(budget.take('first', 1) > 0)
   for (let i = 0; i < 1024; i++) budget.take(`peer ${i}`, 1)

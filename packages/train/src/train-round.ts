@@ -24,7 +24,7 @@ export interface RoundInput {
   readonly rate: number
   /** The moment of `clock.nowMs()` by which the last step should be done; `Infinity` for no box. */
   readonly deadlineMs: number
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'nowMs'>
 }
 
 export interface RoundResult {
