@@ -31,6 +31,8 @@ export interface MeshOptions {
   /** Of each peer in a round; few make short rounds. The task's own number when left out. */
   readonly innerSteps?: number
   readonly seed: string
+  /** More words for `gradmesh up`, for every peer. */
+  readonly flags?: readonly string[]
 }
 
 export interface Mesh {
@@ -61,7 +63,7 @@ export const withoutAdapter = async (): Promise<string | null> => {
   return Number(stdout) > 0 ? null : 'this machine has no WebGPU adapter, and peers train on one'
 }
 
-export const createMesh = async ({ peers: count, ...options }: MeshOptions): Promise<Mesh> => {
+export const createMesh = async ({ peers: count, flags = [], ...options }: MeshOptions): Promise<Mesh> => {
   const folder = await mkdtemp(join(tmpdir(), 'gradmesh-e2e-'))
   const taken = new Set<number>()
   const place = async (name: string): Promise<Place> => ({
@@ -85,11 +87,10 @@ export const createMesh = async ({ peers: count, ...options }: MeshOptions): Pro
   await Promise.all(places.map((place, i) => settleFolder(place.folder, genesis, keys[i]!)))
   const peers = places.map(
     (place, i) =>
-      new PeerProcess(
-        place,
-        toHex(keys[i]!.publicKey),
-        places.filter(other => other !== place).map(addressOf)
-      )
+      new PeerProcess(place, toHex(keys[i]!.publicKey), [
+        ...places.filter(other => other !== place).flatMap(other => ['--bootstrap', addressOf(other)]),
+        ...flags
+      ])
   )
   return {
     genesis,
@@ -109,20 +110,23 @@ export class PeerProcess {
   readonly name: string
   readonly key: string
   readonly folder: string
+  /** Where other peers dial it. */
+  readonly address: string
   readonly url: string
   readonly client: Client
   readonly #place: Place
-  readonly #bootstrap: readonly string[]
+  readonly #flags: readonly string[]
   #child: ChildProcess | undefined
 
-  constructor(place: Place, key: string, bootstrap: readonly string[]) {
+  constructor(place: Place, key: string, flags: readonly string[]) {
     this.name = place.name
     this.key = key
     this.folder = place.folder
+    this.address = addressOf(place)
     this.url = `http://127.0.0.1:${place.httpPort}`
     this.client = createClient(this.url, { timeoutMs: 5000 })
     this.#place = place
-    this.#bootstrap = bootstrap
+    this.#flags = flags
   }
 
   get isRunning(): boolean {
@@ -130,7 +134,7 @@ export class PeerProcess {
   }
 
   start(): void {
-    this.#child = runCli(this.#place, ['up', ...this.#bootstrap.flatMap(address => ['--bootstrap', address])])
+    this.#child = runCli(this.#place, ['up', ...this.#flags])
   }
 
   /** Instead of `start`: makes the folder from a ticket first. */

@@ -2,7 +2,8 @@
  * Attestations of the open round. A validator signs once what it holds: as soon as everybody it can
  * expect has delivered, at the deadline otherwise. Whom to expect is each validator's own guess and
  * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
- * once two deadlines have passed without it.
+ * once two deadlines have passed without it. While nobody trains, rounds close for the sake of what else
+ * a block carries: the first trainer of a mesh of validators must get in.
  */
 import { equalBytes, type Fault, isFault, type Timer, toHex } from '@gradmesh/core'
 import {
@@ -44,6 +45,8 @@ export class Attesting {
   onAttest: () => void = () => {}
   /** Called when half the time is over and somebody who is expected has not delivered: gossip may have lost it. */
   onMissing: () => void = () => {}
+  /** Whether transactions or evidence wait for a block. */
+  isWorkWaiting: (final: FinalPoint) => boolean = () => false
 
   constructor(context: Context, pool: DeltaPool, final: FinalPoint) {
     this.#context = context
@@ -125,18 +128,14 @@ export class Attesting {
     return wrong
   }
 
-  /** Signs if everybody who can be expected has delivered. */
+  /** Signs if everybody who can be expected has delivered; with nobody to expect, if there is other work. */
   consider(): void {
     if (this.paused || this.#signed || this.#context.validator === null) return
     // The pool moves on a moment earlier: what it holds then is of the next round.
     if (this.#pool.round !== this.#final.accounts.round) return
     const expected = this.#expected()
-    if (
-      expected.some(key => this.#pool.ofTrainer(key) !== undefined) &&
-      expected.every(key => this.#pool.ofTrainer(key) !== undefined)
-    ) {
-      this.#sign()
-    }
+    const isComplete = expected.every(key => this.#pool.ofTrainer(key) !== undefined)
+    if (isComplete && (expected.length > 0 || this.isWorkWaiting(this.#final))) this.#sign()
   }
 
   /** What makes an attestation of the open round unfit for a block. */
@@ -179,6 +178,7 @@ export class Attesting {
       // With nothing to attest there is nothing to close: a round without a delta would be lost work.
       const { trainers } = this.#final.accounts
       if (trainers.some(({ key }) => this.#pool.ofTrainer(toHex(key)) !== undefined)) this.#sign()
+      else this.consider()
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
     const own = this.#context.validator === null ? undefined : this.#attests.get(this.#context.validator)

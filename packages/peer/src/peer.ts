@@ -331,6 +331,9 @@ class RunningPeer implements Peer, Running {
       this.reporting.pending(delta)
       attesting.consider()
     }
+    transactions.onTransaction = () => attesting.consider()
+    attesting.isWorkWaiting = final =>
+      transactions.forBlock(final).length > 0 || evidences.forBlock(final).length > 0
     attesting.onMissing = () => void gatherDeltas(context, pool).catch(error => this.#fail(error))
     ledger.onFinal = change => this.#onFinal(parts, change)
     driver.onFinality = milliseconds => this.reporting.finality(milliseconds)

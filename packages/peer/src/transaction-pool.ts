@@ -11,6 +11,7 @@ const MAX = 1024
 export class TransactionPool {
   readonly #context: Context
   readonly #waiting = new Map<string, Transaction>()
+  onTransaction: () => void = () => {}
 
   constructor(context: Context) {
     this.#context = context
@@ -24,6 +25,7 @@ export class TransactionPool {
     const key = toHex(tx.key)
     if (!this.#waiting.has(key) && this.#waiting.size >= MAX) return peerFault('TX_FULL')
     this.#waiting.set(key, tx)
+    this.onTransaction()
     return null
   }
 

@@ -128,6 +128,27 @@ t.test('who was silent for two deadlines is waited for no more, until heard of a
   t.equal(asked, 2, 'before half of its time was over')
 })
 
+t.test('while nobody trains, a round closes for the sake of other work, and not without any', async t => {
+  const { published, start, attesting } = await makeAttesting(t)
+  let isWaiting = false
+  attesting.isWorkWaiting = () => isWaiting
+  start()
+  await new Promise(resolve => setTimeout(resolve, 1000))
+  t.strictSame(published, [], 'two deadlines on, nobody is expected, and nothing waits')
+  isWaiting = true
+  attesting.consider()
+  await settled(() => published.length > 0)
+  t.strictSame(published.map(held), [[]])
+})
+
+t.test('a trainer who may still deliver is waited for, whatever else waits', async t => {
+  const { published, start, attesting } = await makeAttesting(t)
+  attesting.isWorkWaiting = () => true
+  start()
+  attesting.consider()
+  t.strictSame(published, [])
+})
+
 t.test('attestations of others: quorum, and what is refused', async t => {
   const { attesting, script, final } = await makeAttesting(t)
   const make = (
