@@ -7,7 +7,7 @@ import type { ChainStore, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair, PublicKey } from '@gradmesh/wire'
 import type { FaultCounter } from './faults.ts'
 import type { NodeOptions } from './options.ts'
-import type { StateTable } from './state-worker.ts'
+import type { StateTable } from './state-table.ts'
 import type { Topics } from './topics.ts'
 import type { Remote } from './worker-rpc.ts'
 

@@ -8,7 +8,7 @@ import type { Ledger } from './ledger.ts'
 import { isOver } from './proposing.ts'
 import { fetchCheckpoint } from './restoring.ts'
 import { type Resumed, resumeVoting } from './resuming.ts'
-import type { StateHead } from './state-worker.ts'
+import type { StateHead } from './state-table.ts'
 import type { Syncing } from './syncing.ts'
 import type { TransactionPool } from './transaction-pool.ts'
 

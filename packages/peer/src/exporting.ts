@@ -9,7 +9,7 @@ import { floatView } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 import { paths, readGenesis } from './folder.ts'
 import { restoreFromDisk } from './restoring.ts'
-import type { StateTable } from './state-worker.ts'
+import type { StateTable } from './state-table.ts'
 import { startWorker } from './worker-rpc.ts'
 
 const SPACE = 0x20

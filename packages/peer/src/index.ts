@@ -1,3 +1,4 @@
+export { startPeer } from './daemon.ts'
 export { type Exported, exportWeights } from './exporting.ts'
 export type { FaultCode } from './faults.ts'
 export {
@@ -14,7 +15,6 @@ export { type GenesisInit, genesisDefaults, makeGenesis } from './genesis.ts'
 export { createHttpServer, ensureToken, isLoopback, type StaticFiles } from './http/index.ts'
 export { type JoinOptions, joinMesh, readTicket } from './joining.ts'
 export { type NodeOptions, nodeDefaults } from './options.ts'
-export { startPeer } from './peer.ts'
 export { AGENT, type Outcome, type Peer, type Running } from './running.ts'
 export { chainTag, PROTOCOLS, type Topics, topicsOf } from './topics.ts'
 export { folderStore } from './tune-store.ts'

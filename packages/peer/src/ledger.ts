@@ -20,7 +20,7 @@ import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes } from './leaves.ts'
 import { prune } from './pruning.ts'
 import { Serial } from './serial.ts'
-import type { StateHead } from './state-worker.ts'
+import type { StateHead } from './state-table.ts'
 
 const RETRY_MS = 500
 

@@ -1,19 +1,18 @@
-/** What a peer opens before its parts can work: the two databases, the network port, the compute thread. */
+/** What a peer opens before its parts can work: the two databases and the compute thread. */
 import { type Clock, equalBytes, MeshError, type Metrics, toHex } from '@gradmesh/core'
-import { createLibp2pNet } from '@gradmesh/net/libp2p'
-import { type ChainStore, createChain, openSafety, type SafetyStore } from '@gradmesh/store'
-import { openLevelDb } from '@gradmesh/store/leveldb'
+import type { Net } from '@gradmesh/net'
+import { type ChainStore, createChain, type SafetyStore } from '@gradmesh/store'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { chainIdOf, type Genesis, type KeyPair } from '@gradmesh/wire'
 import type { ComputeTable } from './computing.ts'
 import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
 import { FaultCounter } from './faults.ts'
-import { paths } from './folder.ts'
 import type { NodeOptions } from './options.ts'
+import type { Ports } from './ports.ts'
 import { storedError } from './resuming.ts'
-import { chainTag, topicsOf } from './topics.ts'
-import { type Remote, startWorker } from './worker-rpc.ts'
+import { topicsOf } from './topics.ts'
+import type { Remote } from './worker-rpc.ts'
 
 /** Undone in reverse order when the peer stops. */
 export type Closers = (() => Promise<void>)[]
@@ -23,26 +22,21 @@ const GPU_CLOSE_MS_MAX = 10_000
 
 /** @throws MeshError `SAFETY_OTHER_KEY`, `CHAIN_BELOW_SAFETY`, `STORE_…` */
 export const openStores = async (
-  folder: string,
+  { openSafety, openDatabase }: Pick<Ports, 'openSafety' | 'openDatabase'>,
   keys: KeyPair,
   genesisBytes: Uint8Array,
   closers: Closers
 ): Promise<{ safety: SafetyStore; chain: ChainStore }> => {
-  const { safety: safetyPath, chain: chainPath } = paths(folder)
-  const safety = await openSafety(safetyPath)
+  const safety = await openSafety()
   closers.push(() => safety.close())
   if (!equalBytes(safety.key, keys.publicKey)) {
-    throw new MeshError(
-      'SAFETY_OTHER_KEY',
-      `${safetyPath} holds the votes of another key than the folder's`,
-      {
-        remedy:
-          'Put the `key` back that belongs to this `safety/`. Without its own record a key could contradict what it has signed.',
-        data: { key: toHex(keys.publicKey), safety: toHex(safety.key) }
-      }
-    )
+    throw new MeshError('SAFETY_OTHER_KEY', "`safety/` holds the votes of another key than the folder's", {
+      remedy:
+        'Put the `key` back that belongs to this `safety/`. Without its own record a key could contradict what it has signed.',
+      data: { key: toHex(keys.publicKey), safety: toHex(safety.key) }
+    })
   }
-  const database = await openLevelDb(chainPath, { create: true })
+  const database = await openDatabase()
   closers.push(() => database.close())
   const chain = await createChain(database, genesisBytes)
   const seen = await safety.final()
@@ -71,26 +65,17 @@ export interface ContextInit {
   readonly metrics: Metrics
   readonly safety: SafetyStore
   readonly chain: ChainStore
+  readonly net: Net
   readonly state: Context['state']
   readonly fail: Context['fail']
 }
 
-/** @throws MeshError `NET_BAD_ADDRESS`, `NET_OPTIONS` */
-export const makeContext = async (init: ContextInit): Promise<Context> => {
+export const makeContext = (init: ContextInit): Context => {
   const { options, keys, genesis, metrics } = init
   const chainId = chainIdOf(genesis)
   const self = toHex(keys.publicKey)
   const found = genesis.validators.findIndex(({ key }) => toHex(key) === self)
   const validator = found < 0 ? null : found
-  const net = await createLibp2pNet({
-    secretKey: keys.secretKey,
-    listen: [...options.listen],
-    bootstrap: [...options.bootstrap],
-    mdns: options.mdns,
-    chainTag: chainTag(chainId),
-    logger: options.logger.child({ part: 'net' }),
-    metrics
-  })
   return {
     ...init,
     chainId,
@@ -101,8 +86,7 @@ export const makeContext = async (init: ContextInit): Promise<Context> => {
     validatorKeys: genesis.validators.map(({ key }) => key),
     totalStake: genesis.validators.reduce((sum, { stake }) => sum + stake, 0n),
     log: options.logger,
-    faults: new FaultCounter(metrics),
-    net
+    faults: new FaultCounter(metrics)
   }
 }
 
@@ -117,13 +101,14 @@ export interface OpenedCompute {
 
 /** @throws MeshError `GPU_…`, `DATA_…` */
 export const openCompute = async (
+  ports: Pick<Ports, 'openCompute'>,
   context: Pick<Context, 'genesis' | 'options' | 'chain' | 'clock' | 'fail'>,
   closers: Closers
 ): Promise<OpenedCompute> => {
   const { genesis, options, chain, clock, fail } = context
   const { task, seed, delta, training } = genesis
   const stored = await storedError(chain)
-  const thread = startWorker<ComputeTable>('compute-worker', { tuneFolder: paths(options.folder).tune }, fail)
+  const thread = ports.openCompute(fail)
   closers.push(async () => {
     await settleWithin(clock, GPU_CLOSE_MS_MAX, thread.call.close(undefined))
     await thread.close()

@@ -22,7 +22,7 @@ import {
 import type { Context } from './context.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes, setLeaf } from './leaves.ts'
-import type { StateHead, StateTable } from './state-worker.ts'
+import type { StateHead, StateTable } from './state-table.ts'
 import { PROTOCOLS } from './topics.ts'
 import type { Remote } from './worker-rpc.ts'
 

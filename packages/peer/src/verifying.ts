@@ -35,7 +35,7 @@ import { consensusConfig } from './consensus-config.ts'
 import { exists, paths, readGenesis, readPublicKey } from './folder.ts'
 import { leafBytes } from './leaves.ts'
 import { openCheckpoint, openGenesis, replay } from './restoring.ts'
-import type { StateHead, StateTable } from './state-worker.ts'
+import type { StateHead, StateTable } from './state-table.ts'
 import { type Remote, startWorker } from './worker-rpc.ts'
 
 /** A peer that still runs may be between two writes: its files are whole at the second look. */

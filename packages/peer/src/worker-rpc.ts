@@ -51,9 +51,7 @@ export const serve = (table: Table): void => {
   port.on('message', (call: Call) => {
     queue = queue.then(async () => {
       try {
-        const handler = table[call.name]
-        if (handler === undefined) throw new MeshError('WORKER_CALL', `no worker function ${call.name}`)
-        const value = await handler(call.argument)
+        const value = await handlerOf(table, call.name)(call.argument)
         const move = typeof value === 'object' && value !== null ? moved.get(value) : undefined
         port.postMessage({ id: call.id, value } satisfies Answer, move ?? [])
       } catch (error) {
@@ -61,6 +59,12 @@ export const serve = (table: Table): void => {
       }
     })
   })
+}
+
+const handlerOf = (table: Table, name: string): Table[string] => {
+  const handler = table[name]
+  if (handler === undefined) throw new MeshError('WORKER_CALL', `no worker function ${name}`)
+  return handler
 }
 
 const failureOf = (error: unknown): Failure => {
@@ -142,6 +146,28 @@ export const startWorker = <T extends Table>(
       closed = true
       refuseAll(new MeshError('WORKER_CLOSED', `the ${file} thread is closed`))
       await worker.terminate()
+    }
+  }
+}
+
+/** The same without a thread: what is called answers in this one, still one call after another. */
+export const serveHere = <T extends Table>(table: T): WorkerThread<T> => {
+  let closed = false
+  let queue: Promise<unknown> = Promise.resolve()
+  const call = new Proxy({} as Remote<T>, {
+    get: (_, name: string) => async (argument: unknown) => {
+      const answer = queue.then(() => {
+        if (closed) throw new MeshError('WORKER_CLOSED', `${name} was called after the end`)
+        return handlerOf(table, name)(argument)
+      })
+      queue = answer.catch(() => {})
+      return answer
+    }
+  })
+  return {
+    call,
+    async close() {
+      closed = true
     }
   }
 }

@@ -1,0 +1,141 @@
+/** The peer of a machine: its folder, its threads, its sockets, and HTTP in front. */
+import { MeshError, systemClock } from '@gradmesh/core'
+import { createLibp2pNet } from '@gradmesh/net/libp2p'
+import { openSafety } from '@gradmesh/store'
+import { openLevelDb } from '@gradmesh/store/leveldb'
+import { taskById } from '@gradmesh/train'
+import type { Genesis } from '@gradmesh/wire'
+import type { ComputeTable } from './computing.ts'
+import { paths, readGenesis, readKey } from './folder.ts'
+import {
+  type Access,
+  createHttpServer,
+  ensureToken,
+  isLoopback,
+  PrometheusMetrics,
+  type StaticFiles
+} from './http/index.ts'
+import { LoopDelay } from './loop-delay.ts'
+import type { NodeOptions } from './options.ts'
+import { MeshPeer } from './peer.ts'
+import type { Ports } from './ports.ts'
+import type { Peer } from './running.ts'
+import type { StateTable } from './state-table.ts'
+import { chainTag } from './topics.ts'
+import { checkTrust } from './trust.ts'
+import { viewOf } from './view.ts'
+import { startWorker } from './worker-rpc.ts'
+
+/** @param files the page to serve at `/`, from `@gradmesh/dashboard`. */
+export const startPeer = async (options: NodeOptions, files?: StaticFiles): Promise<Peer> => {
+  const keys = await readKey(options.folder, {
+    passphrase: options.passphrase,
+    tell: message => options.logger.warn({}, message)
+  })
+  const { genesis, bytes } = await readGenesis(options.folder)
+  if (genesis.privacy !== 'plain') {
+    throw new MeshError(
+      'GENESIS_UNSUPPORTED',
+      'this mesh wants sealed deltas, which this release does not have',
+      {
+        remedy: 'Upgrade gradmesh, or join a mesh with plain deltas.'
+      }
+    )
+  }
+  assertTask(genesis)
+  const metrics = new PrometheusMetrics()
+  const loopDelay = new LoopDelay()
+  const peer = new MeshPeer(portsOf(options, metrics, loopDelay), options, keys, genesis, bytes)
+  peer.closers.push(async () => loopDelay.stop())
+  try {
+    await peer.open()
+    const front = await openFront(peer, options, metrics, files)
+    await peer.start()
+    return {
+      ...front,
+      key: peer.key,
+      view: peer,
+      finished: peer.finished,
+      ticket: () => peer.ticket(),
+      stop: () => peer.stop()
+    }
+  } catch (error) {
+    await peer.stop()
+    throw error
+  }
+}
+
+/** What this release trains under that name has the tensors that the mesh agreed on. */
+const assertTask = ({ task, tensors }: Genesis): void => {
+  const known = taskById(task.id).tensors()
+  const fits =
+    known.length === tensors.length &&
+    known.every(
+      ({ name, shape }, i) => name === tensors[i]!.name && shape.join() === tensors[i]!.shape.join()
+    )
+  if (fits) return
+  throw new MeshError('GENESIS_TASK', `the mesh's task "${task.id}" has other tensors than this release's`, {
+    remedy: 'Install the release of gradmesh that the mesh runs.'
+  })
+}
+
+const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: LoopDelay): Ports => {
+  const { folder, logger } = options
+  const { safety, chain, tune } = paths(folder)
+  return {
+    clock: systemClock,
+    metrics,
+    loopDelay,
+    openSafety: () => openSafety(safety),
+    openDatabase: () => openLevelDb(chain, { create: true }),
+    openState: onDeath => startWorker<StateTable>('state-worker', null, onDeath),
+    openCompute: onDeath => startWorker<ComputeTable>('compute-worker', { tuneFolder: tune }, onDeath),
+    openNet: (chainId, { secretKey }) =>
+      createLibp2pNet({
+        secretKey,
+        listen: [...options.listen],
+        bootstrap: [...options.bootstrap],
+        mdns: options.mdns,
+        chainTag: chainTag(chainId),
+        logger: logger.child({ part: 'net' }),
+        metrics
+      }),
+    checkTrust: held => checkTrust(folder, held)
+  }
+}
+
+const openFront = async (
+  peer: MeshPeer,
+  options: NodeOptions,
+  metrics: PrometheusMetrics,
+  files?: StaticFiles
+): Promise<{ url: string; tokenFile: string | null }> => {
+  const { host, port, names } = options.http
+  const { tokenFile, access } = await accessOf(options)
+  const http = await createHttpServer({
+    host,
+    port,
+    hostNames: names ?? [],
+    view: viewOf(peer.context, () => peer, peer.journal),
+    metrics,
+    logger: options.logger.child({ part: 'http' }),
+    ...(access === undefined ? {} : { access }),
+    ...(files === undefined ? {} : { files })
+  })
+  peer.closers.push(() => http.close())
+  return { url: http.url, tokenFile }
+}
+
+const accessOf = async ({
+  folder,
+  http,
+  logger
+}: NodeOptions): Promise<{ tokenFile: string | null; access: Access | undefined }> => {
+  if (isLoopback(http.host) && (http.tokenFile ?? null) === null)
+    return { tokenFile: null, access: undefined }
+  const tokenFile = http.tokenFile ?? paths(folder).httpToken
+  const token = await ensureToken(tokenFile, message => logger.warn({}, message))
+  const openReads = http.openReads ?? false
+  logger.info({ tokenFile, openReads }, 'HTTP demands the bearer token')
+  return { tokenFile, access: { token, openReads } }
+}
