@@ -11,7 +11,19 @@ export type Rule = (file: SourceFile) => string[]
 
 // ------------------------------------------------------------------ arrows
 
-const ADAPTERS = ['core', 'wire', 'consensus', 'ledger', 'tensor', 'delta', 'train', 'store', 'net', 'api']
+const ADAPTERS = [
+  'core',
+  'wire',
+  'consensus',
+  'ledger',
+  'tensor',
+  'delta',
+  'data',
+  'train',
+  'store',
+  'net',
+  'api'
+]
 
 /** What each package may import: the table of docs/ARCHITECTURE.md. */
 export const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -21,7 +33,8 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ledger: ['core', 'wire', 'delta'],
   tensor: ['core'],
   delta: ['core'],
-  train: ['core', 'delta', 'tensor'],
+  data: ['core'],
+  train: ['core', 'delta', 'tensor', 'data'],
   store: ['core', 'wire'],
   net: ['core', 'wire'],
   api: ['core'],
