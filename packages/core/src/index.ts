@@ -12,3 +12,4 @@ export {
   type Timer
 } from './ports.ts'
 export { Prng } from './prng.ts'
+export { TokenBucket, type TokenBucketInit } from './token-bucket.ts'

@@ -15,6 +15,7 @@ import { Meter } from './libp2p/meter.ts'
 import { Gate, Neighbours } from './libp2p/neighbours.ts'
 import { createNode, type Node } from './libp2p/node.ts'
 import { scoring } from './libp2p/scoring.ts'
+import { type Bandwidth, Shaper } from './libp2p/shaping.ts'
 import { Streams } from './libp2p/streams.ts'
 import { PeerListeners } from './listeners.ts'
 import { Registry } from './registry.ts'
@@ -46,6 +47,8 @@ export interface Libp2pNetOptions {
   readonly metrics: Metrics
   /** Default 64. */
   readonly maxConnections?: number
+  /** Caps over all connections together; none when left out. */
+  readonly bandwidth?: Bandwidth
   /** Ask peers whom they know and connect to them, up to half of `maxConnections`; answering is always on. Default true. */
   readonly peerExchange?: boolean
 }
@@ -77,7 +80,7 @@ class Libp2pNet implements Net {
   readonly #maxConnections: number
   readonly #registry = new Registry()
   readonly #tally = new Tally()
-  readonly #meter = new Meter()
+  readonly #meter: Meter
   readonly #strikes = new Strikes(systemClock)
   readonly #connectListeners: PeerListeners
   readonly #disconnectListeners: PeerListeners
@@ -86,6 +89,8 @@ class Libp2pNet implements Net {
 
   constructor(options: Libp2pNetOptions, privateKey: Ed25519PrivateKey, maxConnections: number) {
     this.#options = options
+    const { bandwidth } = options
+    this.#meter = new Meter(bandwidth === undefined ? undefined : new Shaper(bandwidth, systemClock))
     this.#privateKey = privateKey
     this.#maxConnections = maxConnections
     this.#connectListeners = new PeerListeners(options.logger)
@@ -155,6 +160,10 @@ class Libp2pNet implements Net {
 
   async hangUp(peer: PeerKey): Promise<void> {
     await this.#running().neighbours.hangUp(peer)
+  }
+
+  async recheck(): Promise<void> {
+    await this.#running().neighbours.recheck()
   }
 
   peers(): readonly PeerConnection[] {

@@ -203,6 +203,11 @@ class MemoryNet implements Net {
     this.#cut(peer)
   }
 
+  /** Links of the twin are never half dead. */
+  async recheck(): Promise<void> {
+    this.#mustRun()
+  }
+
   peers(): readonly PeerConnection[] {
     this.#mustRun()
     return [...this.#links].map(([key, link]) => ({

@@ -56,6 +56,8 @@ export interface Net {
   addresses(): readonly string[]
   dial(address: string): Promise<PeerKey>
   hangUp(peer: PeerKey): Promise<void>
+  /** After this machine slept: drops connections whose other end does not answer, and calls anew at once. */
+  recheck(): Promise<void>
   peers(): readonly PeerConnection[]
   onConnect(listener: (peer: PeerKey) => void): void
   onDisconnect(listener: (peer: PeerKey) => void): void

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { PeerKey } from '../types.ts'
+import type { Shaper } from './shaping.ts'
 
 export interface Bytes {
   readonly sent: number
@@ -13,13 +14,20 @@ export interface Bytes {
 }
 
 export class Meter {
+  readonly #shaper: Pick<Shaper, 'shape'> | undefined
   readonly #open = new Map<Socket, PeerKey>()
   readonly #closed = { sent: 0, received: 0 }
+
+  /** What it counts it also slows where there are caps. */
+  constructor(shaper?: Pick<Shaper, 'shape'>) {
+    this.#shaper = shaper
+  }
 
   track(peer: PeerKey, connection: MultiaddrConnection): void {
     const { socket } = connection as MultiaddrConnection & { readonly socket?: Socket }
     if (socket === undefined || this.#open.has(socket)) return
     this.#open.set(socket, peer)
+    this.#shaper?.shape(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
       this.#closed.sent += socket.bytesWritten

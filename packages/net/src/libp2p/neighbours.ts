@@ -21,6 +21,8 @@ import { Roster } from './roster.ts'
 const CONNECTIONS_PER_PEER_MAX = 4
 /** Ticks (seconds) between two questions whom others know; in the first ticks one is asked in each. */
 const EXCHANGE_EVERY_TICKS = 10
+/** How long a peer may take to answer before its connection counts as dead after a sleep. */
+const RECHECK_MS_MAX = 3000
 
 export interface NeighboursInit {
   readonly self: PeerKey
@@ -114,6 +116,26 @@ export class Neighbours {
     this.#gate.shut(peer)
     this.#redial.found(peer)
     await this.#close(peer)
+  }
+
+  /** After a sleep: who does not answer a ping in time is called afresh, and all who are lost at once. */
+  async recheck(): Promise<void> {
+    await Promise.all(this.roster.peers().map(async peer => this.#recheckOne(peer)))
+    this.#redial.hurry()
+  }
+
+  async #recheckOne(peer: PeerKey): Promise<void> {
+    const connections = this.roster.connections(peer).slice()
+    try {
+      const [connection] = connections
+      if (connection === undefined) return
+      await this.#init.node.services.ping.ping(connection.remotePeer, {
+        signal: AbortSignal.timeout(RECHECK_MS_MAX)
+      })
+    } catch (cause) {
+      this.#init.logger.debug({ peer, error: cause }, 'a connection did not survive a sleep')
+      for (const connection of connections) connection.abort(dialFailed(peer, cause))
+    }
   }
 
   /** What we answer to whoever asks whom we know. */

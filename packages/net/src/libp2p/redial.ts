@@ -72,6 +72,11 @@ export class Redial {
     this.#schedule(name, entry, pauseMs)
   }
 
+  /** Whoever waits to be called is called at once, and eagerly for a while. */
+  hurry(): void {
+    for (const [name, { timer }] of this.#entries) if (timer !== undefined) this.lost(name, 0)
+  }
+
   found(name: string): void {
     const entry = this.#entries.get(name)
     if (entry === undefined) return

@@ -1,0 +1,6 @@
+export { type Caps, noCaps } from './caps.ts'
+export { Duty, paced } from './duty.ts'
+export { clockText, DAY_MINUTES, type HourRange, hoursText, isOpenAt } from './hours.ts'
+export { CapKeeper } from './keeper.ts'
+export { aheadBytesMax, checkMemoryCap, collectGarbage } from './memory.ts'
+export { tightCaps } from './needs.ts'
