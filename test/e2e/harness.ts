@@ -133,8 +133,8 @@ export class PeerProcess {
     return this.#child !== undefined
   }
 
-  start(): void {
-    this.#child = runCli(this.#place, ['up', ...this.#flags])
+  start(words: readonly string[] = []): void {
+    this.#child = runCli(this.#place, ['up', ...this.#flags, ...words])
   }
 
   /** Instead of `start`: makes the folder from a ticket first. */
@@ -146,6 +146,15 @@ export class PeerProcess {
   async kill(): Promise<void> {
     await end(this.#running())
     this.#child = undefined
+  }
+
+  /** Like a closed lid: the process stands still, its connections fall silent. */
+  freeze(): void {
+    this.#running().kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#running().kill('SIGCONT')
   }
 
   /** Asks it to end, and answers its exit code. */

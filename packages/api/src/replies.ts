@@ -41,6 +41,24 @@ export const lastError = named(
 )
 export type LastError = Infer<typeof lastError>
 
+export const caps = named(
+  'Caps',
+  object(
+    {
+      gpuShare: nullable(
+        number({ description: 'share of time in which the adapter may be busy', minimum: 0, maximum: 1 })
+      ),
+      memoryBytes: nullable(integer({ description: 'resident memory of the process' })),
+      uploadBytesPerSecond: nullable(integer()),
+      downloadBytesPerSecond: nullable(integer()),
+      hours: nullable(text({ description: 'local time in which it trains, such as 22:00-07:00' })),
+      pause: nullable(text({ description: 'why training pauses now; null while no cap pauses it' }))
+    },
+    { description: 'what its operator lets it take of the machine; null: no cap' }
+  )
+)
+export type Caps = Infer<typeof caps>
+
 export const status = named(
   'Status',
   object({
@@ -87,6 +105,17 @@ export const status = named(
     adapterBusy: nullable(
       number({ description: 'share of the last minute in which it trained', minimum: 0, maximum: 1 })
     ),
+    steps: nullable(
+      object(
+        { done: integer(), max: integer() },
+        {
+          description:
+            'inner steps of its newest delta; fewer than `max` when the round left no time for more'
+        }
+      )
+    ),
+    caps,
+    residentBytes: integer({ description: 'memory of the process' }),
     stake: money(),
     reward: money({ description: 'balance earned by this peer' }),
     uptimeSeconds: number({ minimum: 0 }),

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import type { Logger } from '@gradmesh/core'
 import { type NodeOptions, nodeDefaults } from '@gradmesh/peer'
 import { usage } from './arguments.ts'
+import { capOptions, capsOf } from './caps.ts'
 import type { Invocation, Options, Values } from './command.ts'
 import { passphraseOption } from './passphrase.ts'
 
@@ -100,6 +101,7 @@ export const peerOptions = {
     help: 'part of the name of the GPU to use; hardware first',
     env: 'GRADMESH_ADAPTER'
   },
+  ...capOptions,
   ...passphraseOption,
   label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
@@ -154,6 +156,7 @@ export const nodeOptions = (
     adapter: values.text('adapter') ?? null,
     train: !values.is('no-train'),
     label,
+    caps: capsOf(values),
     evaluateEvery: nodeDefaults.evaluateEvery,
     logger
   }

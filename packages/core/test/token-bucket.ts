@@ -11,7 +11,7 @@ t.test('a burst is free, what is overdrawn is waited for, time forgives', async 
   t.equal(bucket.take(1, 60_000), 10)
 })
 
-t.test('whoever waits as told never takes more than the burst and the rate allow', async t => {
+t.test('whoever waits as told never takes more than the burst and the rate allow', async () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 10_000 }),

@@ -71,6 +71,9 @@ const showStatus = status => {
       adapter === null ? 'none' : `${adapter.name}${adapter.software ? ' (emulated on the CPU)' : ''}`
     ],
     ['Adapter at work', formatPercent(status.adapterBusy)],
+    ['Steps a round', status.steps === null ? UNKNOWN : `${status.steps.done} of ${status.steps.max}`],
+    ['Memory', formatBytes(status.residentBytes)],
+    ['Caps', capsText(status.caps)],
     ['Pace', `${formatShort(status.samplesPerSecond)} samples a second`],
     ['State root', el('code', {}, status.stateRoot)],
     ['Up for', formatDuration(status.uptimeSeconds)],
@@ -93,6 +96,19 @@ const showStatus = status => {
     const when = new Date(at).toLocaleTimeString()
     trouble.textContent = `${when} ${code}: ${message}${remedy === null ? '' : ` What to do: ${remedy}.`}`
   }
+}
+
+/** @param {Status['caps']} caps */
+const capsText = ({ gpuShare, memoryBytes, uploadBytesPerSecond, downloadBytesPerSecond, hours, pause }) => {
+  const caps = [
+    gpuShare === null ? '' : `GPU ${formatPercent(gpuShare)}`,
+    memoryBytes === null ? '' : `memory ${formatBytes(memoryBytes)}`,
+    uploadBytesPerSecond === null ? '' : `upload ${formatBytes(uploadBytesPerSecond)}/s`,
+    downloadBytesPerSecond === null ? '' : `download ${formatBytes(downloadBytesPerSecond)}/s`,
+    hours === null ? '' : `hours ${hours}`
+  ].filter(text => text !== '')
+  if (caps.length === 0) return 'none'
+  return `${caps.join(', ')}${pause === null ? '' : `; training pauses: ${pause}`}`
 }
 
 /** @param {number | null} delta @param {number} dense */

@@ -80,6 +80,16 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     )
   })
 
+  test('after a sleep, connections that live are kept', async (t, bench) => {
+    const [a, b] = await bench.line(2)
+    let lost = 0
+    a!.net.onDisconnect(() => lost++)
+    await a!.net.recheck()
+    t.equal(lost, 0)
+    await a!.net.publish(TOPIC, utf8('still here'))
+    await until(() => b!.heard.length === 1)
+  })
+
   test('equal messages are all delivered, in order', async (t, bench) => {
     const [a, b] = await bench.line(2)
     for (let i = 0; i < 20; i++) await a!.net.publish(TOPIC, utf8(i % 2 === 0 ? 'same' : `other ${i}`))

@@ -32,6 +32,8 @@ import type {
   Traffic
 } from './types.ts'
 
+export type { Bandwidth } from './libp2p/shaping.ts'
+
 export interface Libp2pNetOptions {
   /** Ed25519 seed, 32 bytes. */
   readonly secretKey: Uint8Array

@@ -16,6 +16,8 @@ import {
   taskById,
   trainRound
 } from '@gradmesh/train'
+import { Duty, paced } from './caps/duty.ts'
+import { collectGarbage } from './caps/memory.ts'
 import { moving } from './worker-rpc.ts'
 
 export interface ComputeOptions {
@@ -26,6 +28,8 @@ export interface ComputeOptions {
   readonly chunk: number
   readonly keep: number
   readonly decayQ8: number
+  /** Share of wall time in which the adapter may be busy; null: no cap. */
+  readonly gpuShare: number | null
 }
 
 /** What a peer wrote down when it published its newest delta: enough to go on after a crash. */
@@ -46,6 +50,8 @@ export interface TrainedRound {
   readonly samples: number
   readonly loss: number
   readonly seconds: number
+  /** Of `seconds`, those in which the cap on the adapter made it rest. */
+  readonly restSeconds: number
 }
 
 /** Failures of the adapter that another try may not meet: the driver was reset, memory was short. */
@@ -68,6 +74,7 @@ interface Opened {
 /** `openDevice` is that of `@gradmesh/tensor`, or a test's that takes the adapter away. */
 export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<Device>) => {
   let opened: Opened
+  let duty: Duty | null = null
   let gpu: { readonly device: Device; readonly trainer: Trainer } | null = null
   /** What earlier rounds have not sent yet, unit 2^-32, padded. */
   let error: Int32Array
@@ -92,7 +99,8 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     const { task, data, options } = opened
     const device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
     try {
-      return { device, trainer: await openTrainer({ device, task, data, batch: options.batch }) }
+      const trainer = await openTrainer({ device, task, data, batch: options.batch })
+      return { device, trainer: duty === null ? trainer : paced(trainer, device, duty) }
     } catch (error) {
       device.close()
       throw error
@@ -127,6 +135,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
         { chunk: options.chunk, keep: options.keep }
       )
       opened = { options, task, data, layout }
+      duty = options.gpuShare === null ? null : new Duty(options.gpuShare, systemClock)
       error = new Int32Array(layout.chunks * layout.chunk)
       pending = null
       if (options.stored !== null) resume(options.stored)
@@ -145,6 +154,9 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     }): Promise<TrainedRound> {
       const started = systemClock.nowMs()
       const { layout } = opened
+      const restedMs = duty?.restedMs ?? 0
+      const workedMs = duty?.workedMs ?? 0
+      await duty?.rest()
       const { payload, delta, accumulated, steps, samples, loss } = await onGpu(trainer =>
         trainRound({
           trainer,
@@ -162,8 +174,13 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       )
       pending = { accumulated, delta }
       const copy = accumulated.slice()
-      const seconds = (systemClock.nowMs() - started) / 1000
-      return moving({ payload, accumulated: copy, steps, samples, loss, seconds }, copy.buffer)
+      const allMs = systemClock.nowMs() - started
+      const restMs = (duty?.restedMs ?? 0) - restedMs
+      // What came around the adapter's slices, compressing above all, counts as work too.
+      duty?.worked(allMs - restMs - (duty.workedMs - workedMs))
+      const seconds = allMs / 1000
+      const restSeconds = restMs / 1000
+      return moving({ payload, accumulated: copy, steps, samples, loss, seconds, restSeconds }, copy.buffer)
     },
 
     /** The round is final: what it accepted is paid off, what it did not stays owed. */
@@ -174,6 +191,14 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     /** Rejects with `COMPUTE_LOST` as `round` does. */
     async evaluate(input: { weights: Int32Array }): Promise<Metrics> {
       return onGpu(trainer => trainer.evaluate(unpack(opened.layout, floatView(input.weights))))
+    },
+
+    /** Gives the adapter and its memory back; whatever needs it next opens it again. */
+    async release(): Promise<void> {
+      await gpu?.trainer.close()
+      gpu?.device.close()
+      gpu = null
+      collectGarbage()
     },
 
     async close(): Promise<void> {

@@ -1,10 +1,11 @@
 /** The peer of a machine: its folder, its threads, its sockets, and HTTP in front. */
 import { MeshError, systemClock } from '@gradmesh/core'
-import { createLibp2pNet } from '@gradmesh/net/libp2p'
+import { type Bandwidth, createLibp2pNet } from '@gradmesh/net/libp2p'
 import { openSafety } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import { taskById } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
+import { type Caps, noCaps } from './caps/index.ts'
 import type { ComputeTable } from './computing.ts'
 import { paths, readGenesis, readKey } from './folder.ts'
 import {
@@ -98,10 +99,16 @@ const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: Lo
         mdns: options.mdns,
         chainTag: chainTag(chainId),
         logger: logger.child({ part: 'net' }),
+        ...bandwidthOf(options.caps),
         metrics
       }),
     checkTrust: held => checkTrust(folder, held)
   }
+}
+
+const bandwidthOf = (caps: Caps = noCaps): { bandwidth?: Bandwidth } => {
+  const { uploadBytesPerSecond: upload, downloadBytesPerSecond: download } = caps
+  return upload === null && download === null ? {} : { bandwidth: { upload, download } }
 }
 
 const openFront = async (

@@ -17,6 +17,7 @@ import {
   type SignedDeltaHeader,
   verifyDeltaHeader
 } from '@gradmesh/wire'
+import { aheadBytesMax } from './caps/index.ts'
 import { type Context, digestOf } from './context.ts'
 import type { Evidences } from './evidences.ts'
 import { type FaultCode, peerFault } from './faults.ts'
@@ -48,6 +49,7 @@ export class DeltaPool {
   readonly #early = new Map<string, { round: number; bytes: Uint8Array }>()
   /** Pulled ahead of their round while syncing; looked at when their block is committed. */
   readonly #ahead = new Map<string, Uint8Array>()
+  readonly #aheadBytesMax: number
   #aheadBytes = 0
   readonly #fetching = new Map<string, Promise<PooledDelta | undefined>>()
   #final: FinalPoint
@@ -56,6 +58,7 @@ export class DeltaPool {
 
   constructor(context: Context, evidences: Evidences, final: FinalPoint) {
     this.#context = context
+    this.#aheadBytesMax = aheadBytesMax(context.options.caps?.memoryBytes ?? null, AHEAD_BYTES_MAX)
     this.#evidences = evidences
     this.#final = final
   }
@@ -79,9 +82,15 @@ export class DeltaPool {
 
   /** Bytes pulled in advance; `fetch` checks them like any others when their block's turn comes. */
   keepForSync(digest: string, bytes: Uint8Array): void {
-    if (this.#ahead.has(digest) || this.#aheadBytes + bytes.length > AHEAD_BYTES_MAX) return
+    if (this.#ahead.has(digest) || this.#aheadBytes + bytes.length > this.#aheadBytesMax) return
     this.#ahead.set(digest, bytes)
     this.#aheadBytes += bytes.length
+  }
+
+  /** Gives back what was pulled in advance: it is pulled again when its turn comes. */
+  shed(): void {
+    this.#ahead.clear()
+    this.#aheadBytes = 0
   }
 
   /** The newest final state: past rounds are forgotten (and answered), early ones looked at again. */

@@ -1,3 +1,12 @@
+export {
+  type Caps,
+  clockText,
+  DAY_MINUTES,
+  type HourRange,
+  hoursText,
+  isOpenAt,
+  noCaps
+} from './caps/index.ts'
 export { startPeer } from './daemon.ts'
 export { type Exported, exportWeights } from './exporting.ts'
 export type { FaultCode } from './faults.ts'

@@ -121,6 +121,7 @@ export const openCompute = async (
     chunk: delta.chunk,
     keep: delta.keep,
     decayQ8: delta.errorDecayQ8,
+    gpuShare: options.caps?.gpuShare ?? null,
     stored: stored?.buffer ?? null
   })
   options.logger.info({ adapter: adapter.name, software: adapter.software }, 'the adapter is ready')

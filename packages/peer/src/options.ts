@@ -1,5 +1,6 @@
 /** What is mine alone. What the mesh agrees on is the genesis; the two are never merged. */
 import type { Logger } from '@gradmesh/core'
+import { type Caps, noCaps } from './caps/index.ts'
 
 export interface NodeOptions {
   /** Holds `key`, `genesis`, `safety/` and `chain/`. */
@@ -27,6 +28,8 @@ export interface NodeOptions {
   readonly train: boolean
   /** Shown to others when this peer registers as a trainer. */
   readonly label: string
+  /** How much of this machine the peer may take; all of it when left out. */
+  readonly caps?: Caps
   /** Held-out accuracy is measured every so many rounds, and after the last. */
   readonly evaluateEvery: number
   readonly logger: Logger
@@ -38,5 +41,6 @@ export const nodeDefaults = {
   mdns: true,
   adapter: null,
   train: true,
+  caps: noCaps,
   evaluateEvery: 5
 } as const

@@ -5,6 +5,8 @@
 import type { LastError, Ticket } from '@gradmesh/api'
 import { leaderOf } from '@gradmesh/consensus'
 import { MeshError, toHex } from '@gradmesh/core'
+import { payloadBytesMax } from '@gradmesh/delta'
+import { layoutOf } from '@gradmesh/ledger'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { taskById } from '@gradmesh/train'
 import {
@@ -15,9 +17,11 @@ import {
   type Genesis,
   type KeyPair,
   PROTOCOL_VERSION,
+  SIGNED_DELTA_HEADER_BYTES,
   validatorSetHash
 } from '@gradmesh/wire'
 import { Attesting } from './attesting.ts'
+import { CapKeeper, type Caps, checkMemoryCap, collectGarbage, noCaps, tightCaps } from './caps/index.ts'
 import type { Context } from './context.ts'
 import { DeltaPool } from './delta-pool.ts'
 import { openDoor } from './door.ts'
@@ -32,6 +36,7 @@ import { type Closers, makeContext, type OpenedCompute, openCompute, openStores 
 import type { NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
 import { isOver, Proposer } from './proposing.ts'
+import { startPulse } from './pulse.ts'
 import { Reporting } from './reporting.ts'
 import { restoreFromDisk } from './restoring.ts'
 import { AGENT, type Outcome, type Running } from './running.ts'
@@ -40,6 +45,7 @@ import type { StateHead } from './state-table.ts'
 import { Syncing } from './syncing.ts'
 import { Training } from './training.ts'
 import { TransactionPool } from './transaction-pool.ts'
+import { wakeUp } from './waking.ts'
 
 const TICKET_SECONDS = 12 * 3600
 
@@ -77,6 +83,7 @@ export class MeshPeer implements Running {
   readonly #genesisBytes: Uint8Array
   #context!: Context
   #parts: Parts | undefined
+  #keeper: CapKeeper | undefined
   #stopRegistering: () => void = () => {}
   #stopping: Promise<void> | undefined
   #resolve!: (outcome: Outcome) => void
@@ -99,6 +106,10 @@ export class MeshPeer implements Running {
       this.#reject = reject
     })
     this.finished.catch(() => {})
+  }
+
+  get trainingPause(): string | null {
+    return this.#keeper?.pause ?? null
   }
 
   get ledger(): Ledger | undefined {
@@ -145,6 +156,7 @@ export class MeshPeer implements Running {
 
   /** Opens what it works with; from then on it can be looked at. */
   async open(): Promise<void> {
+    checkMemoryCap(this.#caps.memoryBytes, this.parameters)
     const { clock, metrics } = this.#ports
     const stores = await openStores(this.#ports, this.#keys, this.#genesisBytes, this.closers)
     const state = this.#ports.openState(error => this.#fail(error))
@@ -243,9 +255,11 @@ export class MeshPeer implements Running {
       context.consensus
     )
     const { call, samples, openDelta } = compute
-    const training = new Training(context, { compute: call, ledger, pool, samples }, openDelta)
+    const isHeld = (): boolean => this.trainingPause !== null
+    const training = new Training(context, { compute: call, ledger, pool, samples, isHeld }, openDelta)
     const parts = { ledger, pool, driver, attesting, syncing, training, transactions }
 
+    this.#keepCaps(parts, call)
     pool.onDelta = delta => {
       attesting.seen(delta.trainer)
       this.reporting.pending(delta)
@@ -284,6 +298,7 @@ export class MeshPeer implements Running {
     await this.#ports.checkTrust(context.chain)
     const { height, accounts } = ledger.final
     context.log.info({ height, round: accounts.round }, 'in step with the mesh')
+    this.#judgeBandwidth(accounts.trainers.length)
     this.#ports.loopDelay.reset()
     this.reporting.begin(accounts.round)
     // When all is over there is nothing to vote on: a restart would only add empty blocks.
@@ -300,6 +315,57 @@ export class MeshPeer implements Running {
   }
 
   // ------------------------------------------------------------- running
+
+  get #caps(): Caps {
+    return this.#options.caps ?? noCaps
+  }
+
+  #keepCaps(parts: Parts, compute: OpenedCompute['call']): void {
+    const { clock, log } = this.#context
+    const keeper = new CapKeeper({
+      caps: this.#caps,
+      log,
+      residentBytes: () => process.memoryUsage.rss(),
+      shed: () => {
+        parts.pool.shed()
+        collectGarbage()
+      },
+      onChange: () => {
+        if (keeper.isPausedFor('memory'))
+          void compute.release(undefined).catch(error => log.debug({ error }, 'the adapter was not released'))
+        this.#settlePhase(parts.ledger)
+        parts.training.wake()
+      }
+    })
+    this.#keeper = keeper
+    keeper.tick(clock.nowMs(), clock.wallMs())
+    const stopPulse = startPulse({
+      clock,
+      onBeat: () => keeper.tick(clock.nowMs(), clock.wallMs()),
+      onWake: seconds => void this.#onWake(parts, seconds).catch(error => this.#fail(error))
+    })
+    this.closers.push(async () => stopPulse())
+  }
+
+  async #onWake(parts: Parts, seconds: number): Promise<void> {
+    this.#context.log.info({ seconds }, 'was asleep, catching up')
+    await wakeUp(this.#context, parts.syncing, this.journal, seconds)
+    if (this.#isStopping()) return
+    this.#settlePhase(parts.ledger)
+    parts.training.wake()
+  }
+
+  /** A cap that is too low for this mesh is the operator's to know, with figures, before it is felt. */
+  #judgeBandwidth(registered: number): void {
+    const { deltasPerBlockMax } = BOUNDS
+    const deltaBytes = SIGNED_DELTA_HEADER_BYTES + payloadBytesMax(layoutOf(this.#genesis))
+    const size = { deltaBytes, trainers: Math.min(registered, deltasPerBlockMax) }
+    for (const tight of tightCaps(this.#caps, size, this.#genesis.timing.roundDeadlineMs))
+      this.#context.log.warn(
+        { ...tight },
+        'a cap on bandwidth is lower than a round of this mesh needs: deltas will come too late to count'
+      )
+  }
 
   #onConnect(peer: string): void {
     const address = this.#context.net.peers().find(({ key }) => key === peer)?.address ?? null
@@ -323,7 +389,8 @@ export class MeshPeer implements Running {
   #settlePhase(ledger: Ledger): void {
     if (this.journal.phase === 'finished' || this.#parts === undefined) return
     const trains = this.#options.train && ledger.final.isTrainer(this.key)
-    this.journal.enter(trains ? 'training' : 'waiting', trains ? null : 'not registered as a trainer yet')
+    const reason = trains ? this.trainingPause : 'not registered as a trainer yet'
+    this.journal.enter(reason === null ? 'training' : 'waiting', reason)
   }
 
   /** The last round is closed, and an empty block on top of it carries its root. */

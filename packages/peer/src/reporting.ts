@@ -82,8 +82,9 @@ export class Reporting {
   }
 
   trained(stats: TrainingStats): void {
-    this.#busy.worked(stats.seconds)
-    this.#telling.trained(stats.seconds, stats.deltaBytes)
+    const busySeconds = stats.seconds - stats.restSeconds
+    this.#busy.worked(busySeconds)
+    this.#telling.trained(busySeconds, stats.deltaBytes)
     this.#recent.push(stats)
     if (this.#recent.length > RATE_WINDOW) this.#recent.shift()
   }

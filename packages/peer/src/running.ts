@@ -22,6 +22,8 @@ export interface Running {
   /** The network is up: what asks it gets an answer. */
   readonly isOnline: boolean
   readonly reporting: Reporting
+  /** Why a cap pauses training; null while none does. */
+  readonly trainingPause: string | null
   leaderOf(slot: number): string | null
   /** Null while it starts. */
   ticket(): Ticket | null

@@ -34,6 +34,10 @@ export interface TrainingStats {
   readonly steps: number
   readonly samples: number
   readonly seconds: number
+  /** Of `seconds`, those in which the cap on the adapter made it rest. */
+  readonly restSeconds: number
+  /** Steps of a whole round. */
+  readonly stepsMax: number
   readonly deltaBytes: number
 }
 
@@ -48,6 +52,8 @@ export interface TrainingParts {
   readonly ledger: Ledger
   readonly pool: DeltaPool
   readonly samples: number
+  /** A cap of the operator's says: not now. */
+  readonly isHeld?: () => boolean
 }
 
 export class Training {
@@ -107,8 +113,11 @@ export class Training {
         const { final } = this.#parts.ledger
         const mine = final.trainerIndex(this.#context.self)
         const over = isOver(this.#context, this.#parts.ledger)
-        if (this.#context.options.train && mine !== undefined && !over) await this.#round(final, mine)
-        if (!this.#stopped) await this.#evaluate(final)
+        const held = this.#parts.isHeld?.() ?? false
+        if (this.#context.options.train && mine !== undefined && !over && !held)
+          await this.#round(final, mine)
+        // The last state is measured all the same: without that the run would not end here.
+        if (!this.#stopped && (!held || over)) await this.#evaluate(final)
       }
     } catch (error) {
       if (!this.#stopped) this.#context.fail(error)
@@ -196,6 +205,8 @@ export class Training {
       steps,
       samples: trained.samples,
       seconds: trained.seconds,
+      restSeconds: trained.restSeconds,
+      stepsMax: innerSteps,
       deltaBytes: SIGNED_DELTA_HEADER_BYTES + payload.length
     })
     return signed

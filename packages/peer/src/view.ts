@@ -17,6 +17,7 @@ import {
   encodeBlock,
   PROTOCOL_VERSION
 } from '@gradmesh/wire'
+import { type Caps, hoursText, noCaps } from './caps/index.ts'
 import { type Context, digestOf } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { HealthReport, PeerView } from './http/index.ts'
@@ -195,6 +196,9 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     },
     adapter:
       running.adapter === null ? null : { name: running.adapter.name, software: running.adapter.software },
+    steps: training === null ? null : { done: training.steps, max: training.stepsMax },
+    caps: capsOf(options.caps ?? noCaps, running.trainingPause),
+    residentBytes: process.memoryUsage.rss(),
     stake: String(stake),
     reward: String(account?.balance ?? 0n),
     uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,
@@ -203,6 +207,12 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     lastError: running.lastError
   }
 }
+
+const capsOf = ({ hours, ...caps }: Caps, pause: string | null): Status['caps'] => ({
+  ...caps,
+  hours: hours.length === 0 ? null : hoursText(hours),
+  pause
+})
 
 /** One copy of each message that this peer published, by the rounds that closed meanwhile. */
 const consensusBytesPerRound = ({ net, topics }: Context, rounds: number): number | null => {

@@ -19,7 +19,17 @@ const STEPS = 3
 const options = (() => {
   const { chunk, keep, errorDecayQ8 } = taskById(TASK).recipe
   const seed = new Uint8Array(32)
-  return { taskId: TASK, seed, adapter: null, batch: BATCH, chunk, keep, decayQ8: errorDecayQ8, stored: null }
+  return {
+    taskId: TASK,
+    seed,
+    adapter: null,
+    batch: BATCH,
+    chunk,
+    keep,
+    decayQ8: errorDecayQ8,
+    gpuShare: null,
+    stored: null
+  }
 })()
 
 const weights = (() => {
@@ -90,3 +100,38 @@ t.test('an adapter that does not come back is asked again each time', { skip }, 
   gone = false
   t.equal((await compute.round(input(0))).steps, STEPS)
 })
+
+const LONG = 2000
+
+/** Share of the time in which the adapter worked, and steps done, over rounds that never wait for anybody. */
+const train = async (gpuShare: number | null) => {
+  const compute = makeCompute(openDevice)
+  const { samples } = await compute.open({ ...options, gpuShare })
+  const rows = Uint32Array.from({ length: LONG * BATCH }, (_, i) => i % samples)
+  const start = performance.now()
+  let busySeconds = 0
+  let steps = 0
+  for (let round = 0; round < 5; round++) {
+    const trained = await compute.round({ ...input(0), rows, steps: LONG, budgetMs: 700 })
+    compute.settle({ accepted: true })
+    busySeconds += trained.seconds - trained.restSeconds
+    steps += trained.steps
+  }
+  const wallSeconds = (performance.now() - start) / 1000
+  await compute.close()
+  return { share: busySeconds / wallSeconds, stepsPerSecond: steps / wallSeconds, steps }
+}
+
+t.test(
+  'the cap on the adapter holds with the real kernels: fewer steps, and it says so',
+  { skip },
+  async t => {
+    const free = await train(null)
+    const capped = await train(0.4)
+    t.ok(Math.abs(capped.share - 0.4) <= 0.04, `worked ${capped.share.toFixed(3)} of the time`)
+    t.ok(free.share > 0.9, `without a cap ${free.share.toFixed(3)}`)
+    t.ok(capped.steps < 5 * LONG && capped.steps >= 5)
+    const ratio = capped.stepsPerSecond / free.stepsPerSecond
+    t.comment(`steps a second under a cap of 40 %: ${ratio.toFixed(2)} of those without`)
+  }
+)

@@ -51,7 +51,8 @@ const makeTrainer = async (t: Test, on?: Node) => {
           steps: 4,
           samples: 8,
           loss: 1,
-          seconds: 0.1
+          seconds: 0.1,
+          restSeconds: 0
         }
       },
       settle: async ({ accepted }: { accepted: boolean }) => void seen.settled.push(accepted),

@@ -16,6 +16,25 @@ export const command: Command = {
   }
 }
 
+export const capsText = ({
+  gpuShare,
+  memoryBytes,
+  uploadBytesPerSecond,
+  downloadBytesPerSecond,
+  hours,
+  pause
+}: Status['caps']): string => {
+  const caps = [
+    ...(gpuShare === null ? [] : [`GPU ${percent(gpuShare, 0)}`]),
+    ...(memoryBytes === null ? [] : [`memory ${bytes(memoryBytes)}`]),
+    ...(uploadBytesPerSecond === null ? [] : [`upload ${bytes(uploadBytesPerSecond)}/s`]),
+    ...(downloadBytesPerSecond === null ? [] : [`download ${bytes(downloadBytesPerSecond)}/s`]),
+    ...(hours === null ? [] : [`hours ${hours}`])
+  ]
+  if (caps.length === 0) return 'none'
+  return `${caps.join(', ')}${pause === null ? '' : `; training pauses: ${pause}`}`
+}
+
 export const statusText = (status: Status): string => {
   const { finalityMs, bytes: traffic, adapter, lastError } = status
   const rows: [string, string][] = [
@@ -40,7 +59,15 @@ export const statusText = (status: Status): string => {
       `${bytes(traffic.deltaBytesPerRound)} a round; dense f32 would be ${bytes(traffic.denseBytesPerRound)}`
     ],
     ['traffic', `sent ${bytes(traffic.sent)}, received ${bytes(traffic.received)}`],
-    ['adapter', adapter === null ? '-' : `${adapter.name}${adapter.software ? ' (software)' : ''}`],
+    [
+      'adapter',
+      adapter === null
+        ? '-'
+        : `${adapter.name}${adapter.software ? ' (software)' : ''}, busy ${percent(status.adapterBusy, 0)}`
+    ],
+    ['steps', status.steps === null ? '-' : `${status.steps.done} of ${status.steps.max} in the last round`],
+    ['memory', bytes(status.residentBytes)],
+    ['caps', capsText(status.caps)],
     ['stake', count(status.stake)],
     ['reward', count(status.reward)],
     ['addresses', status.addresses.join(' ')],

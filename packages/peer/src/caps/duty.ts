@@ -16,6 +16,7 @@ export class Duty {
   readonly #clock: Pick<Clock, 'nowMs' | 'after'>
   readonly #bucket: TokenBucket
   #restedMs = 0
+  #workedMs = 0
 
   /** `share` above 0 to 1. */
   constructor(share: number, clock: Pick<Clock, 'nowMs' | 'after'>) {
@@ -30,11 +31,17 @@ export class Duty {
     return this.#restedMs
   }
 
+  /** Counted as work so far. */
+  get workedMs(): number {
+    return this.#workedMs
+  }
+
   nowMs(): number {
     return this.#clock.nowMs()
   }
 
   worked(ms: number): void {
+    this.#workedMs += ms
     this.#bucket.take(ms, this.#clock.nowMs())
   }
 

@@ -14,9 +14,7 @@ export const DAY_MINUTES = 1440
 /** @param minute of the day, 0 to 1439. No range at all is always open. */
 export const isOpenAt = (ranges: readonly HourRange[], minute: number): boolean =>
   ranges.length === 0 ||
-  ranges.some(({ from, to }) =>
-    from < to ? minute >= from && minute < to : minute >= from || minute < to
-  )
+  ranges.some(({ from, to }) => (from < to ? minute >= from && minute < to : minute >= from || minute < to))
 
 /** The next minute of the day at which `isOpenAt` changes its answer; null when it never does. */
 export const changesAt = (ranges: readonly HourRange[], minute: number): number | null => {

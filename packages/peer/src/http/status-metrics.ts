@@ -26,6 +26,12 @@ export const gaugeStatus = (status: Status, metrics: Metrics): void => {
   set('delta_round_bytes', bytes.deltaBytesPerRound)
   set('dense_round_bytes', bytes.denseBytesPerRound)
   set('consensus_round_bytes', bytes.consensusBytesPerRound)
+  set('resident_bytes', status.residentBytes)
+  set('cap_adapter_ratio', status.caps.gpuShare)
+  set('cap_resident_bytes', status.caps.memoryBytes)
+  set('cap_upload_bytes_per_second', status.caps.uploadBytesPerSecond)
+  set('cap_download_bytes_per_second', status.caps.downloadBytesPerSecond)
+  set('training_paused', status.caps.pause === null ? 0 : 1)
   for (const phase of PHASES)
     metrics.gauge('gradmesh_status_phase', phase === status.phase ? 1 : 0, { phase })
 }

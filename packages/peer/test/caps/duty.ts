@@ -1,0 +1,80 @@
+import { systemClock } from '@gradmesh/core'
+import type { Trainer } from '@gradmesh/train'
+import t from 'tap'
+import { Duty, paced } from '../../src/caps/duty.ts'
+
+/** An adapter that really keeps this core busy, queue and all: `step` returns at once, `idle` does the work. */
+const busyAdapter = (stepMs: number) => {
+  let queuedMs = 0
+  let workedMs = 0
+  const work = (): void => {
+    const start = systemClock.nowMs()
+    while (systemClock.nowMs() - start < queuedMs);
+    workedMs += systemClock.nowMs() - start
+    queuedMs = 0
+  }
+  const trainer: Trainer = {
+    load() {},
+    async step() {
+      queuedMs += stepMs
+      if (queuedMs > 2 * stepMs) work()
+    },
+    async finish() {
+      work()
+      return { difference: new Float32Array(), loss: 0 }
+    },
+    async evaluate() {
+      queuedMs = 10 * stepMs
+      work()
+      return { loss: 0, score: 0, samples: 1 }
+    },
+    async close() {}
+  }
+  return { trainer, device: { idle: async () => work() }, workedMs: () => workedMs }
+}
+
+const measure = async (share: number, stepMs: number, spanMs: number): Promise<number> => {
+  const adapter = busyAdapter(stepMs)
+  const trainer = paced(adapter.trainer, adapter.device, new Duty(share, systemClock))
+  const start = systemClock.nowMs()
+  for (let round = 0; systemClock.nowMs() - start < spanMs; round++) {
+    trainer.load(new Float32Array())
+    for (let step = 0; step < 20 && systemClock.nowMs() - start < spanMs; step++)
+      await trainer.step(new Uint32Array(), 0)
+    await trainer.finish()
+    if (round % 5 === 4) await trainer.evaluate(new Float32Array())
+  }
+  return adapter.workedMs() / (systemClock.nowMs() - start)
+}
+
+t.test('the measured share of a busy loop is the cap, within a tenth of it', async t => {
+  for (const [share, stepMs] of [
+    [0.5, 6],
+    [0.2, 1],
+    [0.8, 30]
+  ] as const) {
+    const measured = await measure(share, stepMs, 3000)
+    t.comment(`cap ${share}, steps of ${stepMs} ms: measured ${measured.toFixed(3)}`)
+    t.ok(Math.abs(measured - share) <= 0.1 * share, `${measured.toFixed(3)} for a cap of ${share}`)
+  }
+})
+
+t.test('time in which there was nothing to do earns half a second of work, and no more', async t => {
+  let now = 0
+  const clock = {
+    nowMs: () => now,
+    after(delayMs: number, run: () => void) {
+      now += delayMs
+      queueMicrotask(run)
+      return { cancel() {} }
+    }
+  }
+  const duty = new Duty(0.5, clock)
+  now += 3_600_000
+  duty.worked(250)
+  await duty.rest()
+  t.equal(duty.restedMs, 0)
+  duty.worked(100)
+  await duty.rest()
+  t.equal(duty.restedMs, 200)
+})
