@@ -205,9 +205,20 @@ export type Block = Infer<typeof block>
 
 export const validator = named(
   'Validator',
-  object({ key: hex32(), label: nullable(text()), stake: money(), slashed: money() })
+  object({
+    key: hex32(),
+    label: nullable(text()),
+    stake: money({ description: 'its weight in this epoch' }),
+    nextStake: money({ description: 'its weight in the next' }),
+    slashed: money()
+  })
 )
 export type Validator = Infer<typeof validator>
+
+const due = object({
+  round: integer({ description: 'comes free when this round opens' }),
+  amount: money()
+})
 
 export const trainer = named(
   'Trainer',
@@ -217,7 +228,12 @@ export const trainer = named(
     since: integer({ description: 'height of its registration; 0 for those in the genesis' }),
     accepted: integer({ description: 'deltas accepted so far' }),
     lastRound: nullable(integer({ description: 'round of its newest accepted delta' })),
-    balance: money()
+    nonce: integer({ description: 'of its next stake transaction' }),
+    balance: money({ description: 'free' }),
+    bond: money({ description: 'at stake' }),
+    leaving: money({ description: 'part of the bond that was asked back and is still at stake' }),
+    vesting: array(due),
+    unbonding: array(due)
   })
 )
 export type Trainer = Infer<typeof trainer>
@@ -226,9 +242,10 @@ export const stakes = named(
   'Stakes',
   object({
     height: integer({ description: 'all figures are those after this block' }),
+    epoch: integer(),
     validators: array(validator),
     trainers: array(trainer),
-    minted: money({ description: 'equals stakes, balances and burnt together' }),
+    minted: money({ description: 'equals balances, bonds, what unbonds or vests, and burnt together' }),
     burnt: money()
   })
 )

@@ -10,13 +10,16 @@ import {
   type DeltaHeader,
   type Digest,
   type Genesis,
-  rulesHashOf
+  type PublicKey,
+  rulesHashOf,
+  verifyBlockSignature
 } from '@gradmesh/wire'
 import { checkNamedDeltas, type HeldDeltas } from './deltas.ts'
+import { closesEpoch, turnEpoch } from './election.ts'
 import { updatedLeafDigests } from './roots.ts'
 import { convict, slash } from './slashing.ts'
 import { stateOf } from './state.ts'
-import { registered } from './transactions.ts'
+import { registryAfter } from './transactions.ts'
 import type { Accounts, LedgerState, Receipt, TrainerAccount } from './types.ts'
 
 const TRANSCRIPT = utf8('mesh/v1/transcript')
@@ -96,36 +99,76 @@ export const outerRateOf = ({ training }: Pick<Genesis, 'training'>, round: numb
   return Number((BigInt(outerRateQ16) * BigInt(round + 1)) / BigInt(warmupRounds))
 }
 
-const settle = ({ genesis, parent, block }: Application, shares: readonly Share[]): Accounts => {
+/** What the block's transactions, evidence, deltas and attestations do, in this order; then, at a boundary, the turn. */
+const settle = (application: Application, shares: readonly Share[]): Accounts => {
+  const { genesis, parent, block } = application
   const { accounts } = parent
   const { height } = block.header
-  const { innerSteps, batch } = genesis.training
-  const convicted = convict({ accounts, evidence: block.body.evidence, chainId: chainIdOf(genesis) })
+  const { training, epochs } = genesis
+  const chainId = chainIdOf(genesis)
+  const { evidence, txs } = block.body
+  const convicted = convict({ accounts, evidence, chainId, epochs })
   assert(Array.isArray(convicted), 'a block was applied without its evidence being checked')
-  const slashing = slash(accounts.validators, convicted)
+  const trainers = registryAfter({ trainers: accounts.trainers, chainId, epochs }, txs, height)
+  const slashed = slash(
+    { ...accounts, trainers },
+    convicted,
+    convicted.length > 0 ? leaderOf(application) : null,
+    epochs
+  )
   const rewarded = shares.reduce((sum, { reward }) => sum + reward, 0n)
-  return {
+  const round = accounts.round + 1
+  // Whoever was registered had rows of its own this round, used or not.
+  const rows = BigInt(accounts.trainers.length) * BigInt(training.innerSteps) * BigInt(training.batch)
+  const settled: Accounts = {
+    ...slashed,
     height,
-    round: accounts.round + 1,
-    // Whoever was registered had rows of its own this round, used or not.
-    cursor: accounts.cursor + BigInt(accounts.trainers.length) * BigInt(innerSteps) * BigInt(batch),
+    round,
+    cursor: accounts.cursor + rows,
     transcriptRoot: transcriptRoot(accounts.transcriptRoot, shares, rulesHashOf(genesis)),
-    trainers: [...credit(accounts, shares), ...registered(block.body.txs, height)],
-    validators: slashing.validators,
-    minted: accounts.minted + rewarded,
-    burnt: accounts.burnt + slashing.burnt
+    trainers: countAttendance(application, credit(slashed, application, shares)),
+    minted: accounts.minted + rewarded
   }
+  return closesEpoch(epochs, accounts.round) ? turnEpoch(settled, epochs) : settled
 }
 
-/** A delta is accepted when its weight is not 0. */
-const credit = ({ trainers, round }: Accounts, shares: readonly Share[]): TrainerAccount[] => {
+/** Whoever signed it: no header names its leader. */
+const leaderOf = ({ parent, block }: Application): PublicKey | null =>
+  parent.accounts.running.seats.find(({ key }) => verifyBlockSignature(block, key))?.key ?? null
+
+/** A delta is accepted when its weight is not 0. Its reward vests for as long as a bond of now would unbond. */
+const credit = (
+  { trainers, round, epoch }: Accounts,
+  { genesis: { epochs } }: Application,
+  shares: readonly Share[]
+): TrainerAccount[] => {
   const credited = [...trainers]
+  const due = (epoch + 1 + epochs.unbonding) * epochs.rounds
   for (const { trainer, weightQ16, reward } of shares) {
     if (weightQ16 === 0) continue
-    const { accepted, balance, ...account } = credited[trainer]!
-    credited[trainer] = { ...account, accepted: accepted + 1, lastRound: round, balance: balance + reward }
+    const account = credited[trainer]!
+    const newest = account.vesting.at(-1)
+    const isOpen = newest?.round === due
+    const amount = reward + (isOpen ? newest.amount : 0n)
+    const vesting = [...(isOpen ? account.vesting.slice(0, -1) : account.vesting), { round: due, amount }]
+    credited[trainer] = { ...account, accepted: account.accepted + 1, lastRound: round, vesting }
   }
   return credited
+}
+
+/** Who attested was there: that is all that the chain itself says of a validator's presence. */
+const countAttendance = (
+  { parent, block }: Application,
+  trainers: readonly TrainerAccount[]
+): TrainerAccount[] => {
+  const counted = [...trainers]
+  const present = new Set(block.body.attests.map(({ validator }) => validator))
+  for (const [i, { trainer }] of parent.accounts.running.seats.entries()) {
+    const account = counted[trainer]!
+    const absent = present.has(i) ? 0 : account.absent + 1
+    if (absent !== account.absent) counted[trainer] = { ...account, absent }
+  }
+  return counted
 }
 
 /**

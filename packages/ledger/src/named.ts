@@ -1,23 +1,26 @@
 /** Which deltas a block must name: the leader has no say in it. */
 import { compareBytes, sha256, u32 } from '@gradmesh/core'
-import { type Attest, BOUNDS, bitmapHas, type Genesis, isMoreThanThird } from '@gradmesh/wire'
+import { type Attest, BOUNDS, bitmapHas, type Digest, isMoreThanThird } from '@gradmesh/wire'
+import { stakeOf } from './sets.ts'
+import type { ValidatorSet } from './types.ts'
 
 /**
  * The trainers whose deltas more than a third of all stake attests here, ascending. Where those are more
  * than a block may name, a draw from the genesis seed and the round decides, which nobody can steer.
  */
 export const namedTrainers = (
-  { validators, seed }: Pick<Genesis, 'validators' | 'seed'>,
+  set: ValidatorSet,
+  seed: Digest,
   trainerCount: number,
   round: number,
   attests: readonly Attest[]
 ): number[] => {
-  const total = validators.reduce((sum, { stake }) => sum + stake, 0n)
+  const total = stakeOf(set)
   const named: number[] = []
   for (let trainer = 0; trainer < trainerCount; trainer++) {
     let weight = 0n
     for (const { bitmap, validator } of attests) {
-      if (bitmapHas(bitmap, trainer)) weight += validators[validator]!.stake
+      if (bitmapHas(bitmap, trainer)) weight += set.seats[validator]!.stake
     }
     if (isMoreThanThird(weight, total)) named.push(trainer)
   }

@@ -7,13 +7,14 @@
 import { assert, equalBytes, type Fault, fault, sha256, utf8 } from '@gradmesh/core'
 import { type Layout, paddedLength } from '@gradmesh/delta'
 import type { Digest } from '@gradmesh/wire'
-import { encodeAccounts } from './accounts.ts'
+import { encodeRegistry } from './accounts.ts'
 import type { LedgerFault } from './faults.ts'
-import type { Accounts } from './types.ts'
+import { decodeSets, encodeSets, setsDigest } from './sets.ts'
+import type { Accounts, Sets } from './types.ts'
 
 const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)
-const STATE = utf8('mesh/v1/state')
+const STATE = utf8('mesh/v2/state')
 
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
@@ -66,7 +67,31 @@ export const treeRoot = (leaves: readonly Digest[]): Digest => {
 }
 
 export const stateRoot = (accounts: Accounts, leaves: readonly Digest[]): Digest =>
-  sha256(STATE, sha256(encodeAccounts(accounts)), treeRoot(leaves))
+  sha256(STATE, setsDigest(accounts), registryDigest(accounts), treeRoot(leaves))
+
+const registryDigest = (accounts: Accounts): Digest => sha256(encodeRegistry(accounts))
+
+/** What shows somebody the sets that a header commits to: about 12 KiB at most, whatever the registry and the model. */
+export interface SetsProof {
+  readonly sets: Uint8Array
+  readonly registry: Digest
+  readonly weights: Digest
+}
+
+export const setsProofOf = (accounts: Accounts, leaves: readonly Digest[]): SetsProof => ({
+  sets: encodeSets(accounts),
+  registry: registryDigest(accounts),
+  weights: treeRoot(leaves)
+})
+
+/** The sets of the state with this root. Faults: LEDGER_SETS, LEDGER_SETS_ROOT. */
+export const provenSets = (
+  { sets, registry, weights }: SetsProof,
+  root: Digest
+): Sets | Fault<LedgerFault> =>
+  equalBytes(sha256(STATE, sha256(sets), registry, weights), root)
+    ? decodeSets(sets)
+    : fault('LEDGER_SETS_ROOT')
 
 /** The words of one downloaded leaf. Faults: LEDGER_LEAF_LENGTH, LEDGER_LEAF_DIGEST. */
 export const verifyLeaf = (

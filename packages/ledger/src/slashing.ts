@@ -1,51 +1,83 @@
 /**
- * What evidence costs. One who signed two contradicting messages may have been careless: 5 % of the
- * stake. Many at once are an attack: three times the slashed share of all stake, so a third together lose
- * everything. The window is the epoch, which is the whole run while there is one. A validator is
- * slashed once. All of it is burnt.
+ * What evidence costs. One who signed two contradicting messages may have been careless: 5 % of what it has
+ * at stake, bonded or unbonding. Many in one window are an attack: three times their share of all stake, so a
+ * third together lose everything. Half is burnt, half goes to the validator whose block brings the evidence.
+ *
+ * The window is `epochs.unbonding` epochs. Older evidence convicts nobody, a convict is not convicted again
+ * within it, and gets its bond back only after it: so no offence is punished twice, and none for which the
+ * stake is gone.
  */
-import { assert, equalBytes, type Fault, fault } from '@gradmesh/core'
-import { type Digest, type Evidence, verifyEvidence } from '@gradmesh/wire'
+import { equalBytes, type Fault, fault } from '@gradmesh/core'
+import {
+  accusedOf,
+  type Digest,
+  type EpochRules,
+  type Evidence,
+  type PublicKey,
+  verifyEvidence
+} from '@gradmesh/wire'
+import { sumOf } from './accounts.ts'
+import { epochOf, isConvict } from './election.ts'
 import type { LedgerFault } from './faults.ts'
-import type { Accounts, ValidatorAccount } from './types.ts'
+import { stakeOf } from './sets.ts'
+import type { Accounts, Due, TrainerAccount } from './types.ts'
 
 interface Case {
   readonly accounts: Accounts
   readonly evidence: readonly Evidence[]
   readonly chainId: Digest
+  readonly epochs: EpochRules
 }
 
 /**
- * Indices of the validators convicted, in the evidence's order.
- * Faults: LEDGER_EVIDENCE (it proves nothing; the detail says why), LEDGER_EVIDENCE_STAKE (its author has
- * no stake), LEDGER_EVIDENCE_REPEATED (slashed already, or twice in this list).
+ * Registry indices of those convicted, in the evidence's order.
+ * Faults: LEDGER_EVIDENCE (it proves nothing; the detail says why), LEDGER_EVIDENCE_OLD, LEDGER_EVIDENCE_STAKE
+ * (its author has nothing at stake), LEDGER_EVIDENCE_REPEATED (convicted in this window, or twice in this list).
  */
-export const convict = ({ accounts, evidence, chainId }: Case): number[] | Fault<LedgerFault> => {
-  const validatorKeys = accounts.validators.map(({ key }) => key)
-  const trainerKeys = accounts.trainers.map(({ key }) => key)
+export const convict = ({ accounts, evidence, ...mesh }: Case): number[] | Fault<LedgerFault> => {
   const convicted: number[] = []
   for (const [i, item] of evidence.entries()) {
-    const offender = verifyEvidence(item, validatorKeys, trainerKeys, undefined, chainId)
-    if ('fault' in offender) return fault('LEDGER_EVIDENCE', `evidence ${i}: ${offender.fault}`)
-    const index = validatorKeys.findIndex(key => equalBytes(key, offender.key))
-    if (index === -1) return fault('LEDGER_EVIDENCE_STAKE', `evidence ${i}`)
-    if (accounts.validators[index]!.slashed > 0n || convicted.includes(index)) {
-      return fault('LEDGER_EVIDENCE_REPEATED', `evidence ${i}`)
-    }
+    const index = judge(item, accounts, mesh)
+    if (typeof index !== 'number') return fault(index.fault, `evidence ${i}: ${index.detail ?? ''}`)
+    if (convicted.includes(index)) return fault('LEDGER_EVIDENCE_REPEATED', `evidence ${i}`)
     convicted.push(index)
   }
   return convicted
 }
 
+/** The signatures last: they cost most. */
+const judge = (
+  evidence: Evidence,
+  { trainers, epoch }: Accounts,
+  { chainId, epochs }: Pick<Case, 'chainId' | 'epochs'>
+): number | Fault<LedgerFault> => {
+  const key = accusedOf(evidence)
+  const index = trainers.findIndex(trainer => equalBytes(trainer.key, key))
+  const account = trainers[index]
+  if (account === undefined || atStake(account) === 0n) return fault('LEDGER_EVIDENCE_STAKE')
+  if (isConvict(account, epoch, epochs)) return fault('LEDGER_EVIDENCE_REPEATED')
+  const offence = verifyEvidence(evidence, chainId)
+  if ('fault' in offence) return fault('LEDGER_EVIDENCE', offence.fault)
+  const at = 'epoch' in offence.at ? offence.at.epoch : epochOf(epochs, offence.at.round)
+  return at + epochs.unbonding < epoch ? fault('LEDGER_EVIDENCE_OLD', `of epoch ${at}`) : index
+}
+
 /** What a leader may put into its block: the valid ones, in order, `max` at most. */
-export const selectEvidence = ({ accounts, evidence, chainId }: Case, max: number): Evidence[] => {
+export const selectEvidence = ({ evidence, ...situation }: Case, max: number): Evidence[] => {
   const selected: Evidence[] = []
+  const accused = new Set<number>()
   for (const item of evidence) {
     if (selected.length === max) break
-    if (Array.isArray(convict({ accounts, evidence: [...selected, item], chainId }))) selected.push(item)
+    const convicted = convict({ ...situation, evidence: [item] })
+    if ('fault' in convicted || accused.has(convicted[0]!)) continue
+    accused.add(convicted[0]!)
+    selected.push(item)
   }
   return selected
 }
+
+/** What evidence can take. */
+export const atStake = ({ bond, unbonding }: TrainerAccount): bigint => bond + sumOf(unbonding)
 
 /** max(5 %, min(100 %, 3 * slashed / all)) of the stake, rounded up; `slashed` includes the convict. */
 export const slashOf = (stake: bigint, slashed: bigint, all: bigint): bigint => {
@@ -57,23 +89,46 @@ export const slashOf = (stake: bigint, slashed: bigint, all: bigint): bigint => 
 
 const ceilDivide = (a: bigint, b: bigint): bigint => (a + b - 1n) / b
 
-/** Slashes the convicted one after the other, and tells how much is burnt. */
+/** Slashes the convicted one after the other. `reporter`: who gets half, unless it reports itself. */
 export const slash = (
-  validators: readonly ValidatorAccount[],
-  convicted: readonly number[]
-): { readonly validators: readonly ValidatorAccount[]; readonly burnt: bigint } => {
-  const changed = [...validators]
-  const before = ({ stake, slashed }: ValidatorAccount): bigint => stake + slashed
-  const all = validators.reduce((sum, validator) => sum + before(validator), 0n)
-  let slashedStake = validators.reduce((sum, v) => (v.slashed > 0n ? sum + before(v) : sum), 0n)
+  accounts: Accounts,
+  convicted: readonly number[],
+  reporter: PublicKey | null,
+  rules: Pick<EpochRules, 'unbonding'>
+): Accounts => {
+  const { epoch } = accounts
+  const trainers = [...accounts.trainers]
+  const all = stakeOf(accounts.running)
+  const isRecent = (account: TrainerAccount): boolean => isConvict(account, epoch, rules)
+  let inWindow = trainers.reduce((sum, a) => (isRecent(a) ? sum + a.convicted!.stake : sum), 0n)
   let burnt = 0n
+  let reported = 0n
   for (const index of convicted) {
-    const validator = changed[index]!
-    assert(validator.slashed === 0n, 'a validator is slashed once')
-    slashedStake += validator.stake
-    const amount = slashOf(validator.stake, slashedStake, all)
-    changed[index] = { ...validator, stake: validator.stake - amount, slashed: amount }
-    burnt += amount
+    const account = trainers[index]!
+    const stake = atStake(account)
+    inWindow += stake
+    const amount = slashOf(stake, inWindow, all)
+    const isOwn = reporter !== null && equalBytes(reporter, account.key)
+    const reward = reporter === null || isOwn ? 0n : amount / 2n
+    reported += reward
+    burnt += amount - reward
+    trainers[index] = { ...takeFrom(account, amount), convicted: { epoch, stake } }
   }
-  return { validators: changed, burnt }
+  const payee = reporter === null ? -1 : trainers.findIndex(({ key }) => equalBytes(key, reporter))
+  if (payee !== -1) trainers[payee] = { ...trainers[payee]!, balance: trainers[payee]!.balance + reported }
+  return { ...accounts, trainers, burnt: accounts.burnt + burnt }
+}
+
+/** The bond first, then what is unbonding; what stays of the bond leaves. */
+const takeFrom = (account: TrainerAccount, amount: bigint): TrainerAccount => {
+  const fromBond = amount < account.bond ? amount : account.bond
+  const bond = account.bond - fromBond
+  let rest = amount - fromBond
+  const unbonding: Due[] = []
+  for (const due of account.unbonding) {
+    const taken = rest < due.amount ? rest : due.amount
+    rest -= taken
+    if (due.amount > taken) unbonding.push({ ...due, amount: due.amount - taken })
+  }
+  return { ...account, bond, leaving: bond, unbonding, slashed: account.slashed + amount }
 }

@@ -3,16 +3,16 @@ import { assert, equalBytes, type Fault, fault, MeshError } from '@gradmesh/core
 import { type Layout, paddedLength } from '@gradmesh/delta'
 import { chainIdOf, type Digest, type Genesis } from '@gradmesh/wire'
 import { conserved, decodeAccounts } from './accounts.ts'
+import { epochOf } from './election.ts'
 import type { LedgerFault } from './faults.ts'
 import { leafDigests, stateRoot } from './roots.ts'
+import { genesisSet } from './sets.ts'
+import { emptyAccount } from './transactions.ts'
 import type { Accounts, LedgerState } from './types.ts'
 import { initialWeights, layoutOf } from './weights.ts'
 
-/** There is one validator set for the whole run. */
-export const EPOCH = 0
-
 export const stateOf = (accounts: Accounts, weights: Int32Array, leaves: readonly Digest[]): LedgerState => {
-  assert(conserved(accounts), 'minted = stakes + balances + burnt')
+  assert(conserved(accounts), 'no money came from nowhere or went there')
   return { accounts, weights, leaves, root: stateRoot(accounts, leaves) }
 }
 
@@ -26,21 +26,23 @@ export const genesisState = (genesis: Genesis, bases?: ReadonlyMap<string, Int32
   }
   const layout = layoutOf(genesis)
   const weights = initialWeights(genesis, layout, bases)
-  const { validators } = genesis
+  const { validators, seed } = genesis
+  const set = genesisSet(seed, validators)
   const accounts: Accounts = {
     height: 0,
     round: 0,
     cursor: 0n,
     transcriptRoot: chainIdOf(genesis),
-    trainers: validators.map(({ key }) => ({
+    epoch: 0,
+    running: set,
+    next: set,
+    trainers: validators.map(({ key, stake }) => ({
+      ...emptyAccount,
       key,
       label: '',
       since: 0,
-      accepted: 0,
-      lastRound: -1,
-      balance: 0n
+      bond: stake
     })),
-    validators: validators.map(({ key, stake }) => ({ key, stake, slashed: 0n })),
     minted: validators.reduce((sum, { stake }) => sum + stake, 0n),
     burnt: 0n
   }
@@ -77,12 +79,11 @@ export const restoreState = (
   return { accounts, weights, leaves, root }
 }
 
-const isOfGenesis = ({ validators, trainers }: Accounts, genesis: Genesis): boolean =>
-  validators.length === genesis.validators.length &&
-  trainers.length >= validators.length &&
-  genesis.validators.every(
-    ({ key, stake }, i) =>
-      equalBytes(key, validators[i]!.key) &&
-      equalBytes(key, trainers[i]!.key) &&
-      validators[i]!.stake + validators[i]!.slashed === stake
+/** Its first trainers are the genesis validators, its sets are of the round's epoch and sit registered keys. */
+const isOfGenesis = ({ trainers, epoch, round, running, next }: Accounts, genesis: Genesis): boolean =>
+  trainers.length >= genesis.validators.length &&
+  genesis.validators.every(({ key }, i) => equalBytes(key, trainers[i]!.key)) &&
+  epoch === epochOf(genesis.epochs, round) &&
+  [running, next].every(({ seats }) =>
+    seats.every(({ key, trainer }) => trainer < trainers.length && equalBytes(key, trainers[trainer]!.key))
   )

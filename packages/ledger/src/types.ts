@@ -1,6 +1,18 @@
 /** The exact state: int32 weights, registry, stakes and rewards. Never a float, never a clock. */
 import type { Digest, PublicKey } from '@gradmesh/wire'
 
+/** Money that comes free when a round opens. */
+export interface Due {
+  readonly round: number
+  readonly amount: bigint
+}
+
+/** Its stake in the window's convictions, and the epoch in which it was convicted. */
+export interface Conviction {
+  readonly epoch: number
+  readonly stake: bigint
+}
+
 export interface TrainerAccount {
   readonly key: PublicKey
   readonly label: string
@@ -10,18 +22,50 @@ export interface TrainerAccount {
   readonly accepted: number
   /** Round of the newest accepted delta, -1 before the first. */
   readonly lastRound: number
-  /** Rewards earned, money. */
+  /** Stake transactions so far. */
+  readonly nonce: number
+  /** Free money. */
   readonly balance: bigint
+  /** Money at stake. No less than what any set rests on, but for what was slashed. */
+  readonly bond: bigint
+  /** The part of the bond that was asked back; it stays at stake until no set rests on it. */
+  readonly leaving: bigint
+  /** Bonds given back, still slashable; oldest first, at most one an epoch. */
+  readonly unbonding: readonly Due[]
+  /** Rewards earned and not free yet; oldest first, one an epoch. */
+  readonly vesting: readonly Due[]
+  /** Lost by slashing so far. */
+  readonly slashed: bigint
+  readonly convicted: Conviction | null
+  /** Rounds closed without an attestation of it, one after the other, while it was a validator. */
+  readonly absent: number
 }
 
-export interface ValidatorAccount {
+/** A voter of an epoch. */
+export interface ValidatorSeat {
   readonly key: PublicKey
+  /** Its weight in every vote of the epoch, whatever happens to the bond meanwhile. */
   readonly stake: bigint
-  readonly slashed: bigint
+  /** Index into the registry. */
+  readonly trainer: number
+}
+
+/** Who votes in an epoch, and who leads when; fixed two epochs ahead. Votes and bitmaps index `seats`. */
+export interface ValidatorSet {
+  readonly leaderSeed: Digest
+  readonly seats: readonly ValidatorSeat[]
+}
+
+/** What a header proves about the sets of its epoch and the next, beside the rest of the state. */
+export interface Sets {
+  /** The epoch of the open round. */
+  readonly epoch: number
+  readonly running: ValidatorSet
+  readonly next: ValidatorSet
 }
 
 /** Everything of the state but the weights; what a checkpoint carries whole. */
-export interface Accounts {
+export interface Accounts extends Sets {
   /**
    * Height of the block that closed the newest round, 0 in the genesis. An empty block leaves the state
    * exactly as it is, this field and so the root included: deltas are bound to the root, and an empty
@@ -34,10 +78,9 @@ export interface Accounts {
   /** Position in the sample permutation, moved on by every closed round. */
   readonly cursor: bigint
   readonly transcriptRoot: Digest
-  /** In registry order: genesis validators first, then by registration; bitmaps index this list. */
+  /** The registry: genesis validators first, then by registration; bitmaps of deltas index this list. */
   readonly trainers: readonly TrainerAccount[]
-  readonly validators: readonly ValidatorAccount[]
-  /** Money in all: equals stakes + balances + burnt, at every height. */
+  /** Money in all: equals balances, bonds, what is unbonding or vesting, and burnt, at every height. */
   readonly minted: bigint
   readonly burnt: bigint
 }
@@ -48,7 +91,7 @@ export interface LedgerState {
   readonly weights: Int32Array
   /** One digest a 16 KiB leaf (one chunk) of `weights`. */
   readonly leaves: readonly Digest[]
-  /** H over accounts and leaves: what a child's header carries as `stateRoot`. */
+  /** H over sets, accounts and leaves: what a child's header carries as `stateRoot`. */
   readonly root: Digest
 }
 

@@ -24,10 +24,10 @@ import {
 } from '@gradmesh/wire'
 import type { LedgerFault } from './faults.ts'
 import { namedTrainers } from './named.ts'
+import { keysOf, stakeOf } from './sets.ts'
 import { convict } from './slashing.ts'
-import { EPOCH } from './state.ts'
 import { checkTransactions } from './transactions.ts'
-import type { LedgerState } from './types.ts'
+import type { Accounts, LedgerState } from './types.ts'
 
 export interface Proposal {
   readonly genesis: Genesis
@@ -54,6 +54,7 @@ export const validateBlock = (proposal: Proposal): Answer => {
 
 const checkHeader = ({ genesis, chainId, parent, parentHeader, block: { header } }: Proposal): Answer => {
   const { accounts, root } = parent
+  const wrongEpoch = checkEpoch(header, parentHeader, accounts)
   const parentHeight = parentHeader?.height ?? 0
   const parentSlot = parentHeader?.slot ?? 0
   const parentId = parentHeader === null ? chainId : blockIdOf(parentHeader)
@@ -64,7 +65,7 @@ const checkHeader = ({ genesis, chainId, parent, parentHeader, block: { header }
     )
   }
   if (!equalBytes(header.chainId, chainId)) return fault('LEDGER_CHAIN')
-  if (header.epoch !== EPOCH) return fault('LEDGER_EPOCH', `${header.epoch}`)
+  if (wrongEpoch !== null) return wrongEpoch
   if (header.height !== parentHeight + 1)
     return fault('LEDGER_HEIGHT', `${header.height} after ${parentHeight}`)
   if (!equalBytes(header.parentId, parentId)) return fault('LEDGER_PARENT')
@@ -75,12 +76,30 @@ const checkHeader = ({ genesis, chainId, parent, parentHeader, block: { header }
     return fault('LEDGER_ROUND', `${header.round}, open is ${accounts.round}`)
   if (!equalBytes(header.transcriptRoot, accounts.transcriptRoot)) return fault('LEDGER_TRANSCRIPT_ROOT')
   if (!equalBytes(header.stateRoot, root)) return fault('LEDGER_STATE_ROOT')
-  if (!equalBytes(header.validatorSetHash, validatorSetHash(genesis.validators))) {
-    return fault('LEDGER_VALIDATOR_SET')
-  }
+  const setHash =
+    parentHeader?.epoch === header.epoch
+      ? parentHeader.validatorSetHash
+      : validatorSetHash(accounts.running.seats)
+  if (!equalBytes(header.validatorSetHash, setHash)) return fault('LEDGER_VALIDATOR_SET')
   if (!equalBytes(header.rulesHash, rulesHashOf(genesis))) return fault('LEDGER_RULES')
   // The beacon is not in use; a free field would be a place to hide bits in.
   return header.reveal.every(byte => byte === 0) ? null : fault('LEDGER_REVEAL')
+}
+
+/**
+ * A block stands in the epoch of its parent's open round, and the first of an epoch right on the boundary.
+ * After the boundary its own epoch goes on with empty blocks until one of them makes it final; none of
+ * those stays in the chain, so nothing may be in them or follow from them.
+ */
+const checkEpoch = ({ epoch }: BlockHeader, parentHeader: BlockHeader | null, accounts: Accounts): Answer => {
+  if (parentHeader === null || parentHeader.epoch === accounts.epoch) {
+    return epoch === accounts.epoch ? null : fault('LEDGER_EPOCH', `${epoch}, open is ${accounts.epoch}`)
+  }
+  if (epoch === parentHeader.epoch) return null
+  const isOnBoundary = parentHeader.height === accounts.height
+  return epoch === accounts.epoch && isOnBoundary
+    ? null
+    : fault('LEDGER_EPOCH', `${epoch}, after a block of epoch ${parentHeader.epoch}`)
 }
 
 /** A block that closes no round changes nothing at all. */
@@ -90,36 +109,48 @@ const checkEmpty = ({ deltas, keys, scores, txs, evidence }: BlockBody): Answer 
 const checkRound = (proposal: Proposal): Answer => {
   const { genesis, chainId, parent, block } = proposal
   const { keys, scores, txs, evidence } = block.body
+  const { epochs } = genesis
+  if (block.header.epoch !== parent.accounts.epoch) {
+    return fault('LEDGER_EPOCH', `epoch ${block.header.epoch} has closed its last round`)
+  }
   if (genesis.end.rounds !== null && parent.accounts.round >= genesis.end.rounds) return fault('LEDGER_ENDED')
   if (keys.length > 0) return fault('LEDGER_KEYS', 'deltas are plain')
   if (scores.length > 0) return fault('LEDGER_SCORES', 'nothing is judged')
   const wrong =
-    checkAttests(proposal) ?? checkDeltas(proposal) ?? checkTransactions(parent.accounts, txs, chainId)
+    checkAttests(proposal) ??
+    checkDeltas(proposal) ??
+    checkTransactions({ trainers: parent.accounts.trainers, chainId, epochs }, txs)
   if (wrong !== null) return wrong
-  const convicted = convict({ accounts: parent.accounts, evidence, chainId })
+  const convicted = convict({ accounts: parent.accounts, evidence, chainId, epochs })
   return 'fault' in convicted ? convicted : null
 }
 
 const checkAttests = (proposal: Proposal): Answer => {
-  const { genesis, chainId, parent, block } = proposal
+  const { chainId, parent, block } = proposal
   const { attests } = block.body
+  const { running, epoch } = parent.accounts
   const trainerKeys = parent.accounts.trainers.map(({ key }) => key)
-  const expected = { base: parent.root, setHash: trainerSetHash(trainerKeys), trainers: trainerKeys.length }
+  const expected = {
+    epoch,
+    base: parent.root,
+    setHash: trainerSetHash(trainerKeys),
+    trainers: trainerKeys.length
+  }
   let attested = 0n
   let last = -1
   for (const attest of attests) {
     const { validator } = attest
-    if (validator <= last || validator >= genesis.validators.length) {
+    if (validator <= last || validator >= running.seats.length) {
       return fault('LEDGER_ATTEST_ORDER', `validator ${validator} after ${last}`)
     }
     last = validator
-    attested += genesis.validators[validator]!.stake
+    attested += running.seats[validator]!.stake
     const wrong = checkAttest(attest, parent.accounts.round, expected)
     if (wrong !== null) return fault(wrong, `validator ${validator}`)
   }
-  const total = genesis.validators.reduce((sum, { stake }) => sum + stake, 0n)
+  const total = stakeOf(running)
   if (!isQuorum(attested, total)) return fault('LEDGER_ATTEST_QUORUM', `${attested} of ${total}`)
-  const validatorKeys = genesis.validators.map(({ key }) => key)
+  const validatorKeys = keysOf(running)
   const forged = attests.find(attest => !verifyAttest(attest, validatorKeys, chainId))
   return forged === undefined ? null : fault('LEDGER_ATTEST_SIGNATURE', `validator ${forged.validator}`)
 }
@@ -127,9 +158,14 @@ const checkAttests = (proposal: Proposal): Answer => {
 const checkAttest = (
   attest: Attest,
   round: number,
-  expected: { readonly base: Digest; readonly setHash: Digest; readonly trainers: number }
+  expected: {
+    readonly epoch: number
+    readonly base: Digest
+    readonly setHash: Digest
+    readonly trainers: number
+  }
 ): LedgerFault | null => {
-  if (attest.epoch !== EPOCH) return 'LEDGER_ATTEST_EPOCH'
+  if (attest.epoch !== expected.epoch) return 'LEDGER_ATTEST_EPOCH'
   if (attest.round !== round) return 'LEDGER_ATTEST_ROUND'
   if (!equalBytes(attest.base, expected.base)) return 'LEDGER_ATTEST_BASE'
   if (!equalBytes(attest.setHash, expected.setHash)) return 'LEDGER_ATTEST_SET'
@@ -143,7 +179,13 @@ const checkDeltas = ({ genesis, parent: { accounts }, block: { body } }: Proposa
     if (deltas[i]!.trainer <= deltas[i - 1]!.trainer) return fault('LEDGER_DELTAS_ORDER')
   }
   const named = new Set(deltas.map(({ trainer }) => trainer))
-  const wanted = namedTrainers(genesis, accounts.trainers.length, accounts.round, attests)
+  const wanted = namedTrainers(
+    accounts.running,
+    genesis.seed,
+    accounts.trainers.length,
+    accounts.round,
+    attests
+  )
   const dropped = wanted.find(trainer => !named.delete(trainer))
   if (dropped !== undefined) return fault('LEDGER_DELTAS_DROPPED', `trainer ${dropped}`)
   const [extra] = named

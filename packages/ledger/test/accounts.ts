@@ -10,6 +10,17 @@ const u32 = fc.nat(0xffff_ffff)
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const plain = { noNullPrototype: true } as const
+const dues = fc.array(fc.record({ round: u32, amount: u64 }, plain), { maxLength: 17 })
+const anySet = fc.record(
+  {
+    leaderSeed: bytes32,
+    seats: fc.array(fc.record({ key: bytes32, stake: u64, trainer: u32 }, plain), {
+      minLength: 1,
+      maxLength: 5
+    })
+  },
+  plain
+)
 const anyAccounts: fc.Arbitrary<Accounts> = fc.record(
   {
     height: u32,
@@ -18,7 +29,9 @@ const anyAccounts: fc.Arbitrary<Accounts> = fc.record(
     transcriptRoot: bytes32,
     minted: u64,
     burnt: u64,
-    validators: fc.array(fc.record({ key: bytes32, stake: u64, slashed: u64 }, plain), { maxLength: 5 }),
+    epoch: u32,
+    running: anySet,
+    next: anySet,
     trainers: fc.array(
       fc.record(
         {
@@ -27,7 +40,15 @@ const anyAccounts: fc.Arbitrary<Accounts> = fc.record(
           since: u32,
           accepted: u32,
           lastRound: fc.integer({ min: -1, max: 0xffff_fffe }),
-          balance: u64
+          nonce: u32,
+          balance: u64,
+          bond: u64,
+          leaving: u64,
+          unbonding: dues,
+          vesting: dues,
+          slashed: u64,
+          convicted: fc.option(fc.record({ epoch: u32, stake: u64 }, plain)),
+          absent: u32
         },
         plain
       ),
@@ -70,7 +91,8 @@ t.test('hostile bytes: an answer, never an exception, and one encoding a value',
 
 t.test('every field moves the root', async t => {
   const { accounts, leaves } = worldOf().start
-  const [validator] = accounts.validators
+  const { running } = accounts
+  const seat = (change: object) => ({ ...running, seats: [{ ...running.seats[0]!, ...change }] })
   const [trainer] = accounts.trainers
   const rootOf = (changed: Accounts) => stateRoot(changed, leaves)
   const changes: Partial<Accounts>[] = [
@@ -80,18 +102,30 @@ t.test('every field moves the root', async t => {
     { transcriptRoot: new Uint8Array(32) },
     { minted: 1n },
     { burnt: 1n },
-    { validators: [{ ...validator!, stake: 1n }] },
-    { validators: [{ ...validator!, slashed: 1n }] },
+    { epoch: 1 },
+    { running: { ...running, leaderSeed: new Uint8Array(32) } },
+    { running: seat({ stake: 1n }) },
+    { running: seat({ trainer: 1 }) },
+    { next: seat({ key: new Uint8Array(32) }) },
     { trainers: [{ ...trainer!, label: 'x' }] },
     { trainers: [{ ...trainer!, since: 1 }] },
     { trainers: [{ ...trainer!, accepted: 1 }] },
     { trainers: [{ ...trainer!, lastRound: 0 }] },
-    { trainers: [{ ...trainer!, balance: 1n }] }
+    { trainers: [{ ...trainer!, nonce: 1 }] },
+    { trainers: [{ ...trainer!, absent: 1 }] },
+    { trainers: [{ ...trainer!, balance: 1n }] },
+    { trainers: [{ ...trainer!, bond: 1n }] },
+    { trainers: [{ ...trainer!, leaving: 1n }] },
+    { trainers: [{ ...trainer!, slashed: 1n }] },
+    { trainers: [{ ...trainer!, unbonding: [{ round: 1, amount: 1n }] }] },
+    { trainers: [{ ...trainer!, vesting: [{ round: 1, amount: 1n }] }] },
+    { trainers: [{ ...trainer!, convicted: { epoch: 0, stake: 0n } }] }
   ]
   for (const change of changes) {
     const base = {
       ...accounts,
-      ...(change.validators && { validators: [validator!] }),
+      ...(change.running && { running: seat({}) }),
+      ...(change.next && { next: seat({}) }),
       ...(change.trainers && { trainers: [trainer!] })
     }
     t.notSame(rootOf({ ...base, ...change }), rootOf(base), Object.keys(change)[0]!)

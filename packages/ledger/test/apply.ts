@@ -2,9 +2,10 @@ import { Prng, toHex } from '@gradmesh/core'
 import { type Block, type BlockBody, type BlockHeader, type KeyPair, signRegister } from '@gradmesh/wire'
 import fc from 'fast-check'
 import t from 'tap'
-import { conserved } from '../src/accounts.ts'
+import { conserved, moneyOf } from '../src/accounts.ts'
 import { applyBlock, outerRateOf } from '../src/apply.ts'
 import { leafDigests, stateRoot } from '../src/roots.ts'
+import { emptyAccount } from '../src/transactions.ts'
 import type { LedgerState } from '../src/types.ts'
 import { validateBlock } from '../src/validate.ts'
 import {
@@ -75,8 +76,8 @@ t.test('a round: weights, receipts, money, cursor; the parent stays as it was', 
     1000n
   )
   t.strictSame(
-    state.accounts.trainers.map(({ accepted, lastRound, balance }) => [accepted, lastRound, balance]),
-    [...receipts.map(({ reward }) => [1, 0, reward]), [0, -1, 0n]]
+    state.accounts.trainers.map(({ accepted, lastRound, vesting }) => [accepted, lastRound, vesting]),
+    [...receipts.map(({ reward }) => [1, 0, [{ round: 5 * 256, amount: reward }]]), [0, -1, []]]
   )
   const last = deltas.find(({ header }) => toHex(header.trainer) === toHex(receipts[0]!.key))!
   t.equal(last.delta.scales.length, layout.chunks)
@@ -206,34 +207,40 @@ t.test('registration adds a trainer at the end, from the next round on', async t
   const tx = signRegister({ key: joiner.publicKey, label: 'Åsa' }, world.chainId, joiner)
   const one = applyOn(world, start, null, [makeDelta(world, start, validators[0]!)], { txs: [tx] })
   t.strictSame(one.state.accounts.trainers.at(-1), {
+    ...emptyAccount,
     key: joiner.publicKey,
     label: 'Åsa',
-    since: 1,
-    accepted: 0,
-    lastRound: -1,
-    balance: 0n
+    since: 1
   })
   t.equal(one.state.accounts.cursor, 320n, 'it had no rows in the round that registered it')
   const own = makeDelta(world, one.state, joiner)
   const two = applyOn(world, one.state, one.block.header, [own])
   t.equal(two.state.accounts.cursor, 320n + 400n)
-  t.equal(two.state.accounts.trainers.at(-1)!.balance, 1000n)
+  t.equal(moneyOf(two.state.accounts.trainers.at(-1)!), 1000n)
 })
 
 t.test('evidence burns stake: 5 % for one, all for a third', async t => {
   const one = applyOn(world, start, null, [], { evidence: [doubleVote(world, 2)] })
   // One of four is a quarter of the stake: three times that.
-  t.strictSame(one.state.accounts.validators[2], { key: validators[2]!.publicKey, stake: 25n, slashed: 75n })
-  t.equal(one.state.accounts.burnt, 75n)
+  t.match(one.state.accounts.trainers[2], {
+    key: validators[2]!.publicKey,
+    bond: 25n,
+    leaving: 25n,
+    slashed: 75n,
+    convicted: { epoch: 0, stake: 100n }
+  })
+  t.equal(one.state.accounts.burnt, 38n)
+  t.equal(one.state.accounts.trainers[0]!.balance, 37n, 'half is for the leader that brings it')
+  t.equal(one.state.accounts.running.seats[2]!.stake, 100n, 'in its epoch it weighs what it did')
   const two = applyOn(world, one.state, one.block.header, [], { evidence: [doubleVote(world, 0)] })
-  t.equal(two.state.accounts.validators[0]!.stake, 0n, 'half of the stake by now')
+  t.equal(two.state.accounts.trainers[0]!.bond, 0n, 'half of the stake by now')
   t.ok(conserved(two.state.accounts))
   const many = worldOf({}, [30n, 970n])
   const small = applyOn(many, many.start, null, [], { evidence: [doubleVote(many, 0)] })
-  t.equal(small.state.accounts.validators[0]!.slashed, 3n, '3 * 3 % = 9 % of 30, rounded up')
+  t.equal(small.state.accounts.trainers[0]!.slashed, 3n, '3 * 3 % = 9 % of 30, rounded up')
   const tiny = worldOf({}, [10n, 990n])
   const least = applyOn(tiny, tiny.start, null, [], { evidence: [doubleVote(tiny, 0)] })
-  t.equal(least.state.accounts.validators[0]!.slashed, 1n, '5 % of 10, rounded up')
+  t.equal(least.state.accounts.trainers[0]!.slashed, 1n, '5 % of 10, rounded up')
 })
 
 t.test('applying what was not checked breaks an invariant', async t => {
@@ -277,7 +284,7 @@ t.test('over random histories money is conserved, stakes never rise, the cursor 
           : []
         const guilty = prng.below(4)
         const evidence =
-          prng.oneIn(3) && state.accounts.validators[guilty]!.slashed === 0n
+          prng.oneIn(3) && state.accounts.trainers[guilty]!.slashed === 0n
             ? [doubleVote(mesh, guilty, i + 1)]
             : []
         rows += BigInt(people.length) * 80n
@@ -288,8 +295,9 @@ t.test('over random histories money is conserved, stakes never rise, the cursor 
         if (txs.length > 0) people.push(joiner)
         if (deltas.length > 0) paid += mesh.genesis.rewardPerRound
         t.ok(
-          state.accounts.validators.every(
-            ({ stake }, v) => stake >= 0n && stake <= before.validators[v]!.stake
+          before.trainers.every(
+            ({ bond }, v) =>
+              state.accounts.trainers[v]!.bond >= 0n && state.accounts.trainers[v]!.bond <= bond
           )
         )
         t.ok(conserved(state.accounts))

@@ -135,10 +135,15 @@ t.test('a checkpoint is taken whole or not at all', async t => {
   t.match(forged({ minted: 500n }), { fault: 'LEDGER_ACCOUNTS_MONEY' })
   t.match(forged({ height: 1 }), { fault: 'LEDGER_CHECKPOINT_ROOT' })
   t.match(forged({ round: 4 }), { fault: 'LEDGER_CHECKPOINT_ROOT' })
-  t.match(forged({ validators: start.accounts.validators.slice(1) }), { fault: 'LEDGER_ACCOUNTS_GENESIS' })
+  t.match(forged({ epoch: 1 }), { fault: 'LEDGER_ACCOUNTS_GENESIS' })
+  const { next } = start.accounts
+  t.match(forged({ next: { ...next, seats: next.seats.slice(1) } }), { fault: 'LEDGER_CHECKPOINT_ROOT' })
+  t.match(forged({ next: { ...next, seats: [{ ...next.seats[0]!, trainer: 9 }] } }), {
+    fault: 'LEDGER_ACCOUNTS_GENESIS'
+  })
   t.match(forged({ trainers: [...start.accounts.trainers].reverse() }), { fault: 'LEDGER_ACCOUNTS_GENESIS' })
-  const richer = start.accounts.validators.map(v => ({ ...v, stake: 101n }))
-  t.match(forged({ validators: richer, minted: 404n }), { fault: 'LEDGER_ACCOUNTS_GENESIS' })
+  const richer = start.accounts.trainers.map(account => ({ ...account, bond: 101n }))
+  t.match(forged({ trainers: richer, minted: 404n }), { fault: 'LEDGER_CHECKPOINT_ROOT' })
 })
 
 t.test('the root covers accounts and weights', async t => {

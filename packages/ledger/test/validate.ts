@@ -82,7 +82,7 @@ for (const [code, change] of headerCases) {
 }
 
 const sound = withBody({})
-t.equal(faultOf({ ...sound, header: { ...sound.header, protocol: 2 } }), 'LEDGER_PROTOCOL')
+t.equal(faultOf({ ...sound, header: { ...sound.header, protocol: 3 } }), 'LEDGER_PROTOCOL')
 t.equal(faultOf({ ...sound, body: bodyOf(world, state, newer.slice(1)) }), 'LEDGER_BODY_HASH')
 t.equal(faultOf(blockOf(world, state, parentHeader, good, {}, validators[1]!)), 'LEDGER_LEADER')
 t.equal(
@@ -220,7 +220,9 @@ t.test('evidence', async t => {
     ...state,
     accounts: {
       ...state.accounts,
-      validators: state.accounts.validators.map((v, i) => (i === 1 ? { ...v, stake: 95n, slashed: 5n } : v))
+      trainers: state.accounts.trainers.map((account, i) =>
+        i === 1 ? { ...account, convicted: { epoch: 0, stake: 100n } } : account
+      )
     }
   }
   const body = { ...good, evidence: [proof] }
@@ -230,7 +232,10 @@ t.test('evidence', async t => {
     ...state,
     accounts: {
       ...state.accounts,
-      trainers: [...state.accounts.trainers, { ...state.accounts.trainers[0]!, key: poor.publicKey }]
+      trainers: [
+        ...state.accounts.trainers,
+        { ...state.accounts.trainers[0]!, bond: 0n, key: poor.publicKey }
+      ]
     }
   }
   const pair = [1, 2].map(steps => makeDelta(world, joined, poor, { steps }).signed)

@@ -235,7 +235,12 @@ export class Driver {
           { validator: effect.first.validator, slot: effect.first.slot },
           'a validator contradicted itself'
         )
-        this.#parts.evidences.add({ kind: 'votes', first: effect.first, second: effect.second })
+        this.#parts.evidences.add({
+          kind: 'votes',
+          key: this.#context.validatorKeys[effect.first.validator]!,
+          first: effect.first,
+          second: effect.second
+        })
         return
       case 'broken':
         this.#context.fail(
@@ -389,6 +394,7 @@ export class Driver {
     const { header, signature } = block
     this.#parts.evidences.add({
       kind: 'blocks',
+      key: this.leaderKey(header.slot),
       first: { header: other.header, signature: other.signature },
       second: { header, signature }
     })

@@ -1,7 +1,7 @@
 /** Signed contradictions waiting for a block. Bounded: one an offender and kind is enough to convict. */
 import { toHex } from '@gradmesh/core'
 import { selectEvidence } from '@gradmesh/ledger'
-import type { Digest, Evidence } from '@gradmesh/wire'
+import { accusedOf, type Digest, type EpochRules, type Evidence } from '@gradmesh/wire'
 import type { FinalPoint } from './ledger.ts'
 
 const MAX = 64
@@ -9,10 +9,12 @@ const PER_BLOCK = 4
 
 export class Evidences {
   readonly #chainId: Digest
+  readonly #epochs: EpochRules
   readonly #waiting = new Map<string, Evidence>()
 
-  constructor(chainId: Digest) {
+  constructor(chainId: Digest, epochs: EpochRules) {
     this.#chainId = chainId
+    this.#epochs = epochs
   }
 
   add(evidence: Evidence): void {
@@ -23,7 +25,12 @@ export class Evidences {
   /** What may stand in the next block; proofs that the ledger can't use any more are forgotten. */
   forBlock({ accounts }: FinalPoint): Evidence[] {
     const usable = selectEvidence(
-      { accounts, evidence: [...this.#waiting.values()], chainId: this.#chainId },
+      {
+        accounts,
+        evidence: [...this.#waiting.values()],
+        chainId: this.#chainId,
+        epochs: this.#epochs
+      },
       MAX
     )
     const kept = new Set(usable.map(offenceOf))
@@ -33,12 +40,8 @@ export class Evidences {
 }
 
 const offenceOf = (evidence: Evidence): string => {
-  switch (evidence.kind) {
-    case 'votes':
-      return `votes/${evidence.first.validator}/${evidence.first.slot}`
-    case 'blocks':
-      return `blocks/${evidence.first.header.slot}`
-    case 'deltas':
-      return `deltas/${toHex(evidence.first.header.trainer)}/${evidence.first.header.round}`
-  }
+  const { kind } = evidence
+  const at = kind === 'votes' ? evidence.first.slot : evidence.first.header
+  const place = typeof at === 'number' ? at : 'slot' in at ? at.slot : at.round
+  return `${kind}/${toHex(accusedOf(evidence))}/${place}`
 }

@@ -18,7 +18,9 @@ export const genesisDefaults = {
   roundDeadlineMs: 5000,
   stake: 1_000_000n,
   rewardPerRound: 1_000_000n,
-  checkpointEvery: 16
+  checkpointEvery: 16,
+  /** One epoch that never ends. */
+  epochs: { rounds: 0xffff_ffff, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
 } as const
 
 export const makeGenesis = ({
@@ -41,6 +43,7 @@ export const makeGenesis = ({
   end: { rounds },
   rewardPerRound: genesisDefaults.rewardPerRound,
   checkpointEvery: genesisDefaults.checkpointEvery,
+  epochs: genesisDefaults.epochs,
   validators: validators.map(key => ({ key, stake: genesisDefaults.stake }))
 })
 

@@ -235,7 +235,7 @@ export class MeshPeer implements Running {
     const { chain } = context
     const headBlock = head.height === 0 ? undefined : await chain.blockAt(head.height)
     const final = new FinalPoint(head, headBlock?.header ?? null)
-    const evidences = new Evidences(context.chainId)
+    const evidences = new Evidences(context.chainId, context.genesis.epochs)
     const transactions = new TransactionPool(context)
     const pool = new DeltaPool(context, evidences, final)
     const checkpointed = (await chain.newestCheckpoint())?.height ?? 0

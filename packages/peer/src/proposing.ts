@@ -96,9 +96,10 @@ export class Proposer {
 
   /** The digests of the deltas that the rules name; undefined while one is not to be had. */
   async #name(final: FinalPoint, attests: readonly Attest[]): Promise<NamedDelta[] | undefined> {
-    const { round, trainers } = final.accounts
+    const { round, running, trainers } = final.accounts
+    const { seed } = this.#context.genesis
     const named: NamedDelta[] = []
-    for (const trainer of namedTrainers(this.#context.genesis, trainers.length, round, attests)) {
+    for (const trainer of namedTrainers(running, seed, trainers.length, round, attests)) {
       const key = toHex(trainers[trainer]!.key)
       const digest =
         this.#parts.pool.ofTrainer(key)?.digest ?? (await this.#ask(key, trainer, round, attests))

@@ -31,6 +31,15 @@ export class TransactionPool {
 
   forBlock(final: FinalPoint): Transaction[] {
     for (const [key, tx] of this.#waiting) if (final.isTrainer(tx.key)) this.#waiting.delete(key)
-    return [...selectTransactions(final.accounts, [...this.#waiting.values()], this.#context.chainId)]
+    return [
+      ...selectTransactions(
+        {
+          trainers: final.accounts.trainers,
+          chainId: this.#context.chainId,
+          epochs: this.#context.genesis.epochs
+        },
+        [...this.#waiting.values()]
+      )
+    ]
   }
 }

@@ -9,7 +9,9 @@ import type {
   Status
 } from '@gradmesh/api'
 import { isFault, toHex } from '@gradmesh/core'
+import { type Due, sumOf } from '@gradmesh/ledger'
 import {
+  accusedOf,
   type Block,
   bitmapIndices,
   blockIdOf,
@@ -112,7 +114,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
         transactions: body.txs.map(({ kind, key }) => ({ kind, key: toHex(key) })),
         misbehaviour: body.evidence.map(evidence => ({
           kind: evidence.kind,
-          key: offenderOf(context, evidence, leaderOf)
+          key: toHex(accusedOf(evidence))
         })),
         certificate:
           certificate === undefined
@@ -126,24 +128,33 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
 
     stakes(): Stakes {
       const final = running().ledger?.final
-      if (final === undefined) return { height: 0, validators: [], trainers: [], minted: '0', burnt: '0' }
+      if (final === undefined)
+        return { height: 0, epoch: 0, validators: [], trainers: [], minted: '0', burnt: '0' }
       const known = labels(final)
-      const { validators, trainers, minted, burnt } = final.accounts
+      const { epoch, next, trainers, minted, burnt } = final.accounts
+      const nextStakes = new Map(next.seats.map(({ trainer, stake }) => [trainer, stake]))
       return {
         height: final.height,
-        validators: validators.map(({ key, stake, slashed }) => ({
+        epoch,
+        validators: final.accounts.running.seats.map(({ key, stake, trainer }) => ({
           key: toHex(key),
           label: known.get(toHex(key)) ?? null,
           stake: String(stake),
-          slashed: String(slashed)
+          nextStake: String(nextStakes.get(trainer) ?? 0n),
+          slashed: String(trainers[trainer]!.slashed)
         })),
-        trainers: trainers.map(({ key, label, since, accepted, lastRound, balance }) => ({
+        trainers: trainers.map(({ key, label, since, accepted, lastRound, ...money }) => ({
           key: toHex(key),
           label,
           since,
           accepted,
           lastRound: lastRound < 0 ? null : lastRound,
-          balance: String(balance)
+          nonce: money.nonce,
+          balance: String(money.balance),
+          bond: String(money.bond),
+          leaving: String(money.leaving),
+          vesting: duesOf(money.vesting),
+          unbonding: duesOf(money.unbonding)
         })),
         minted: String(minted),
         burnt: String(burnt)
@@ -162,7 +173,6 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
   const final = running.ledger?.final
   const mine = final?.trainerIndex(context.self)
   const account = mine === undefined ? undefined : final?.accounts.trainers[mine]
-  const stake = context.validator === null ? 0n : (final?.accounts.validators[context.validator]?.stake ?? 0n)
   const { training, evaluation } = running.reporting
   const traffic = running.isOnline ? net.traffic() : { bytesSent: 0, bytesReceived: 0 }
   return {
@@ -199,8 +209,8 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     steps: training === null ? null : { done: training.steps, max: training.stepsMax },
     caps: capsOf(options.caps ?? noCaps, running.trainingPause),
     residentBytes: process.memoryUsage.rss(),
-    stake: String(stake),
-    reward: String(account?.balance ?? 0n),
+    stake: String(account?.bond ?? 0n),
+    reward: String(account === undefined ? 0n : account.balance + sumOf(account.vesting)),
     uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,
     adapterBusy: running.adapter === null ? null : running.reporting.adapterBusy(),
     loopDelayMs: running.loopDelayMs(),
@@ -290,17 +300,5 @@ const receiptOf = async (
   }
 }
 
-const offenderOf = (
-  context: Context,
-  evidence: Block['body']['evidence'][number],
-  leaderOf: (slot: number) => string | null
-): string => {
-  switch (evidence.kind) {
-    case 'votes':
-      return toHex(context.validatorKeys[evidence.first.validator] ?? new Uint8Array(32))
-    case 'blocks':
-      return leaderOf(evidence.first.header.slot) ?? '0'.repeat(64)
-    case 'deltas':
-      return toHex(evidence.first.header.trainer)
-  }
-}
+const duesOf = (dues: readonly Due[]): { round: number; amount: string }[] =>
+  dues.map(({ round, amount }) => ({ round, amount: String(amount) }))

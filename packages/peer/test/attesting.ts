@@ -39,7 +39,7 @@ const makeAttesting = async (t: Test, keys = validatorKeys[0]!) => {
   }
   const head = await openGenesis(node.chain, context.state)
   const final = new FinalPoint(head, null)
-  const pool = new DeltaPool(context, new Evidences(script.chainId), final)
+  const pool = new DeltaPool(context, new Evidences(script.chainId, script.genesis.epochs), final)
   const attesting = new Attesting(context, pool, final)
   t.teardown(() => attesting.stop())
   pool.onDelta = () => attesting.consider()

@@ -70,7 +70,7 @@ const doorOf = async (t: Test, script: Script): Promise<Door> => {
   const context: Context = { ...node.context, net }
   const head = await restoreFromDisk(node.chain, context.state, () => {})
   const final = new FinalPoint(head, script.written.at(-1)?.block.header ?? null)
-  const evidences = new Evidences(context.chainId)
+  const evidences = new Evidences(context.chainId, context.genesis.epochs)
   const pool = new DeltaPool(context, evidences, final)
   const ledger = new Ledger(context, pool, final, head, 0)
   const attesting = new Attesting(context, pool, final)

@@ -29,7 +29,7 @@ const behind = async (t: Test, of = script): Promise<{ node: Node; ledger: Ledge
   await node.net.dial(source.net.addresses()[0]!)
   const head = await openGenesis(node.chain, node.context.state)
   const final = new FinalPoint(head, null)
-  const pool = new DeltaPool(node.context, new Evidences(of.chainId), final)
+  const pool = new DeltaPool(node.context, new Evidences(of.chainId, of.genesis.epochs), final)
   const ledger = new Ledger(node.context, pool, final, head, 0)
   t.teardown(() => ledger.stop())
   return { node, ledger, pool }
@@ -134,7 +134,7 @@ t.test('right after a checkpoint was adopted there is no certificate to vote fro
   const id = toHex(blockIdOf(block.header))
   const head = { id, height: 3, root: state.root, accounts: state.accounts }
   const final = new FinalPoint(head, block.header)
-  const pool = new DeltaPool(node.context, new Evidences(script.chainId), final)
+  const pool = new DeltaPool(node.context, new Evidences(script.chainId, script.genesis.epochs), final)
   const ledger = new Ledger(node.context, pool, final, head, 3)
   t.equal(await resumeVoting(node.context, ledger), undefined)
 })

@@ -27,7 +27,7 @@ const makeTrainer = async (t: Test, on?: Node) => {
   }
   const head = await openGenesis(node.chain, node.context.state)
   const start = new FinalPoint(head, null)
-  const pool = new DeltaPool(node.context, new Evidences(script.chainId), start)
+  const pool = new DeltaPool(node.context, new Evidences(script.chainId, script.genesis.epochs), start)
   const stored = await storedError(node.chain)
   const seen = { rounds: 0, evaluations: 0, settled: [] as boolean[] }
   const published: SignedDelta[] = []

@@ -37,6 +37,8 @@ export const BOUNDS = {
   checkpointBytesMax: 24 * MIB,
   nameBytesMax: 64,
   labelBytesMax: 32,
+  /** Epochs for which a bond stays slashable: entries in the schedules of an account. */
+  unbondingEpochsMax: 16,
   agentBytesMax: 64,
   tensorsMax: 4_096,
   tensorNameBytesMax: 256,

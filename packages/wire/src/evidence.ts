@@ -1,24 +1,17 @@
 /**
  * Two signed messages by one key that contradict each other. Whoever made them convicts himself: the
- * verdict is a function of the two messages and the keys, without any witness.
+ * verdict is a function of the two messages and the key, without any witness.
  */
 import { equalBytes, type Fault, fault } from '@gradmesh/core'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { decodeSignedDeltaHeader, deltaDigest, encodeSignedDeltaHeader, verifyDeltaHeader } from './delta.ts'
 import type { WireFault } from './faults.ts'
+import { publicKey } from './fields.ts'
 import { blockIdOf, signedHeaderShape, verifyBlockSignature } from './header.ts'
 import { embedded, literal, record, type Shape, variants } from './shape.ts'
-import {
-  type Digest,
-  type Evidence,
-  type PublicKey,
-  type SignedBlockHeader,
-  type SignedDeltaHeader,
-  type Vote,
-  VoteKind
-} from './types.ts'
-import { decodeVote, encodeVote, verifyVote } from './vote.ts'
+import { type Digest, type Evidence, type PublicKey, type Vote, VoteKind } from './types.ts'
+import { decodeVote, encodeVote, verifyVoteBody } from './vote.ts'
 
 type Of<Kind extends Evidence['kind']> = Extract<Evidence, { readonly kind: Kind }>
 
@@ -26,9 +19,10 @@ const vote = embedded(encodeVote, decodeVote)
 const deltaHeader = embedded(encodeSignedDeltaHeader, decodeSignedDeltaHeader)
 
 export const evidenceShape: Shape<Evidence> = variants<'kind', Evidence>('kind', {
-  votes: record<Of<'votes'>>({ kind: literal('votes'), first: vote, second: vote }),
+  votes: record<Of<'votes'>>({ kind: literal('votes'), key: publicKey, first: vote, second: vote }),
   blocks: record<Of<'blocks'>>({
     kind: literal('blocks'),
+    key: publicKey,
     first: signedHeaderShape,
     second: signedHeaderShape
   }),
@@ -47,20 +41,15 @@ export const encodeEvidence = (evidence: Evidence): Uint8Array => codec.encode(e
 /** Faults: WIRE_LENGTH, WIRE_CBOR, WIRE_SHAPE, WIRE_RANGE, WIRE_BOUNDS, WIRE_CANONICAL, and those of the messages inside. */
 export const decodeEvidence = (bytes: Uint8Array): Evidence | Fault<WireFault> => codec.decode(bytes)
 
-export type EvidenceFault =
-  | 'EVIDENCE_UNRELATED'
-  | 'EVIDENCE_NO_CONTRADICTION'
-  | 'EVIDENCE_UNKNOWN'
-  | 'EVIDENCE_SIGNATURE'
+export type EvidenceFault = 'EVIDENCE_UNRELATED' | 'EVIDENCE_NO_CONTRADICTION' | 'EVIDENCE_SIGNATURE'
 
-/** `index`: into the keys that were passed in. */
-export interface Offender {
-  readonly kind: 'validator' | 'trainer'
-  readonly index: number
+/** Whom the evidence convicts, and of when it is: votes and blocks name an epoch, deltas a round. */
+export interface Offence {
   readonly key: PublicKey
+  readonly at: { readonly epoch: number } | { readonly round: number }
 }
 
-type Verdict = Offender | Fault<EvidenceFault>
+type Verdict = Offence | Fault<EvidenceFault>
 
 /** Two NOTAR or two FINAL of one slot for different blocks, or SKIP and FINAL of one slot. */
 export const contradict = (first: Vote, second: Vote): boolean => {
@@ -69,86 +58,50 @@ export const contradict = (first: Vote, second: Vote): boolean => {
   return first.kind !== VoteKind.NOTAR && second.kind !== VoteKind.NOTAR
 }
 
-const judgeVotes = (
-  first: Vote,
-  second: Vote,
-  validatorKeys: readonly PublicKey[],
-  chainId: Digest
-): Verdict => {
-  const index = first.validator
-  if (second.validator !== index) return fault('EVIDENCE_UNRELATED', 'two validators voted')
+const judgeVotes = ({ key, first, second }: Of<'votes'>, chainId: Digest): Verdict => {
   if (!contradict(first, second)) return fault('EVIDENCE_NO_CONTRADICTION')
-  const key = validatorKeys[index]
-  if (key === undefined) return fault('EVIDENCE_UNKNOWN', `there is no validator ${index}`)
-  return verifyVote(first, validatorKeys, chainId) && verifyVote(second, validatorKeys, chainId)
-    ? { kind: 'validator', index, key }
-    : fault('EVIDENCE_SIGNATURE')
+  const isSigned = [first, second].every(vote => verifyVoteBody(vote, vote.signature, key, chainId))
+  return isSigned ? { key, at: { epoch: first.epoch } } : fault('EVIDENCE_SIGNATURE')
 }
 
-const judgeBlocks = (
-  first: SignedBlockHeader,
-  second: SignedBlockHeader,
-  validatorKeys: readonly PublicKey[],
-  leaderKeyOfSlot: LeaderKeyOfSlot | undefined,
-  chainId: Digest
-): Verdict => {
+const judgeBlocks = ({ key, first, second }: Of<'blocks'>, chainId: Digest): Verdict => {
   const [a, b] = [first.header, second.header]
   if (!equalBytes(a.chainId, chainId) || !equalBytes(b.chainId, chainId)) {
     return fault('EVIDENCE_UNRELATED', 'a block of another mesh')
   }
   if (a.epoch !== b.epoch || a.slot !== b.slot) return fault('EVIDENCE_UNRELATED', 'blocks of two slots')
   if (equalBytes(blockIdOf(a), blockIdOf(b))) return fault('EVIDENCE_NO_CONTRADICTION')
-  const leader = leaderKeyOfSlot?.(a.slot)
-  const suspects = leaderKeyOfSlot === undefined ? validatorKeys : leader === undefined ? [] : [leader]
-  if (suspects.length === 0) return fault('EVIDENCE_UNKNOWN', `slot ${a.slot} has no known leader`)
-  const key = suspects.find(
-    suspect => verifyBlockSignature(first, suspect) && verifyBlockSignature(second, suspect)
-  )
-  if (key === undefined) return fault('EVIDENCE_SIGNATURE')
-  const index = validatorKeys.findIndex(candidate => equalBytes(candidate, key))
-  return index === -1
-    ? fault('EVIDENCE_UNKNOWN', 'the leader is no validator')
-    : { kind: 'validator', index, key }
+  return verifyBlockSignature(first, key) && verifyBlockSignature(second, key)
+    ? { key, at: { epoch: a.epoch } }
+    : fault('EVIDENCE_SIGNATURE')
 }
 
-const judgeDeltas = (
-  first: SignedDeltaHeader,
-  second: SignedDeltaHeader,
-  trainerKeys: readonly PublicKey[],
-  chainId: Digest
-): Verdict => {
+const judgeDeltas = ({ first, second }: Of<'deltas'>, chainId: Digest): Verdict => {
   const [a, b] = [first.header, second.header]
   if (!equalBytes(a.trainer, b.trainer)) return fault('EVIDENCE_UNRELATED', 'deltas of two trainers')
   if (a.round !== b.round) return fault('EVIDENCE_UNRELATED', 'deltas of two rounds')
   if (equalBytes(deltaDigest(a), deltaDigest(b))) return fault('EVIDENCE_NO_CONTRADICTION')
-  const index = trainerKeys.findIndex(key => equalBytes(key, a.trainer))
-  if (index === -1) return fault('EVIDENCE_UNKNOWN', 'the trainer is not registered')
   return verifyDeltaHeader(first, chainId) && verifyDeltaHeader(second, chainId)
-    ? { kind: 'trainer', index, key: trainerKeys[index]! }
+    ? { key: a.trainer, at: { round: a.round } }
     : fault('EVIDENCE_SIGNATURE')
 }
 
-export type LeaderKeyOfSlot = (slot: number) => PublicKey | undefined
+/** The key that the evidence accuses, proven or not. */
+export const accusedOf = (evidence: Evidence): PublicKey =>
+  evidence.kind === 'deltas' ? evidence.first.header.trainer : evidence.key
 
 /**
- * Who is convicted by this evidence, or why nobody is. `validatorKeys` are those of the epoch in which
- * it happened. Without `leaderKeyOfSlot`, two headers convict whichever validator signed both.
- * Faults: EVIDENCE_UNRELATED, EVIDENCE_NO_CONTRADICTION, EVIDENCE_UNKNOWN, EVIDENCE_SIGNATURE.
+ * Who is convicted by this evidence, or why nobody is. Whether the key has a stake to lose is for the ledger.
+ * Faults: EVIDENCE_UNRELATED, EVIDENCE_NO_CONTRADICTION, EVIDENCE_SIGNATURE.
  */
-export const verifyEvidence = (
-  evidence: Evidence,
-  validatorKeys: readonly PublicKey[],
-  trainerKeys: readonly PublicKey[],
-  leaderKeyOfSlot: LeaderKeyOfSlot | undefined,
-  chainId: Digest
-): Verdict => {
+export const verifyEvidence = (evidence: Evidence, chainId: Digest): Verdict => {
   switch (evidence.kind) {
     case 'votes':
-      return judgeVotes(evidence.first, evidence.second, validatorKeys, chainId)
+      return judgeVotes(evidence, chainId)
     case 'blocks':
-      return judgeBlocks(evidence.first, evidence.second, validatorKeys, leaderKeyOfSlot, chainId)
+      return judgeBlocks(evidence, chainId)
     case 'deltas':
-      return judgeDeltas(evidence.first, evidence.second, trainerKeys, chainId)
+      return judgeDeltas(evidence, chainId)
     default:
       return evidence satisfies never
   }

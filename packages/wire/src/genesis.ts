@@ -6,7 +6,7 @@ import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
 import { digest, protocol, publicKey } from './fields.ts'
 import { integer, list, literal, money, nullable, options, record, text, truth } from './shape.ts'
-import type { Digest, Genesis, PublicKey, TensorSpec } from './types.ts'
+import type { Digest, EpochRules, Genesis, PublicKey, TensorSpec } from './types.ts'
 
 const whole = integer(0, Number.MAX_SAFE_INTEGER)
 
@@ -38,7 +38,8 @@ const rulesFields = {
   timing: record<Genesis['timing']>({ roundDeadlineMs: whole }),
   end: record<Genesis['end']>({ rounds: nullable(whole) }),
   rewardPerRound: money,
-  checkpointEvery: whole
+  checkpointEvery: whole,
+  epochs: record<EpochRules>({ rounds: whole, bondMin: money, unbonding: whole, absentRounds: whole })
 }
 
 type Rules = Pick<Genesis, keyof typeof rulesFields>

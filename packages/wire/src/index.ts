@@ -22,12 +22,12 @@ export {
   verifyDeltaHeader
 } from './delta.ts'
 export {
+  accusedOf,
   contradict,
   decodeEvidence,
   type EvidenceFault,
   encodeEvidence,
-  type LeaderKeyOfSlot,
-  type Offender,
+  type Offence,
   verifyEvidence
 } from './evidence.ts'
 export type { WireFault } from './faults.ts'
@@ -49,7 +49,9 @@ export { decodeTicket, encodeTicket, isExpired, type TicketFault } from './ticke
 export {
   decodeTransaction,
   encodeTransaction,
+  type StakeOrder,
   signRegister,
+  signStake,
   transactionId,
   verifyTransaction
 } from './transaction.ts'

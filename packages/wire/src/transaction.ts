@@ -4,13 +4,22 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
-import { publicKey, signature } from './fields.ts'
+import { counter, publicKey, signature } from './fields.ts'
 import { type KeyPair, sign, verify } from './keys.ts'
-import { isPrintable, literal, record, type Shape, text, variants } from './shape.ts'
-import type { Digest, RegisterTx, Transaction } from './types.ts'
+import { isPrintable, literal, money, record, type Shape, text, variants } from './shape.ts'
+import type { Digest, LeaveTx, RegisterTx, StakeTx, Transaction } from './types.ts'
 
 /** A transaction is valid whenever a block includes it; epochs do not enter. */
 const EPOCH = 0
+
+const stakeShape = <Kind extends StakeTx['kind']>(kind: Kind) =>
+  record<StakeTx<Kind>>({
+    kind: literal(kind),
+    key: publicKey,
+    amount: money,
+    nonce: counter,
+    signature
+  })
 
 export const transactionShape: Shape<Transaction> = variants<'kind', Transaction>('kind', {
   register: record<RegisterTx>({
@@ -18,7 +27,10 @@ export const transactionShape: Shape<Transaction> = variants<'kind', Transaction
     key: publicKey,
     label: text(BOUNDS.labelBytesMax),
     signature
-  })
+  }),
+  bond: stakeShape('bond'),
+  unbond: stakeShape('unbond'),
+  leave: record<LeaveTx>({ kind: literal('leave'), key: publicKey, nonce: counter, signature })
 })
 
 const codec = cborCodec<Transaction>({
@@ -57,6 +69,17 @@ export const signRegister = (
     signature: sign(kind, chainId, EPOCH, dagCbor.encode({ kind, key, label }), keyPair)
   }
 }
+
+/** What a stake transaction says, before it is signed. */
+export type StakeOrder =
+  | Omit<StakeTx<'bond'>, 'signature'>
+  | Omit<StakeTx<'unbond'>, 'signature'>
+  | Omit<LeaveTx, 'signature'>
+
+export const signStake = (order: StakeOrder, chainId: Digest, keyPair: KeyPair): Transaction => ({
+  ...order,
+  signature: sign(order.kind, chainId, EPOCH, dagCbor.encode(order), keyPair)
+})
 
 export const verifyTransaction = (transaction: Transaction, chainId: Digest): boolean =>
   verify(transaction.kind, chainId, EPOCH, bodyOf(transaction), transaction.signature, transaction.key)

@@ -7,7 +7,7 @@
  */
 
 /** Goes up when peers of two releases could no longer understand each other. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export type Digest = Uint8Array
 export type PublicKey = Uint8Array
@@ -29,6 +29,18 @@ export interface TensorSpec {
 export interface GenesisValidator {
   readonly key: PublicKey
   readonly stake: bigint
+}
+
+/** How the validator set may change. An epoch is a number of rounds: only a closed round changes the state. */
+export interface EpochRules {
+  /** Rounds of an epoch, at least 2: then in every epoch some block has a FINAL certificate of its own. */
+  readonly rounds: number
+  /** The least bond with which a trainer may vote. */
+  readonly bondMin: bigint
+  /** For so many epochs after it stopped to vote, a bond can still be slashed; as long, rewards vest. */
+  readonly unbonding: number
+  /** A validator that attested in none of so many rounds, one after the other, leaves with the next set. */
+  readonly absentRounds: number
 }
 
 /** What every peer of a mesh agrees on. Its digest is the mesh's id (`chainId`). */
@@ -62,6 +74,7 @@ export interface Genesis {
   readonly rewardPerRound: bigint
   /** A full checkpoint is kept every so many heights. */
   readonly checkpointEvery: number
+  readonly epochs: EpochRules
   readonly validators: readonly GenesisValidator[]
 }
 
@@ -137,7 +150,7 @@ export interface NamedDelta {
   readonly digest: Digest
 }
 
-/** A transaction; more kinds follow. Every one is signed by `key` over its own body. */
+/** Every transaction is signed by `key` over its own body. */
 export interface RegisterTx {
   readonly kind: 'register'
   readonly key: PublicKey
@@ -146,12 +159,38 @@ export interface RegisterTx {
   readonly signature: Signature
 }
 
-export type Transaction = RegisterTx
+/** Puts free money at stake (`bond`), or asks a part of it back (`unbond`). */
+export interface StakeTx<Kind extends 'bond' | 'unbond' = 'bond' | 'unbond'> {
+  readonly kind: Kind
+  readonly key: PublicKey
+  readonly amount: bigint
+  /** How many stake transactions this key had before: none can be included twice. */
+  readonly nonce: number
+  readonly signature: Signature
+}
 
-/** Two signed messages by one key that contradict each other. */
+/** Asks the whole bond back, whatever it is by then. */
+export interface LeaveTx {
+  readonly kind: 'leave'
+  readonly key: PublicKey
+  readonly nonce: number
+  readonly signature: Signature
+}
+
+export type Transaction = RegisterTx | StakeTx<'bond'> | StakeTx<'unbond'> | LeaveTx
+
+/**
+ * Two signed messages by one key that contradict each other. It names the key: what an index means
+ * depends on the epoch, and the signatures convict whatever set the key stood in.
+ */
 export type Evidence =
-  | { readonly kind: 'votes'; readonly first: Vote; readonly second: Vote }
-  | { readonly kind: 'blocks'; readonly first: SignedBlockHeader; readonly second: SignedBlockHeader }
+  | { readonly kind: 'votes'; readonly key: PublicKey; readonly first: Vote; readonly second: Vote }
+  | {
+      readonly kind: 'blocks'
+      readonly key: PublicKey
+      readonly first: SignedBlockHeader
+      readonly second: SignedBlockHeader
+    }
   | { readonly kind: 'deltas'; readonly first: SignedDeltaHeader; readonly second: SignedDeltaHeader }
 
 /**

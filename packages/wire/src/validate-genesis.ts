@@ -15,6 +15,7 @@ export type GenesisFault =
   | 'GENESIS_END'
   | 'GENESIS_SUPPLY'
   | 'GENESIS_CHECKPOINT'
+  | 'GENESIS_EPOCHS'
   | 'GENESIS_VALIDATORS'
 
 type Answer = Fault<GenesisFault> | null
@@ -90,6 +91,25 @@ const checkValidators = ({ validators }: Genesis): Answer => {
   return null
 }
 
+/** An account's schedules have an entry an epoch of `unbonding`, so that one is small. */
+const checkEpochs = ({
+  epochs: { rounds, bondMin, unbonding, absentRounds },
+  validators
+}: Genesis): Answer => {
+  const figures = inRange(
+    'GENESIS_EPOCHS',
+    ['epochs.rounds', rounds, 2, U32_MAX],
+    ['epochs.unbonding', unbonding, 1, BOUNDS.unbondingEpochsMax],
+    ['epochs.absentRounds', absentRounds, 1, U32_MAX]
+  )
+  if (figures !== null) return figures
+  const poor = validators.findIndex(({ stake }) => stake < bondMin)
+  if (bondMin >= 1n && poor === -1) return null
+  const detail =
+    poor === -1 ? 'epochs.bondMin: at least 1 wanted' : `validator ${poor}: stakes less than bondMin`
+  return fault('GENESIS_EPOCHS', detail)
+}
+
 /** Stakes and every reward that can ever be paid must fit a u64, so that no sum of money overflows. */
 const checkSupply = ({ validators, rewardPerRound, end }: Genesis): Answer => {
   const staked = validators.reduce((sum, { stake }) => sum + stake, 0n)
@@ -102,7 +122,7 @@ const checkSupply = ({ validators, rewardPerRound, end }: Genesis): Answer => {
 /**
  * Null for a genesis that a mesh can run on. Faults: GENESIS_PROTOCOL, GENESIS_NAME, GENESIS_DELTA,
  * GENESIS_TENSORS, GENESIS_TRAINING, GENESIS_TIMING, GENESIS_END, GENESIS_CHECKPOINT,
- * GENESIS_VALIDATORS, GENESIS_SUPPLY.
+ * GENESIS_VALIDATORS, GENESIS_EPOCHS, GENESIS_SUPPLY.
  */
 export const validateGenesis = (genesis: Genesis): Answer => {
   const { protocol, name, training, timing, end, checkpointEvery, task } = genesis
@@ -129,6 +149,7 @@ export const validateGenesis = (genesis: Genesis): Answer => {
     (end.rounds === null ? null : inRange('GENESIS_END', ['end.rounds', end.rounds, 1, U32_MAX])) ??
     inRange('GENESIS_CHECKPOINT', ['checkpointEvery', checkpointEvery, 1, 65_536]) ??
     checkValidators(genesis) ??
+    checkEpochs(genesis) ??
     checkSupply(genesis)
   )
 }

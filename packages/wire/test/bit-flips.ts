@@ -23,7 +23,7 @@ const attest = wire.signAttest(
   keyPair
 )
 const header: wire.DeltaHeader = {
-  protocol: 1,
+  protocol: wire.PROTOCOL_VERSION,
   trainer: keyPair.publicKey,
   round: 7,
   base: digest,

@@ -13,7 +13,12 @@ const filled = (length: number, byte: number, ...start: number[]) => {
   return bytes
 }
 
-const hello: wire.Hello = { protocol: 1, chainId: mesh.chainId, height: 3, agent: 'gradmesh/0.1' }
+const hello: wire.Hello = {
+  protocol: wire.PROTOCOL_VERSION,
+  chainId: mesh.chainId,
+  height: 3,
+  agent: 'gradmesh/0.1'
+}
 const helloWith = (change: object) => faultOf(wire.decodeHello(dagCbor.encode({ ...hello, ...change })))
 
 t.test('bombs', async t => {

@@ -11,7 +11,10 @@ const training = (change: Partial<wire.Genesis['training']>) =>
   faultOf({ training: { ...genesis.training, ...change } })
 const delta = (change: Partial<wire.Genesis['delta']>) => faultOf({ delta: { ...genesis.delta, ...change } })
 const stakes = (...stakes: readonly bigint[]) =>
-  faultOf({ validators: stakes.map((stake, i) => ({ key: keys[i]!, stake })) })
+  faultOf({
+    validators: stakes.map((stake, i) => ({ key: keys[i]!, stake })),
+    epochs: { ...genesis.epochs, bondMin: 1n }
+  })
 
 t.test('the sample is sound', async t => {
   t.equal(wire.validateGenesis(genesis), null)
@@ -20,9 +23,9 @@ t.test('the sample is sound', async t => {
 })
 
 t.test('each figure has its bounds and its code', async t => {
-  t.match(wire.validateGenesis({ ...genesis, protocol: 2 }), {
+  t.match(wire.validateGenesis({ ...genesis, protocol: 3 }), {
     fault: 'GENESIS_PROTOCOL',
-    detail: /protocol 2,.* 1$/
+    detail: /protocol 3,.* 2$/
   })
   t.equal(faultOf({ name: '' }), 'GENESIS_NAME')
   t.equal(faultOf({ name: 'a\u0007' }), 'GENESIS_NAME')
@@ -50,6 +53,15 @@ t.test('each figure has its bounds and its code', async t => {
   t.equal(training({ outerRateQ16: 0 }), 'GENESIS_TRAINING')
   t.equal(training({ outerRateQ16: 1.5 }), 'GENESIS_TRAINING')
   t.equal(training({ warmupRounds: -1 }), 'GENESIS_TRAINING')
+
+  const epochs = (change: Partial<wire.EpochRules>) => faultOf({ epochs: { ...genesis.epochs, ...change } })
+  t.equal(epochs({ rounds: 2 }), null)
+  t.equal(epochs({ rounds: 1 }), 'GENESIS_EPOCHS')
+  t.equal(epochs({ unbonding: 0 }), 'GENESIS_EPOCHS')
+  t.equal(epochs({ unbonding: 17 }), 'GENESIS_EPOCHS')
+  t.equal(epochs({ absentRounds: 0 }), 'GENESIS_EPOCHS')
+  t.equal(epochs({ bondMin: 0n }), 'GENESIS_EPOCHS')
+  t.equal(epochs({ bondMin: 1_001n }), 'GENESIS_EPOCHS', 'a validator stakes less')
 
   t.equal(delta({ chunk: 4_095 }), 'GENESIS_DELTA')
   t.equal(delta({ chunk: 8_192 }), 'GENESIS_DELTA')

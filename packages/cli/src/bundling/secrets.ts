@@ -52,4 +52,4 @@ export const withoutSecrets = (text: string, { forms }: Secrets): string =>
   forms
     .reduce((rest, form) => rest.replaceAll(form, '[removed]'), text)
     .replace(/Bearer\s+[\w.~+/=-]{8,}/gi, 'Bearer [removed]')
-    .replace(/gradmesh1z[1-9A-HJ-NP-Za-km-z]{16,}/g, '[ticket removed]')
+    .replace(/gradmesh\d{1,5}z[1-9A-HJ-NP-Za-km-z]{16,}/g, '[ticket removed]')

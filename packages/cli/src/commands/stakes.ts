@@ -16,29 +16,36 @@ export const command: Command = {
   }
 }
 
-const stakesText = ({ height, validators, trainers, minted, burnt }: Stakes): string =>
+const stakesText = ({ height, epoch, validators, trainers, minted, burnt }: Stakes): string =>
   [
-    `after block ${height}: ${count(minted)} minted, ${count(burnt)} burnt`,
+    `after block ${height}, in epoch ${epoch}: ${count(minted)} minted, ${count(burnt)} burnt`,
     '',
     table(
-      ['validator', 'key', 'stake', 'slashed'],
-      validators.map(({ label, key, stake, slashed }) => [
+      ['validator', 'key', 'stake', 'next epoch', 'slashed'],
+      validators.map(({ label, key, stake, nextStake, slashed }) => [
         label ?? '-',
         shortKey(key),
         count(stake),
+        count(nextStake),
         count(slashed)
       ])
     ),
     '',
     table(
-      ['trainer', 'key', 'since', 'accepted', 'last round', 'balance'],
-      trainers.map(({ label, key, since, accepted, lastRound, balance }) => [
+      ['trainer', 'key', 'since', 'accepted', 'last round', 'free', 'vesting', 'bond', 'unbonding'],
+      trainers.map(({ label, key, since, accepted, lastRound, balance, vesting, bond, unbonding }) => [
         label === '' ? '-' : label,
         shortKey(key),
         String(since),
         String(accepted),
         lastRound === null ? '-' : String(lastRound),
-        count(balance)
+        count(balance),
+        count(sumOf(vesting)),
+        count(bond),
+        count(sumOf(unbonding))
       ])
     )
   ].join('\n')
+
+const sumOf = (dues: readonly { readonly amount: string }[]): string =>
+  String(dues.reduce((sum, { amount }) => sum + BigInt(amount), 0n))

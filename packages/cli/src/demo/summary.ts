@@ -125,9 +125,12 @@ const stakeRow = ({ key }: Status, label: string, { validators, trainers }: Stak
     shortKey(key),
     count(validator?.stake ?? null),
     count(trainer?.accepted ?? null),
-    count(trainer?.balance ?? null)
+    count(trainer === undefined ? null : earnedBy(trainer))
   ]
 }
+
+const earnedBy = ({ balance, vesting }: Stakes['trainers'][number]): string =>
+  String(vesting.reduce((sum, { amount }) => sum + BigInt(amount), BigInt(balance)))
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
