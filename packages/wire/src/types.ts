@@ -31,18 +31,6 @@ export interface GenesisValidator {
   readonly stake: bigint
 }
 
-/** How the validator set may change. An epoch is a number of rounds: only a closed round changes the state. */
-export interface EpochRules {
-  /** Rounds of an epoch, at least 2: then in every epoch some block has a FINAL certificate of its own. */
-  readonly rounds: number
-  /** The least bond with which a trainer may vote. */
-  readonly bondMin: bigint
-  /** For so many epochs after it stopped to vote, a bond can still be slashed; as long, rewards vest. */
-  readonly unbonding: number
-  /** A validator that attested in none of so many rounds, one after the other, leaves with the next set. */
-  readonly absentRounds: number
-}
-
 /** What every peer of a mesh agrees on. Its digest is the mesh's id (`chainId`). */
 export interface Genesis {
   readonly protocol: number
@@ -74,9 +62,21 @@ export interface Genesis {
   readonly rewardPerRound: bigint
   /** A full checkpoint is kept every so many heights. */
   readonly checkpointEvery: number
-  readonly epochs: EpochRules
+  /** How the validator set may change. An epoch is a number of rounds: only a closed round changes the state. */
+  readonly epochs: {
+    /** Rounds of an epoch, at least 2: then in every epoch some block has a FINAL certificate of its own. */
+    readonly rounds: number
+    /** The least bond with which a trainer may vote. */
+    readonly bondMin: bigint
+    /** For so many epochs after it stopped to vote, a bond can still be slashed; as long, rewards vest. */
+    readonly unbonding: number
+    /** A validator that attested in none of so many rounds, one after the other, leaves with the next set. */
+    readonly absentRounds: number
+  }
   readonly validators: readonly GenesisValidator[]
 }
+
+export type EpochRules = Genesis['epochs']
 
 // ---------------------------------------------------------------- votes and certificates
 

@@ -37,7 +37,9 @@ const defaults = (values: Readonly<Record<string, unknown>>): string =>
     .join(', ')
 
 const shown = (value: unknown): string =>
-  typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+  typeof value === 'object' && value !== null
+    ? JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? Number(inner) : inner))
+    : String(value)
 
 const fields = (source: string, name: string): string =>
   table(
