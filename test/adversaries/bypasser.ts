@@ -20,7 +20,8 @@ export const bypasser: Adversary = {
     const slot = message.vote.slot + 1
     const passed = liar.blocksOf(slot - 1).find(({ id }) => id === toHex(message.vote.blockId))
     if (passed === undefined || !liar.leads(slot)) return told
-    const block = liar.second.get(slot) ?? liar.signBlock({ ...passed, slot, empty: true }, true)
+    const block =
+      liar.second.get(slot) ?? liar.signBlock({ ...passed, slot, empty: !liar.prng.oneIn(3) }, true)
     liar.second.set(slot, block)
     return [...told, ...everybody(liar, { type: 'block', block })]
   }

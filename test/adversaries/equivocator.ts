@@ -10,7 +10,8 @@ export const equivocator: Adversary = {
     const slot =
       message.type === 'block' ? message.block.slot : message.type === 'vote' ? message.vote.slot : 0
     if (message.type === 'block' && message.block.leader === liar.self && !liar.second.has(slot)) {
-      liar.second.set(slot, liar.signBlock(message.block, !liar.prng.oneIn(4)))
+      const height = message.block.height + (liar.prng.oneIn(4) ? 1 : 0)
+      liar.second.set(slot, liar.signBlock({ ...message.block, height }, !liar.prng.oneIn(4)))
     }
     const block = liar.second.get(slot)
     if (block === undefined) return everybody(liar, message)

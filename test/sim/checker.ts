@@ -1,10 +1,12 @@
 /**
  * The judge of a simulated run. It sees what honest nodes sign and finalise, shares no code with the state
  * machine, and grants the liar every vote it could ever sign: a certificate exists for the judge as
- * soon as honest votes and the liar's whole stake could make one.
+ * soon as honest votes and the liar's whole stake could make one. It holds honest nodes to the letter of
+ * the rules too: a vote that happened to do no harm is still a violation.
  */
 import type { BlockRef } from '@gradmesh/consensus'
 import type { Vote, VoteBody } from '@gradmesh/wire'
+import type { SimBlock } from './types.ts'
 
 const [NOTAR, SKIP, FINAL] = [1, 2, 3]
 const KINDS = ['', 'NOTAR', 'SKIP', 'FINAL']
@@ -32,6 +34,7 @@ export class Checker {
   readonly #certified = new Map<string, string>()
   readonly #chain: string[] = ['genesis']
   readonly #heights = new Map<number, number>()
+  readonly #proposed = new Map<number, string>()
 
   constructor(stakes: readonly bigint[], liar: number | null) {
     this.#stakes = stakes
@@ -42,8 +45,8 @@ export class Checker {
     return this.#chain.length - 1
   }
 
-  /** An honest validator published this. */
-  vote({ validator, slot, kind, blockId }: Vote): void {
+  /** An honest validator published this; `block` is what its driver knows under the vote's id. */
+  vote({ validator, slot, kind, blockId }: Vote, block: SimBlock | undefined): void {
     const id = Buffer.from(blockId).toString('hex')
     const said = (other: number | undefined) => this.#signed.get(`${validator}/${slot}/${other}`)
     const before = said(kind)
@@ -51,11 +54,21 @@ export class Checker {
     if (before !== undefined) fail(`validator ${validator} signed two ${KINDS[kind]} in slot ${slot}`)
     if (kind === SKIP && said(FINAL)) fail(`validator ${validator} signed SKIP after FINAL in slot ${slot}`)
     if (kind === FINAL && said(SKIP)) fail(`validator ${validator} signed FINAL after SKIP in slot ${slot}`)
+    if (kind === NOTAR) this.#mayNotarise(validator, slot, block)
+    if (kind === FINAL && (said(NOTAR) !== id || this.#certified.get(`${slot}/${NOTAR}`) !== id)) {
+      fail(`validator ${validator} signed FINAL without NOTAR in slot ${slot}`)
+    }
     this.#signed.set(`${validator}/${slot}/${kind}`, id)
     const key = `${slot}/${kind}/${id}`
     const weight = (this.#weights.get(key) ?? this.#liarStake()) + this.#stakes[validator]!
     this.#weights.set(key, weight)
     if (3n * weight > 2n * this.#total()) this.#certify(slot, kind, id)
+  }
+
+  /** An honest leader published this block. */
+  proposed({ slot, id, leader }: SimBlock): void {
+    if ((this.#proposed.get(slot) ?? id) !== id) fail(`leader ${leader} signed two blocks in slot ${slot}`)
+    this.#proposed.set(slot, id)
   }
 
   /** An honest node believes in this certificate. */
@@ -83,6 +96,11 @@ export class Checker {
     if (height < before) fail(`node ${node} lost final blocks: ${height} of ${before}`)
   }
 
+  /** The rules name another leader than the lottery does. */
+  ledByAnother(slot: number, leader: number): void {
+    fail(`slot ${slot} is led by ${leader}, whom the lottery did not draw`)
+  }
+
   broke(node: number): void {
     fail(`node ${node} met certificates that exclude each other`)
   }
@@ -101,6 +119,20 @@ export class Checker {
   /** Simulated time or events ran out before the mesh had recovered. */
   stuck(nowMs: number): void {
     fail(`no recovery by ${nowMs} ms`)
+  }
+
+  #mayNotarise(validator: number, slot: number, block: SimBlock | undefined): void {
+    const wrong = (what: string) => fail(`validator ${validator} signed NOTAR in slot ${slot} for ${what}`)
+    if (block?.slot !== slot || !block.valid) wrong('an invalid block')
+    const { parentSlot, parentId, empty } = block!
+    if (parentSlot > 0 && this.#certified.get(`${parentSlot}/${NOTAR}`) !== parentId) {
+      wrong('a child of a block without NOTAR')
+    }
+    for (let gap = parentSlot + 1; gap < slot; gap++) {
+      if (!this.#certified.has(`${gap}/${SKIP}`)) wrong(`a block that passes slot ${gap} by without SKIP`)
+    }
+    const final = this.#heights.get(validator) ?? 0
+    if (!empty && parentSlot > 0 && this.#chain[final] !== parentId) wrong('a round on ground not yet final')
   }
 
   #certify(slot: number, kind: number, id: string): void {

@@ -18,13 +18,18 @@ type Of<T extends Entry['type']> = Extract<Entry, { readonly type: T }>
 export class Disk {
   #log: Entry[] = []
   #synced = 0
+  /** Outlives the records: a file of its own repeats it. */
+  #highWaterSlot = 0
 
   write(entry: Entry): void {
     this.#log.push(entry)
   }
 
   sync(): void {
-    this.#synced = this.#log.length
+    for (; this.#synced < this.#log.length; this.#synced++) {
+      const entry = this.#log[this.#synced]!
+      if (entry.type === 'vote') this.#highWaterSlot = Math.max(this.#highWaterSlot, entry.vote.slot)
+    }
   }
 
   crash(prng: Prng, losesCertificates: boolean): void {
@@ -32,6 +37,15 @@ export class Disk {
     this.#log = this.#log
       .slice(0, kept)
       .filter(({ type }) => type !== 'certificate' || !losesCertificates || prng.oneIn(4))
+    this.#synced = 0
+    this.sync()
+  }
+
+  /** The records of some slots become unreadable, the votes with them. */
+  rot(prng: Prng): void {
+    const slots = new Set(this.all('vote').map(({ vote }) => vote.slot))
+    const lost = new Set([...slots].filter(() => prng.oneIn(2)))
+    this.#log = this.#log.filter(entry => entry.type !== 'vote' || !lost.has(entry.vote.slot))
     this.#synced = this.#log.length
   }
 
@@ -55,7 +69,7 @@ export class Disk {
       facts: [...new Map(votes.map(({ facts }) => [facts.slot, facts])).values()],
       finalBlock: last?.blocks.at(-1) ?? null,
       finalCertificate: last?.certificate ?? null,
-      highWaterSlot: Math.max(0, ...votes.map(({ vote }) => vote.slot)),
+      highWaterSlot: this.#highWaterSlot,
       blocks: this.all('block').flatMap(({ block }) => (block.slot > floor ? block : [])),
       certificates: this.all('certificate').flatMap(({ certificate }) =>
         certificate.slot > floor ? certificate : []

@@ -3,14 +3,16 @@
  * network that lies. `fuse` counts down the points between and inside effects; at zero the node crashes there.
  */
 import type { BlockRef, ConsensusConfig, Effect, Input, State } from '@gradmesh/consensus'
+import { toHex } from '@gradmesh/core'
 import type { Vote, VoteBody } from '@gradmesh/wire'
 import { Disk } from './disk.ts'
-import { isSignedBlock, isSignedCertificate, isSignedVote, signBlock, signVote } from './signature.ts'
+import { isSignedBlock, isSignedCertificate, type Signatures, signBlock } from './signature.ts'
 import type { Message, Rules, SimBlock } from './types.ts'
 
 /** What the world does for a node and wants to hear from it. */
 export interface Surroundings {
   readonly rules: Rules
+  readonly signatures: Signatures
   readonly honest: boolean
   /** The node's own clock. */
   nowMs(): number
@@ -19,8 +21,10 @@ export interface Surroundings {
   broadcast(message: Message): void
   send(to: number, message: Message): void
   anyPeer(): number
+  leaderOf(slot: number): number
   below(bound: number): number
-  signed(vote: Vote): void
+  signed(vote: Vote, block: SimBlock | undefined): void
+  proposed(block: SimBlock): void
   believes(certificate: VoteBody): void
   finalised(block: BlockRef): void
   restarted(height: number): void
@@ -61,7 +65,7 @@ export class SimNode {
     this.#world.restarted(this.#finalHeight)
     this.state = this.#world.rules.createConsensus(this.#config, restored)
     const votes = this.disk.votesAbove(this.state.final.slot)
-    for (const vote of votes) this.#world.signed(vote)
+    for (const vote of votes) this.#world.signed(vote, this.#voted(vote))
     this.feed({ type: 'tick' })
     for (const vote of votes) this.feed({ type: 'vote', vote })
   }
@@ -88,9 +92,9 @@ export class SimNode {
     if (message.type === 'block') {
       if (this.#isFromLeader(message.block)) this.#learn(message.block)
     } else if (message.type === 'vote') {
-      if (isSignedVote(message.vote)) this.feed(message)
+      if (this.#world.signatures.isSignedVote(message.vote)) this.feed(message)
     } else if (message.type === 'certificate') {
-      if (isSignedCertificate(message.certificate)) this.feed(message)
+      if (isSignedCertificate(this.#world.signatures, message.certificate)) this.feed(message)
     } else if (message.type === 'get') {
       const block = this.#blocks.get(message.id)
       if (block !== undefined) this.#world.send(from, { type: 'block', block })
@@ -182,14 +186,18 @@ export class SimNode {
   }
 
   #vote({ vote: body, facts }: Extract<Effect, { type: 'vote' }>): void {
-    const vote = signVote(this.index, body)
+    const vote = this.#world.signatures.signVote(this.index, body)
     this.disk.write({ type: 'vote', vote, facts })
     if (this.#crashes()) return
     this.disk.sync()
     if (this.#crashes()) return
-    this.#world.signed(vote)
+    this.#world.signed(vote, this.#voted(vote))
     this.#world.broadcast({ type: 'vote', vote })
     this.feed({ type: 'vote', vote })
+  }
+
+  #voted({ blockId }: Vote): SimBlock | undefined {
+    return this.#blocks.get(toHex(blockId))
   }
 
   #judge(block: SimBlock): void {
@@ -206,11 +214,18 @@ export class SimNode {
     if (block === undefined) {
       const height = (this.#blocks.get(parentId)?.height ?? 0) + 1
       const salt = this.#world.below(2 ** 32)
-      block = signBlock(this.index, { slot, height, parentSlot, parentId, empty }, true, salt)
+      block = signBlock(
+        this.#world.signatures,
+        this.index,
+        { slot, height, parentSlot, parentId, empty },
+        true,
+        salt
+      )
       this.disk.write({ type: 'block', block })
       this.disk.sync()
     }
     if (this.#crashes()) return
+    this.#world.proposed(block)
     this.#world.broadcast({ type: 'block', block })
     this.#learn(block)
   }
@@ -248,7 +263,12 @@ export class SimNode {
   #catchUp({ blocks, certificate }: SimFinal): void {
     const news = blocks.filter(block => block.height > this.#finalHeight && this.#isFromLeader(block))
     const last = news.at(-1)
-    if (last === undefined || !isSignedCertificate(certificate) || certificate.slot !== last.slot) return
+    if (
+      last === undefined ||
+      !isSignedCertificate(this.#world.signatures, certificate) ||
+      certificate.slot !== last.slot
+    )
+      return
     if (news[0]!.height !== this.#finalHeight + 1) return
     for (const block of news) this.#blocks.set(block.id, block)
     this.#finalise(news, certificate)
@@ -261,7 +281,7 @@ export class SimNode {
   }
 
   #isFromLeader(block: SimBlock): boolean {
-    return isSignedBlock(block) && this.#world.rules.leaderOf(this.#config, block.slot) === block.leader
+    return this.#world.leaderOf(block.slot) === block.leader && isSignedBlock(this.#world.signatures, block)
   }
 
   #after(delayMs: number, run: () => void): void {

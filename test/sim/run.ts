@@ -1,44 +1,72 @@
-/**
- * Replays seeds: `node test/sim/run.ts --seed N`, or `--from A --to B` for many. Prints one line of JSON
- * a seed when there are few, and only violations and a total when there are many.
- */
+/** `npm run sim`: see the usage below. */
 import { parseArgs } from 'node:util'
-import * as rules from '@gradmesh/consensus'
-import { adversaries } from '../adversaries/index.ts'
-import { loadMutant, mutants } from './mutants.ts'
-import { simulate } from './world.ts'
+import { figuresOf, runCampaign } from './campaign.ts'
+import { type Run, worlds } from './worlds.ts'
+
+const USAGE = `npm run sim -- [options]      simulated meshes, one a seed, judged by an independent checker
+
+  --schedules N      how many (default 1000)
+  --from SEED        the first seed (default 1)
+  --seed N           one seed alone, with its outcome
+  --without NAMES    faults to leave out, as a failure prints them
+  --world NAME       ${Object.keys(worlds).join(' or ')} (default consensus)
+  --progress FILE    where progress is kept; a campaign that was killed goes on from there
+  --json             one line of JSON at the end and nothing else but failures
+  --help
+
+The last line is {schedules, violations, perSecond, ...}; perCoreSecond counts processor time. Exit 1: a violation.
+`
 
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string' },
+    schedules: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
-    to: { type: 'string', default: '1000' },
-    mutant: { type: 'string' }
+    seed: { type: 'string' },
+    without: { type: 'string', default: '' },
+    world: { type: 'string', default: 'consensus' },
+    progress: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
   }
 })
-const from = Number(values.seed ?? values.from)
-const to = Number(values.seed ?? values.to)
-const mutant = mutants.find(({ name }) => name === values.mutant)
-const tested = mutant === undefined ? rules : await loadMutant(mutant)
 
-const startMs = performance.now()
-let violations = 0
-let height = 0
-for (let seed = from; seed <= to; seed++) {
-  const outcome = simulate(seed, tested, adversaries)
-  if (outcome.violation !== null) violations++
-  height += outcome.height
-  if (outcome.violation !== null || to - from < 10) console.log(JSON.stringify(outcome))
+const world = worlds[values.world]
+const from = Number(values.seed ?? values.from)
+const schedules = values.seed === undefined ? Number(values.schedules) : 1
+const left = values.without === '' ? [] : values.without.split(',')
+
+const tell = async (run: Run): Promise<void> => {
+  if (values.seed !== undefined) console.log(JSON.stringify(run))
+  if (run.violation === null || left.length > 0) return
+  const replay = `npm run sim -- --world ${values.world} --seed ${run.seed}`
+  console.log(`seed ${run.seed}: ${run.violation}\n  replay: ${replay}`)
+  const { left: unneeded, needed } = await world!.shrink(run.seed)
+  console.log(
+    `  shrunk: ${replay} --without ${unneeded.join(',')}\n  it needs: ${needed.join(', ') || 'no fault'}`
+  )
 }
-const seconds = (performance.now() - startMs) / 1000
-const count = to - from + 1
-console.log(
-  JSON.stringify({
-    schedules: count,
-    violations,
-    finalBlocksEach: Number((height / count).toFixed(2)),
-    seconds: Number(seconds.toFixed(2)),
-    perSecond: Number((count / seconds).toFixed(1))
+
+if (values.help) console.log(USAGE)
+else if (world === undefined || !Number.isSafeInteger(from) || !(schedules > 0)) {
+  console.error(USAGE)
+  process.exitCode = 2
+} else {
+  const startMs = performance.now()
+  let shownMs = startMs
+  const progress = await runCampaign({
+    name: values.world,
+    world,
+    from,
+    schedules,
+    left,
+    file: values.progress ?? null,
+    onRun: async run => {
+      await tell(run)
+      if (values.json || performance.now() < shownMs + 10_000) return
+      shownMs = performance.now()
+      console.log(`seed ${run.seed}, ${Math.round((shownMs - startMs) / 1_000)} s`)
+    }
   })
-)
-process.exitCode = violations === 0 ? 0 : 1
+  console.log(JSON.stringify(figuresOf(progress)))
+  process.exitCode = progress.violations === 0 ? 0 : 1
+}

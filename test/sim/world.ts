@@ -1,14 +1,19 @@
 /**
  * One seed, one mesh, one history: discrete events, a network that loses, delays, doubles, reorders and parts,
- * clocks that run apart, crashes between any two effects, and at most one liar below a third of the stake. After
- * `healMs` the network is good and everybody honest is up; then the mesh must make progress.
+ * clocks that run apart, pauses, crashes between any two effects, records that rot, and at most one liar below
+ * a third of the stake. After `healMs` the network is good and everybody honest is up; then the mesh must make
+ * progress.
  */
-import type { ConsensusConfig, Validator } from '@gradmesh/consensus'
+import type { ConsensusConfig } from '@gradmesh/consensus'
 import { Prng, sha256, toHex, utf8 } from '@gradmesh/core'
 import { Checker } from './checker.ts'
+import { Events } from './events.ts'
+import { drawLeader } from './lottery.ts'
 import { SimNode } from './node.ts'
-import { keyOf, signBlock, signVote } from './signature.ts'
-import type { Adversary, Liar, Message, Rules, SimBlock } from './types.ts'
+import type { Schedule } from './schedule.ts'
+import { realSignatures, type Signatures, signBlock, twinSignatures } from './signature.ts'
+import { Trace } from './trace.ts'
+import type { Liar, Message, Rules, SimBlock } from './types.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -24,19 +29,17 @@ export interface Outcome {
   readonly violation: string | null
 }
 
-/** Final blocks that must follow the healing before a run ends, and how long it may take. */
+/** A run ends when everybody honest has so many final blocks in all, and so many since the healing. */
+const FINALS = 10
 const FINALS_AFTER_HEALING = 3
-const HEALED_MS_MAX = 120_000
+const SIMULATED_MS_MAX = 200_000
 const EVENTS_MAX = 400_000
+/** Ed25519 is slow and its twin enough to find a forgery, so one seed in so many signs for real. */
+const REAL_SIGNATURES_EVERY = 100
 
-interface Event {
-  readonly atMs: number
-  readonly order: number
-  readonly run: () => void
-}
-
-export const simulate = (seed: number, rules: Rules, adversaries: readonly Adversary[]): Outcome => {
-  const world = new World(seed, rules, adversaries)
+/** What fails besides the invariants is a defect of the rules too, so it counts as a violation. */
+export const simulate = (schedule: Schedule, rules: Rules): Outcome => {
+  const world = new World(schedule, rules)
   try {
     world.run()
     return world.outcome(null)
@@ -46,72 +49,60 @@ export const simulate = (seed: number, rules: Rules, adversaries: readonly Adver
 }
 
 class World {
-  readonly #seed: number
+  readonly #schedule: Schedule
   readonly #rules: Rules
   readonly #prng: Prng
-  readonly #adversary: Adversary | null
-  readonly #liar: number | null
+  readonly #signatures: Signatures
   readonly #nodes: SimNode[] = []
+  readonly #honest: SimNode[] = []
+  /** The places of each validator: two for a twin. */
+  readonly #places: number[][]
   /** Whom each node talks to: null for everybody. */
   readonly #reaches: (ReadonlySet<number> | null)[] = []
   readonly #checker: Checker
   readonly #config: Omit<ConsensusConfig, 'self'>
-  readonly #lossPercent: number
-  readonly #delayMsMax: number
-  readonly #healMs: number
-  /** Without a liar who could withhold them for ever, certificates may be lost: votes sent again remake them. */
-  readonly #losesCertificates: boolean
-  readonly #trace: number[] = []
+  readonly #leaders = new Map<number, number>()
+  readonly #trace = new Trace()
   readonly #second = new Map<number, SimBlock>()
-  #events: Event[] = []
-  #order = 0
+  readonly #events = new Events()
   #nowMs = 0
   #deliveries = 0
-  #isCut: (from: number, to: number) => boolean = () => false
   /** Highest honest frontier when the mesh was healed. */
   #healedSlot: number | null = null
   #healedHeight = 0
 
-  constructor(seed: number, rules: Rules, adversaries: readonly Adversary[]) {
-    const prng = new Prng(seed)
-    this.#seed = seed
+  constructor(schedule: Schedule, rules: Rules) {
+    const { seed, validators, adversary, liar } = schedule
+    this.#schedule = schedule
     this.#rules = rules
-    this.#prng = prng
-    const size = 4 + prng.below(4)
-    const validators = stakes(prng, size)
-    const liar = mayLie(validators, prng)
-    this.#adversary = liar === null || prng.oneIn(5) ? null : prng.pick(adversaries)
-    this.#liar = this.#adversary === null ? null : liar
+    this.#prng = new Prng(seed)
+    this.#signatures = seed % REAL_SIGNATURES_EVERY === 0 ? realSignatures() : twinSignatures
+    this.#places = validators.map(() => [])
     this.#checker = new Checker(
       validators.map(({ stake }) => stake),
-      this.#liar
+      liar
     )
     this.#config = {
       epoch: 0,
       validators,
       leaderSeed: sha256(utf8(`leaders ${seed}`)),
       genesisId: toHex(sha256(utf8('genesis'))),
-      roundDeadlineMs: prng.pick([0, 100, 400]),
-      delayMs: { min: 20, max: 400, start: 60 },
+      roundDeadlineMs: schedule.roundDeadlineMs,
+      delayMs: { min: 20, max: schedule.estimateMsMax, start: 60 },
       timeoutCapMs: 3_000,
       resendMs: 150,
       syncAfterMs: 700
     }
-    this.#lossPercent = prng.pick([0, 5, 15, 30])
-    this.#delayMsMax = prng.pick([10, 40, 150])
-    this.#losesCertificates = this.#liar === null && prng.oneIn(2)
-    this.#healMs = 800 + prng.below(2_500)
-    const halves = this.#adversary?.twin ? this.#halves(this.#liar!) : null
-    for (let index = 0; index < size; index++)
-      this.#add(index, index === this.#liar ? (halves?.[0] ?? null) : null)
-    if (halves !== null) this.#add(this.#liar!, halves[1])
+    const halves = adversary?.twin ? this.#halves(liar!) : null
+    for (const index of validators.keys()) this.#add(index, index === liar ? (halves?.[0] ?? null) : null)
+    if (halves !== null) this.#add(liar!, halves[1])
     this.#plan()
   }
 
   run(): void {
     for (const node of this.#nodes) node.start()
     for (let count = 0; count < EVENTS_MAX; count++) {
-      const event = this.#next()
+      const event = this.#events.pop()
       if (event === undefined) break
       this.#nowMs = event.atMs
       event.run()
@@ -122,14 +113,14 @@ class World {
 
   outcome(violation: string | null): Outcome {
     return {
-      seed: this.#seed,
-      adversary: this.#adversary?.name ?? 'none',
+      seed: this.#schedule.seed,
+      adversary: this.#schedule.adversary?.name ?? 'none',
       nodes: this.#config.validators.length,
       height: this.#checker.height,
       accusations: this.#checker.accusations,
       simulatedMs: this.#nowMs,
       deliveries: this.#deliveries,
-      trace: toHex(sha256(new Uint8Array(Uint32Array.from(this.#trace).buffer))),
+      trace: this.#trace.digest(),
       violation
     }
   }
@@ -137,33 +128,38 @@ class World {
   // ---------------------------------------------------------------- who takes part
 
   #add(index: number, reaches: ReadonlySet<number> | null): void {
-    const honest = index !== this.#liar
+    const { liar, adversary, skews, rots, losesCertificates, healMs } = this.#schedule
+    const honest = index !== liar
     const skewMs = this.#prng.below(100_000)
-    const ratePercent = 90 + this.#prng.below(21)
+    const drawn = 90 + this.#prng.below(21)
+    const ratePercent = skews ? drawn : 100
     const place = this.#nodes.length
     const others = this.#config.validators.map((_, i) => i).filter(i => i !== index)
     const tell = (to: number, message: Message) => {
-      if (reaches?.has(to) ?? true) this.#transmit(place, index, to, message)
+      if (reaches === null || reaches.has(to)) this.#transmit(place, index, to, message)
     }
-    const adversary = honest ? null : this.#adversary
     const checker = this.#checker
     const node: SimNode = new SimNode(
       { ...this.#config, self: index },
       {
         rules: this.#rules,
+        signatures: this.#signatures,
         honest,
         nowMs: () => skewMs + Math.floor((this.#nowMs * ratePercent) / 100),
-        after: (delayMs, run) => this.#at(this.#nowMs + Math.ceil((delayMs * 100) / ratePercent), run),
+        after: (delayMs, run) =>
+          this.#at(this.#nowMs + Math.ceil((delayMs * 100) / ratePercent), () => this.#awake(place, run)),
+        leaderOf: slot => this.#leaderOf(slot),
         broadcast: message => {
-          if (adversary === null) for (const to of others) tell(to, message)
+          if (honest) for (const to of others) tell(to, message)
           else
-            for (const { to, message: lie } of adversary.tell(this.#liarAt(node, others), message))
+            for (const { to, message: lie } of adversary!.tell(this.#liarAt(node, others), message))
               tell(to, lie)
         },
         send: tell,
         anyPeer: () => this.#prng.pick(others),
         below: bound => this.#prng.below(Math.max(1, bound)),
-        signed: vote => honest && checker.vote(vote),
+        signed: (vote, block) => honest && checker.vote(vote, block),
+        proposed: block => honest && checker.proposed(block),
         believes: certificate => honest && checker.certificate(certificate),
         finalised: block => honest && checker.final(index, block),
         restarted: height => honest && checker.restart(index, height),
@@ -171,16 +167,26 @@ class World {
         broke: () => honest && checker.broke(index),
         crashed: () => {
           this.#note(place, 'crash')
-          node.disk.crash(this.#prng, this.#losesCertificates)
-          this.#at(
-            Math.min(this.#nowMs + 50 + this.#prng.below(1_000), Math.max(this.#nowMs, this.#healMs)),
-            () => node.start()
-          )
+          node.disk.crash(this.#prng, losesCertificates)
+          if (index === rots) node.disk.rot(this.#prng)
+          const back = this.#nowMs + 50 + this.#prng.below(1_000)
+          this.#at(Math.min(back, Math.max(this.#nowMs, healMs)), () => node.start())
         }
       }
     )
     this.#nodes.push(node)
+    if (honest) this.#honest.push(node)
+    this.#places[index]!.push(place)
     this.#reaches.push(reaches)
+  }
+
+  #leaderOf(slot: number): number {
+    const known = this.#leaders.get(slot)
+    if (known !== undefined) return known
+    const leader = this.#rules.leaderOf(this.#config, slot)
+    if (leader !== drawLeader(this.#config, slot)) this.#checker.ledByAnother(slot, leader)
+    this.#leaders.set(slot, leader)
+    return leader
   }
 
   /** What each of a liar's two bodies reaches and hears. */
@@ -196,146 +202,112 @@ class World {
       prng: this.#prng,
       self,
       others,
-      leads: slot => this.#rules.leaderOf(this.#config, slot) === self,
+      leads: slot => this.#leaderOf(slot) === self,
       blocksOf: slot => node.blocksOf(slot),
       second: this.#second,
-      signVote: body => signVote(self, body),
-      signBlock: (block, valid) => signBlock(self, block, valid, this.#prng.u32())
+      signVote: body => this.#signatures.signVote(self, body),
+      signBlock: (block, valid) => signBlock(this.#signatures, self, block, valid, this.#prng.u32())
     }
   }
 
   // ---------------------------------------------------------------- network and time
 
   #transmit(fromPlace: number, from: number, to: number, message: Message): void {
-    const healed = this.#nowMs >= this.#healMs
-    if (!healed && (this.#isCut(fromPlace, to) || this.#prng.below(100) < this.#lossPercent)) return
-    const copies = this.#prng.oneIn(20) ? 2 : 1
+    const { healMs, lossPercent, delayMsMax, healedDelayMs, duplicates } = this.#schedule
+    const healed = this.#nowMs >= healMs
+    if (!healed && (this.#isCut(fromPlace, to) || this.#prng.below(100) < lossPercent)) return
+    const copies = this.#prng.oneIn(20) && duplicates ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       const slow = !healed && this.#prng.oneIn(30) ? 600 : 0
-      const delayMs = 1 + this.#prng.below(healed ? 30 : this.#delayMsMax + slow)
+      const delayMs = 1 + this.#prng.below(healed ? healedDelayMs : delayMsMax + slow)
       this.#at(this.#nowMs + delayMs, () => {
-        for (const [place, node] of this.#nodes.entries()) {
-          if (node.index !== to || !(this.#reaches[place]?.has(from) ?? true)) continue
-          this.#deliveries++
-          this.#note(place, message.type)
-          node.receive(from, message)
+        for (const place of this.#places[to]!) {
+          const reaches = this.#reaches[place]
+          if (reaches && !reaches.has(from)) continue
+          this.#awake(place, () => {
+            this.#deliveries++
+            this.#note(place, message.type)
+            this.#nodes[place]!.receive(from, message)
+          })
         }
       })
     }
   }
 
+  #isCut(from: number, to: number): boolean {
+    for (const { startMs, endMs, side, oneWay, bridge } of this.#schedule.partitions) {
+      if (this.#nowMs < startMs || this.#nowMs >= endMs || from === bridge || to === bridge) continue
+      if (side[from] !== side[to] && (!oneWay || side[from] === true)) return true
+    }
+    return false
+  }
+
+  /** A paused node sees nothing until it goes on, then all of it in order. */
+  #awake(place: number, run: () => void): void {
+    for (const pause of this.#schedule.pauses) {
+      if (pause.place !== place || this.#nowMs < pause.startMs) continue
+      const endMs = Math.min(pause.endMs, this.#schedule.healMs)
+      if (this.#nowMs >= endMs) continue
+      this.#at(endMs, () => this.#awake(place, run))
+      return
+    }
+    run()
+  }
+
   #plan(): void {
-    const { below } = bound(this.#prng)
-    for (let partitions = below(3); partitions > 0; partitions--) {
-      const startMs = below(this.#healMs)
-      const side = this.#nodes.map(() => this.#prng.oneIn(2))
-      const oneWay = this.#prng.oneIn(2)
-      this.#at(startMs, () => {
-        this.#isCut = (from, to) => side[from] !== side[to] && (!oneWay || side[from] === true)
-      })
-      this.#at(startMs + 100 + below(1_500), () => {
-        this.#isCut = () => false
+    const { crashes, healMs } = this.#schedule
+    for (const { atMs, place, effects } of crashes) {
+      this.#at(atMs, () => {
+        const node = this.#nodes[place]
+        if (node !== undefined) node.fuse = effects
       })
     }
-    for (let crashes = below(5); crashes > 0; crashes--) {
-      const node = this.#prng.pick(this.#nodes)
-      const effects = 1 + below(12)
-      this.#at(below(this.#healMs), () => {
-        node.fuse = effects
-      })
-    }
-    // A power cut: everybody goes within a few effects.
-    if (this.#losesCertificates || this.#prng.oneIn(4)) {
-      this.#at(below(this.#healMs), () => {
-        for (const node of this.#nodes) node.fuse = 1 + below(12)
-      })
-    }
-    this.#at(this.#healMs, () => {
+    this.#at(healMs, () => {
       for (const node of this.#nodes) node.fuse = null
     })
   }
 
   #at(atMs: number, run: () => void): void {
-    push(this.#events, { atMs, order: this.#order++, run })
-  }
-
-  #next(): Event | undefined {
-    return pop(this.#events)
+    this.#events.push(atMs, run)
   }
 
   #note(place: number, what: string): void {
     const state = this.#nodes[place]!.state
-    this.#trace.push(this.#nowMs, place, what.charCodeAt(0), state?.frontier ?? 0, state?.final.slot ?? 0)
+    this.#trace.note(
+      this.#nowMs,
+      place,
+      what.charCodeAt(0),
+      state === null ? 0 : state.frontier,
+      state === null ? 0 : state.final.slot
+    )
   }
 
   // ---------------------------------------------------------------- progress
 
   /** True when the run has shown what it should. */
   #watch(): boolean {
-    if (this.#nowMs <= this.#healMs) return false
-    const honest = this.#nodes.filter(node => node.index !== this.#liar)
-    if (honest.some(node => node.state === null)) return false
-    const frontier = Math.max(...honest.map(node => node.state!.frontier))
-    const final = Math.max(...honest.map(node => node.state!.final.slot))
+    if (this.#nowMs <= this.#schedule.healMs) return false
+    let frontier = 0
+    let final = 0
+    let lowest = Number.POSITIVE_INFINITY
+    for (const { state } of this.#honest) {
+      if (state === null) return false
+      frontier = Math.max(frontier, state.frontier)
+      final = Math.max(final, state.final.slot)
+      lowest = Math.min(lowest, state.final.height)
+    }
     if (this.#healedSlot === null) {
       this.#healedSlot = frontier
       this.#healedHeight = this.#checker.height
     }
     if (final < this.#healedSlot) {
-      const slots = Array.from({ length: frontier - this.#healedSlot }, (_, i) => this.#healedSlot! + i)
-      const liarLed = slots.filter(slot => this.#rules.leaderOf(this.#config, slot) === this.#liar).length
-      this.#checker.stalled(slots.length, liarLed)
+      let liarLed = 0
+      for (let slot = this.#healedSlot; slot < frontier; slot++) {
+        if (this.#leaderOf(slot) === this.#schedule.liar) liarLed++
+      }
+      this.#checker.stalled(frontier - this.#healedSlot, liarLed)
     }
-    if (this.#nowMs > this.#healMs + HEALED_MS_MAX) this.#checker.stuck(this.#nowMs)
-    const target = this.#healedHeight + FINALS_AFTER_HEALING
-    return honest.every(node => node.state!.final.height >= target)
+    if (this.#nowMs > SIMULATED_MS_MAX) this.#checker.stuck(this.#nowMs)
+    return lowest >= Math.max(FINALS, this.#healedHeight + FINALS_AFTER_HEALING)
   }
-}
-
-const stakes = (prng: Prng, size: number): Validator[] =>
-  Array.from({ length: size }, (_, i) => ({ key: keyOf(i), stake: BigInt(1 + prng.below(10)) }))
-
-/** Somebody with less than a third of the stake, heavy ones first: they can do the most harm. */
-const mayLie = (validators: readonly Validator[], prng: Prng): number | null => {
-  const total = validators.reduce((sum, { stake }) => sum + stake, 0n)
-  const light = validators
-    .map(({ stake }, index) => ({ stake, index }))
-    .filter(({ stake }) => 3n * stake < total)
-    .sort((a, b) => Number(b.stake - a.stake) || a.index - b.index)
-  if (light.length === 0) return null
-  return light[prng.oneIn(2) ? 0 : prng.below(light.length)]!.index
-}
-
-const bound = (prng: Prng) => ({ below: (n: number) => prng.below(Math.max(1, n)) })
-
-// ---------------------------------------------------------------- a binary heap by time, then order
-
-const earlier = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
-
-const push = (heap: Event[], event: Event): void => {
-  let at = heap.push(event) - 1
-  while (at > 0) {
-    const above = (at - 1) >> 1
-    if (earlier(heap[above]!, event)) break
-    heap[at] = heap[above]!
-    at = above
-  }
-  heap[at] = event
-}
-
-const pop = (heap: Event[]): Event | undefined => {
-  const first = heap[0]
-  const last = heap.pop()
-  if (last === undefined || heap.length === 0) return first
-  let at = 0
-  for (;;) {
-    let below = 2 * at + 1
-    if (below >= heap.length) break
-    if (below + 1 < heap.length && earlier(heap[below + 1]!, heap[below]!)) below++
-    if (earlier(last, heap[below]!)) break
-    heap[at] = heap[below]!
-    at = below
-  }
-  heap[at] = last
-  return first
 }

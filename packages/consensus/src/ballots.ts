@@ -33,9 +33,10 @@ export const addVote = (draft: Draft, vote: Vote): 'new' | 'repeat' => {
 export const tally = (draft: Draft, { slot, kind, blockId }: Vote): Certificate | undefined => {
   const { validators } = draft.config
   const field = fieldOf(kind)
-  const votes = [...slotOf(draft, slot).ballots.values()]
-    .flatMap(ballot => ballot[field] ?? [])
-    .filter(vote => equalBytes(vote.blockId, blockId))
+  const votes: Vote[] = []
+  for (const { [field]: vote } of slotOf(draft, slot).ballots.values()) {
+    if (vote !== null && equalBytes(vote.blockId, blockId)) votes.push(vote)
+  }
   const voters = votes.map(({ validator }) => validator)
   return areQuorum(voters, validators, draft.totalStake)
     ? certificateFromVotes(votes, validators.length)

@@ -1,5 +1,5 @@
 /** Certificates: proofs that more than two thirds of the stake voted alike in one slot. */
-import { toHex } from '@gradmesh/core'
+import { equalBytes, toHex } from '@gradmesh/core'
 import { type Certificate, VoteKind } from '@gradmesh/wire'
 import { type Draft, editSlot, slotOf } from './draft.ts'
 import { leaderOf } from './leader.ts'
@@ -31,13 +31,11 @@ export const fieldOf = (kind: VoteKind): 'notar' | 'skip' | 'final' =>
   kind === VoteKind.NOTAR ? 'notar' : kind === VoteKind.SKIP ? 'skip' : 'final'
 
 const contradiction = (known: Slot, { kind, blockId }: Certificate): Certificate | undefined => {
-  const id = toHex(blockId)
-  const excluded =
-    kind === VoteKind.SKIP
-      ? [known.final]
-      : [known.notar, known.final].map(other => (other && toHex(other.blockId) !== id ? other : null))
-  if (kind === VoteKind.FINAL) excluded.push(known.skip)
-  return excluded.find(other => other !== null)
+  if (kind === VoteKind.SKIP) return known.final ?? undefined
+  for (const other of [known.notar, known.final]) {
+    if (other !== null && !equalBytes(other.blockId, blockId)) return other
+  }
+  return kind === VoteKind.FINAL ? (known.skip ?? undefined) : undefined
 }
 
 /** The block certified in a slot by NOTAR, FINAL or being final, if there is one. */

@@ -1,23 +1,38 @@
 /**
  * The one place where a step is imperative: a draft is a shallow copy of the state that the rules change
- * and collect effects in. Maps are copied when a draft opens and slots are replaced, never written, so the
- * state before stays what it was.
+ * and collect effects in. The maps of slots and blocks are copied at the first change, for most inputs change
+ * neither, and slots are replaced, never written: the state before stays what it was.
  */
 import { emptySlot, type Slot, type State } from './state.ts'
 import type { BlockId, BlockRef, Effect } from './types.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-export interface Draft extends Mutable<Omit<State, 'slots' | 'blocks'>> {
-  readonly slots: Map<number, Slot>
-  readonly blocks: Map<BlockId, BlockRef>
+export interface Draft extends Mutable<State> {
+  /** What the draft was opened on. */
+  readonly before: State
   readonly effects: Effect[]
 }
 
-export const openDraft = (state: State): Draft => ({
-  ...state,
-  slots: new Map(state.slots),
-  blocks: new Map(state.blocks),
+/** Field by field, as in `closeDraft`. */
+export const openDraft = (before: State): Draft => ({
+  config: before.config,
+  totalStake: before.totalStake,
+  final: before.final,
+  finalCertificate: before.finalCertificate,
+  topFinal: before.topFinal,
+  frontier: before.frontier,
+  leader: before.leader,
+  highWaterSlot: before.highWaterSlot,
+  slots: before.slots,
+  blocks: before.blocks,
+  delaySamples: before.delaySamples,
+  proposedSlot: before.proposedSlot,
+  broken: before.broken,
+  timers: before.timers,
+  fetches: before.fetches,
+  answers: before.answers,
+  before,
   effects: []
 })
 
@@ -48,5 +63,17 @@ export const slotOf = (draft: Draft, slot: number): Slot =>
   draft.slots.get(slot) ?? emptySlot(slot, draft.highWaterSlot)
 
 export const editSlot = (draft: Draft, slot: number, change: Partial<Slot>): void => {
-  draft.slots.set(slot, { ...slotOf(draft, slot), ...change })
+  ownSlots(draft).set(slot, { ...slotOf(draft, slot), ...change })
+}
+
+/** The map of slots as one that may be written. */
+export const ownSlots = (draft: Draft): Map<number, Slot> => {
+  if (draft.slots === draft.before.slots) draft.slots = new Map(draft.slots)
+  return draft.slots as Map<number, Slot>
+}
+
+/** The map of blocks as one that may be written. */
+export const ownBlocks = (draft: Draft): Map<BlockId, BlockRef> => {
+  if (draft.blocks === draft.before.blocks) draft.blocks = new Map(draft.blocks)
+  return draft.blocks as Map<BlockId, BlockRef>
 }

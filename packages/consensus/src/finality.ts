@@ -1,6 +1,6 @@
 /** From FINAL certificates to final blocks: chains of ancestors, delivery in order, pruning. */
 import { toHex } from '@gradmesh/core'
-import { type Draft, slotOf } from './draft.ts'
+import { type Draft, ownBlocks, ownSlots, slotOf } from './draft.ts'
 import { SLOTS_BELOW_FINAL } from './state.ts'
 import type { BlockId, BlockRef } from './types.ts'
 
@@ -50,10 +50,12 @@ export const finaliseAt = (draft: Draft, block: BlockRef, now: number): void => 
   draft.final = block
   draft.finalCertificate = slotOf(draft, block.slot).final
   draft.timers = { ...draft.timers!, finalMs: now }
-  for (const slot of draft.slots.keys()) {
-    if (slot < block.slot - SLOTS_BELOW_FINAL) draft.slots.delete(slot)
+  const slots = ownSlots(draft)
+  for (const slot of slots.keys()) {
+    if (slot < block.slot - SLOTS_BELOW_FINAL) slots.delete(slot)
   }
-  for (const { id, slot } of draft.blocks.values()) {
-    if (slot <= block.slot) draft.blocks.delete(id)
+  const blocks = ownBlocks(draft)
+  for (const { id, slot } of blocks.values()) {
+    if (slot <= block.slot) blocks.delete(id)
   }
 }

@@ -6,7 +6,7 @@ import { equalBytes, toHex } from '@gradmesh/core'
 import { type Certificate, type Vote, type VoteBody, VoteKind } from '@gradmesh/wire'
 import { addVote, tally } from './ballots.ts'
 import { addCertificate, endOf, fieldOf, finalSlot } from './certificates.ts'
-import { type Draft, editSlot, slotOf } from './draft.ts'
+import { type Draft, editSlot, ownBlocks, slotOf } from './draft.ts'
 import { finaliseAt } from './finality.ts'
 import { signers } from './quorum.ts'
 import { BLOCKS_PER_SLOT, SLOTS_AHEAD, SLOTS_BELOW_FINAL } from './state.ts'
@@ -31,7 +31,7 @@ const onBlock = (draft: Draft, now: number, block: BlockRef): void => {
     if (slot > draft.frontier + SLOTS_AHEAD) askForSync(draft, now)
     if (slot > draft.frontier + SLOTS_AHEAD || proposals.size >= BLOCKS_PER_SLOT) return
   }
-  draft.blocks.set(id, block)
+  ownBlocks(draft).set(id, block)
   editSlot(draft, slot, {
     proposals: new Map(proposals).set(id, 'unasked'),
     firstProposalMs: firstProposalMs ?? now
@@ -80,6 +80,9 @@ const rememberOwn = (draft: Draft, { validator, slot, kind, blockId }: Vote): vo
 const onCertificate = (draft: Draft, now: number, certificate: Certificate): void => {
   const { slot, kind } = certificate
   if (!isBody(draft, certificate)) return
+  // Everybody passes each one on, so most are repeats: they cost one comparison.
+  const known = draft.slots.get(slot)?.[fieldOf(kind)]
+  if (known && slot <= draft.frontier + 1 && equalBytes(known.blockId, certificate.blockId)) return
   const voters = signers(certificate, draft.config.validators, draft.totalStake)
   if (voters === undefined) return
   if (slot > draft.frontier + 1) askForSync(draft, now)
@@ -130,9 +133,11 @@ const isSlot = (slot: number): boolean => Number.isSafeInteger(slot) && slot > 0
 
 const NO_BLOCK = new Uint8Array(32)
 
+const KINDS: readonly VoteKind[] = Object.values(VoteKind)
+
 const isBody = (draft: Draft, { epoch, slot, kind, blockId }: VoteBody): boolean =>
   epoch === draft.config.epoch &&
   isSlot(slot) &&
-  Object.values(VoteKind).includes(kind) &&
+  KINDS.includes(kind) &&
   blockId.length === 32 &&
   (kind === VoteKind.SKIP) === equalBytes(blockId, NO_BLOCK)

@@ -79,13 +79,16 @@ export interface Timers {
   readonly wakeMs: number
 }
 
+const NO_BALLOTS: Slot['ballots'] = new Map()
+const NO_PROPOSALS: Slot['proposals'] = new Map()
+
 /** A slot of which nothing is known. Below the high-water mark that means: our record is lost. */
 export const emptySlot = (slot: number, highWaterSlot: number): Slot => ({
-  ballots: new Map(),
+  ballots: NO_BALLOTS,
   notar: null,
   skip: null,
   final: null,
-  proposals: new Map(),
+  proposals: NO_PROPOSALS,
   firstProposalMs: null,
   facts: { slot, notar: null, skip: false, final: null },
   abstain: slot <= highWaterSlot

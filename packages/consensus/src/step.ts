@@ -94,11 +94,17 @@ const voteFinal = (draft: Draft, slot: number): void => {
 const voteNotar = (draft: Draft): void => {
   const { proposals, facts, abstain } = slotOf(draft, draft.frontier)
   if (abstain || facts.notar !== null) return
-  const next = new Map(proposals)
-  for (const [id, check] of proposals) if (check === 'unasked') next.set(id, ask(draft, id))
-  if (proposals.size > 0) editSlot(draft, draft.frontier, { proposals: next })
-  const chosen = [...next].find(([id, check]) => check === 'valid' && isReady(draft, draft.blocks.get(id)!))
-  if (chosen !== undefined) cast(draft, VoteKind.NOTAR, { ...facts, notar: chosen[0] })
+  let next = proposals
+  for (const [id, check] of proposals) {
+    const asked = check === 'unasked' ? ask(draft, id) : check
+    if (asked !== check) next = new Map(next).set(id, asked)
+  }
+  if (next !== proposals) editSlot(draft, draft.frontier, { proposals: next })
+  for (const [id, check] of next) {
+    if (check !== 'valid' || !isReady(draft, draft.blocks.get(id)!)) continue
+    cast(draft, VoteKind.NOTAR, { ...facts, notar: id })
+    break
+  }
 }
 
 /** What we can say of a proposal by ourselves: wrong, not yet to be judged, or ripe for the driver's check. */

@@ -1,0 +1,6 @@
+import { durabilityMutants } from './durability.ts'
+import { ledgerMutants } from './ledger.ts'
+import { ruleMutants } from './rules.ts'
+import type { Mutant } from './types.ts'
+
+export const mutants: readonly Mutant[] = [...ruleMutants, ...durabilityMutants, ...ledgerMutants]
