@@ -12,13 +12,16 @@ import { ensureMesa } from './setup/mesa.mjs'
 import { checkPlatform, findRuntime } from './setup/platform.mjs'
 import { handOver, ROOT, Stop, say } from './setup/process.mjs'
 
+/** `isPure`: runs without a WebGPU adapter. */
 const TARGETS = {
   gradmesh: { file: 'packages/cli/src/main.ts', isTest: false },
   'run-tests': { file: 'test/run.ts', isTest: true },
   'e2e-page': { file: 'test/e2e/status-page/run.ts', isTest: false },
   'bench-consensus': { file: 'test/bench/consensus/run.ts', isTest: false },
   'bench-http': { file: 'test/bench/http/run.ts', isTest: false },
-  'bench-compute': { file: 'packages/tensor/bench/compute/run.ts', isTest: false }
+  'bench-compute': { file: 'packages/tensor/bench/compute/run.ts', isTest: false },
+  'run-sim': { file: 'test/sim/run.ts', isTest: false, isPure: true },
+  'run-mutants': { file: 'test/sim/mutants/run.ts', isTest: false, isPure: true }
 }
 
 const main = async ([flag, name, ...rest]) => {
@@ -33,7 +36,8 @@ const main = async ([flag, name, ...rest]) => {
   await ensureInstalled()
   const runtime = await findRuntime()
   if (target.isTest) await ensureTapBuilt(runtime)
-  if (!rest.includes('--help') && !rest.includes('-h')) await ensureAdapter(runtime)
+  const asksForHelp = rest.includes('--help') || rest.includes('-h')
+  if (!target.isPure && !asksForHelp) await ensureAdapter(runtime)
   return handOver(runtime, [join(ROOT, target.file), ...rest])
 }
 

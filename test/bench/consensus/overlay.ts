@@ -7,7 +7,7 @@ import * as rules from '@gradmesh/consensus'
 import { Prng, sha256, toHex, utf8 } from '@gradmesh/core'
 import { type Certificate, VoteKind } from '@gradmesh/wire'
 import { SimNode } from '../../sim/node.ts'
-import { keyOf } from '../../sim/signature.ts'
+import { keyOf, twinSignatures } from '../../sim/signature.ts'
 import type { Message, SimBlock } from '../../sim/types.ts'
 import { Calendar } from './calendar.ts'
 import { bytesOf } from './sizes.ts'
@@ -108,6 +108,8 @@ class Overlay {
       { ...this.#config, self: index },
       {
         rules,
+        signatures: twinSignatures,
+        leaderOf: slot => rules.leaderOf(this.#config, slot),
         honest: true,
         nowMs: () => this.#calendar.nowMs,
         after: (delayMs, run) => this.#calendar.after(delayMs, run),
@@ -122,6 +124,7 @@ class Overlay {
           if (proposedMs !== undefined) this.#finalityMs.push(this.#calendar.nowMs - proposedMs)
         },
         signed: none,
+        proposed: none,
         believes: none,
         restarted: none,
         accuses: none,
