@@ -12,8 +12,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MeshError, toHex } from '@gradmesh/core'
-import { ensureKey, makeGenesis, paths, readGenesis, settleFolder } from '@gradmesh/peer'
-import { taskById } from '@gradmesh/train'
+import { ensureKey, foundTask, makeGenesis, paths, readGenesis, settleFolder } from '@gradmesh/peer'
 import { chainIdOf, encodeGenesis, type Genesis, type KeyPair } from '@gradmesh/wire'
 
 const VALIDATORS_MAX = 64
@@ -40,7 +39,7 @@ const foundMesh = async (): Promise<void> => {
   const folders = Array.from({ length: count }, (_, i) => seatFolder(`validator-${i + 1}`))
   const keys: KeyPair[] = []
   for (const folder of folders) keys.push(await ensureKey(folder))
-  const genesis = held ?? newGenesis(keys)
+  const genesis = held ?? (await newGenesis(keys))
   // The mesh's own copy comes first: a second run after a failure finds it and makes no other.
   if (held === undefined) await keepGenesis(genesis)
   for (const [i, folder] of folders.entries()) await settleFolder(folder, genesis, keys[i]!)
@@ -56,13 +55,14 @@ const foundSeat = async (): Promise<void> => {
   await settleFolder(folder, genesis, await ensureKey(folder))
 }
 
-const newGenesis = (keys: readonly KeyPair[]): Genesis => {
-  const task = taskById(values.task)
+const newGenesis = async (keys: readonly KeyPair[]): Promise<Genesis> => {
+  const { task, bases } = await foundTask(values.task)
   const rounds = number('rounds', 0, 1_000_000)
   const roundDeadlineMs = number('round-ms', 100, 3_600_000)
   return makeGenesis({
     name: 'compose',
     task,
+    bases,
     validators: keys.map(({ publicKey }) => publicKey),
     rounds: rounds === undefined ? task.recipe.rounds : rounds === 0 ? null : rounds,
     ...(roundDeadlineMs === undefined ? {} : { roundDeadlineMs }),

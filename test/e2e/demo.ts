@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '@gradmesh/core'
 import { verifyFolder } from '@gradmesh/peer'
-import { taskById } from '@gradmesh/train'
+import { openTask } from '@gradmesh/train'
 import t from 'tap'
 import { pause, withoutAdapter } from './harness.ts'
 
@@ -86,7 +86,7 @@ t.test('npm start trains to its target, and all peers end with one root', { skip
   t.match(result, {
     ok: true,
     accuracy: Number,
-    rounds: taskById('digits').recipe.rounds,
+    rounds: openTask({ id: 'digits', options: {} }).recipe.rounds,
     seconds: Number,
     deltaBytesPerPeerRound: Number,
     denseBytesPerPeerRound: 4 * (784 * 256 + 256 + 256 * 10 + 10),

@@ -14,7 +14,7 @@ import { promisify } from 'node:util'
 import { type Client, createClient, type Status } from '@gradmesh/api'
 import { MeshError, systemClock, toHex } from '@gradmesh/core'
 import { ensureKey, makeGenesis, settleFolder } from '@gradmesh/peer'
-import { taskById } from '@gradmesh/train'
+import { openTask } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 
 const CLI = join(import.meta.dirname, '../../packages/cli/src/main.ts')
@@ -77,7 +77,7 @@ export const createMesh = async ({ peers: count, flags = [], ...options }: MeshO
   const keys = await Promise.all(places.map(place => ensureKey(place.folder)))
   const made = makeGenesis({
     name: 'e2e',
-    task: taskById('digits'),
+    task: openTask({ id: 'digits', options: {} }),
     validators: keys.map(({ publicKey }) => publicKey),
     ...options
   })

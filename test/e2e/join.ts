@@ -5,7 +5,7 @@
  */
 import { MeshError, silentLogger, systemClock, toHex } from '@gradmesh/core'
 import { ensureKey, joinMesh, makeGenesis, settleFolder, verifyFolder } from '@gradmesh/peer'
-import { taskById } from '@gradmesh/train'
+import { openTask } from '@gradmesh/train'
 import { decodeTicket, encodeTicket, type Ticket } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
 import { createMesh, type Mesh, PeerProcess, until, withoutAdapter } from './harness.ts'
@@ -108,7 +108,7 @@ const refuse = async (t: Test, mesh: Mesh, text: string): Promise<void> => {
 
   const taken = (await mesh.place('taken')).folder
   const keys = await ensureKey(taken)
-  const task = taskById('digits')
+  const task = openTask({ id: 'digits', options: {} })
   const genesis = makeGenesis({ name: 'other', task, validators: [keys.publicKey], rounds: 1 })
   await settleFolder(taken, genesis, keys)
   t.equal(await codeOf(text, taken), 'GENESIS_OTHER', 'the folder belongs to another mesh')

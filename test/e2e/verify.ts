@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { concatBytes, MeshError, Prng, sha256, silentLogger, toHex, u32 } from '@gradmesh/core'
 import { ensureKey, makeGenesis, type Peer, settleFolder, startPeer, verifyFolder } from '@gradmesh/peer'
 import { openLevelDb } from '@gradmesh/store/leveldb'
-import { taskById } from '@gradmesh/train'
+import { openTask } from '@gradmesh/train'
 import t, { type Test } from 'tap'
 import { withoutAdapter } from './harness.ts'
 
@@ -34,6 +34,7 @@ const startAlone = (folder: string): Promise<Peer> =>
     bootstrap: [],
     mdns: false,
     adapter: null,
+    dataset: null,
     train: true,
     label: 'alone',
     evaluateEvery: 100,
@@ -48,7 +49,7 @@ t.test('verify', { skip: skip ?? false }, async t => {
   const keys = await ensureKey(whole)
   const genesis = makeGenesis({
     name: 'verify',
-    task: taskById('digits'),
+    task: openTask({ id: 'digits', options: {} }),
     validators: [keys.publicKey],
     seed,
     rounds: ROUNDS
@@ -263,7 +264,7 @@ const swaps = async (t: Test, dir: string, young: string, fresh: () => Promise<s
   const otherKeys = await ensureKey(other)
   const genesis = makeGenesis({
     name: 'other',
-    task: taskById('digits'),
+    task: openTask({ id: 'digits', options: {} }),
     validators: [otherKeys.publicKey],
     rounds: 1
   })

@@ -24,6 +24,15 @@ export const dataOption = {
   }
 } as const satisfies Options
 
+export const datasetOption = {
+  dataset: {
+    type: 'string',
+    value: 'DIR',
+    help: "the data set of the mesh's task, for tasks that need one",
+    env: 'GRADMESH_DATASET'
+  }
+} as const satisfies Options
+
 export const urlOption = {
   url: {
     type: 'string',
@@ -102,6 +111,7 @@ export const peerOptions = {
     env: 'GRADMESH_ADAPTER'
   },
   ...capOptions,
+  ...datasetOption,
   ...passphraseOption,
   label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
@@ -129,6 +139,11 @@ export const logLevelOf = (values: Values): LogLevel => {
   return level
 }
 
+export const datasetOf = (values: Values): string | null => {
+  const given = values.text('dataset')
+  return given === undefined ? null : resolve(given)
+}
+
 const LABEL_BYTES_MAX = 32
 
 export const nodeOptions = (
@@ -154,6 +169,7 @@ export const nodeOptions = (
     bootstrap: [...new Set([...values.texts('bootstrap'), ...bootstrap])],
     mdns: !values.is('no-mdns'),
     adapter: values.text('adapter') ?? null,
+    dataset: datasetOf(values),
     train: !values.is('no-train'),
     label,
     caps: capsOf(values),

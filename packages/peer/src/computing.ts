@@ -8,12 +8,12 @@ import { type Delta, debit, decodeDelta, type Layout, makeLayout, unpack } from 
 import type { AdapterInfo, Device, OpenDeviceOptions } from '@gradmesh/tensor'
 import {
   floatView,
+  type LoadedTask,
   type Metrics,
+  openTask,
   openTrainer,
   type Task,
-  type TaskData,
   type Trainer,
-  taskById,
   trainRound
 } from '@gradmesh/train'
 import { Duty, paced } from './caps/duty.ts'
@@ -21,8 +21,10 @@ import { collectGarbage } from './caps/memory.ts'
 import { moving } from './worker-rpc.ts'
 
 export interface ComputeOptions {
-  readonly taskId: string
+  readonly task: Pick<Task, 'id' | 'options'>
   readonly seed: Uint8Array
+  /** Where this machine keeps the data set. */
+  readonly dataset: string | null
   readonly adapter: string | null
   readonly batch: number
   readonly chunk: number
@@ -67,7 +69,7 @@ export const COMPUTE_LOST = 'COMPUTE_LOST'
 interface Opened {
   readonly options: ComputeOptions
   readonly task: Task
-  readonly data: TaskData
+  readonly loaded: LoadedTask
   readonly layout: Layout
 }
 
@@ -96,10 +98,10 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
   }
 
   const openGpu = async () => {
-    const { task, data, options } = opened
+    const { task, loaded, options } = opened
     const device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
     try {
-      const trainer = await openTrainer({ device, task, data, batch: options.batch })
+      const trainer = await openTrainer({ device, task, loaded, batch: options.batch })
       return { device, trainer: duty === null ? trainer : paced(trainer, device, duty) }
     } catch (error) {
       device.close()
@@ -128,19 +130,19 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     async open(
       options: ComputeOptions & { stored: StoredError | null }
     ): Promise<{ adapter: AdapterInfo; samples: number }> {
-      const task = taskById(options.taskId)
-      const data = await task.load(options.seed)
+      const task = openTask(options.task)
+      const loaded = await task.load({ seed: options.seed, folder: options.dataset })
       const layout = makeLayout(
         task.tensors().map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) })),
         { chunk: options.chunk, keep: options.keep }
       )
-      opened = { options, task, data, layout }
+      opened = { options, task, loaded, layout }
       duty = options.gpuShare === null ? null : new Duty(options.gpuShare, systemClock)
       error = new Int32Array(layout.chunks * layout.chunk)
       pending = null
       if (options.stored !== null) resume(options.stored)
       gpu = await openGpu()
-      return { adapter: gpu.device.info, samples: data.train.count }
+      return { adapter: gpu.device.info, samples: loaded.samples }
     },
 
     /** Rejects with `COMPUTE_LOST` when the adapter went away: the round is lost, the error buffer is not. */

@@ -3,8 +3,6 @@ import { MeshError, systemClock } from '@gradmesh/core'
 import { type Bandwidth, createLibp2pNet } from '@gradmesh/net/libp2p'
 import { openSafety } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
-import { taskById } from '@gradmesh/train'
-import type { Genesis } from '@gradmesh/wire'
 import { type Caps, noCaps } from './caps/index.ts'
 import type { ComputeTable } from './computing.ts'
 import { paths, readGenesis, readKey } from './folder.ts'
@@ -22,6 +20,7 @@ import { MeshPeer } from './peer.ts'
 import type { Ports } from './ports.ts'
 import type { Peer } from './running.ts'
 import type { StateTable } from './state-table.ts'
+import { taskOf } from './task.ts'
 import { chainTag } from './topics.ts'
 import { checkTrust } from './trust.ts'
 import { viewOf } from './view.ts'
@@ -43,7 +42,7 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
       }
     )
   }
-  assertTask(genesis)
+  taskOf(genesis)
   const metrics = new PrometheusMetrics()
   const loopDelay = new LoopDelay()
   const peer = new MeshPeer(portsOf(options, metrics, loopDelay), options, keys, genesis, bytes)
@@ -64,20 +63,6 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
     await peer.stop()
     throw error
   }
-}
-
-/** What this release trains under that name has the tensors that the mesh agreed on. */
-const assertTask = ({ task, tensors }: Genesis): void => {
-  const known = taskById(task.id).tensors()
-  const fits =
-    known.length === tensors.length &&
-    known.every(
-      ({ name, shape }, i) => name === tensors[i]!.name && shape.join() === tensors[i]!.shape.join()
-    )
-  if (fits) return
-  throw new MeshError('GENESIS_TASK', `the mesh's task "${task.id}" has other tensors than this release's`, {
-    remedy: 'Install the release of gradmesh that the mesh runs.'
-  })
 }
 
 const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: LoopDelay): Ports => {

@@ -10,6 +10,7 @@ import type { Genesis } from '@gradmesh/wire'
 import { paths, readGenesis } from './folder.ts'
 import { restoreFromDisk } from './restoring.ts'
 import type { StateTable } from './state-table.ts'
+import { basesOf } from './task.ts'
 import { startWorker } from './worker-rpc.ts'
 
 const SPACE = 0x20
@@ -21,13 +22,25 @@ export interface Exported {
   readonly bytes: number
 }
 
-/** @throws MeshError `GENESIS_MISSING`, `STORE_…`, `CHAIN_BROKEN`, `EXPORT_WRITE` */
-export const exportWeights = async (folder: string, file: string): Promise<Exported> => {
+/**
+ * @param dataset where this machine keeps the mesh's data set, if its model starts from published weights.
+ * @throws MeshError `GENESIS_MISSING`, `STORE_…`, `CHAIN_BROKEN`, `EXPORT_WRITE`, `DATA_…`
+ */
+export const exportWeights = async (
+  folder: string,
+  file: string,
+  dataset: string | null = null
+): Promise<Exported> => {
   const { genesis } = await readGenesis(folder)
   const database = await openLevelDb(paths(folder).chain, { create: false })
   const worker = startWorker<StateTable>('state-worker', null, () => {})
   try {
-    const head = await restoreFromDisk(await openChain(database), worker.call, () => {})
+    const head = await restoreFromDisk(
+      await openChain(database),
+      worker.call,
+      () => basesOf(genesis, dataset),
+      () => {}
+    )
     const weights = await worker.call.weights({ id: head.id })
     if (weights === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
     const root = toHex(head.root)

@@ -1,12 +1,16 @@
 /** Makes the genesis of a new mesh out of a task and the keys of its first validators. */
 import { randomBytes } from 'node:crypto'
-import { sha256, utf8 } from '@gradmesh/core'
+import { assert, sha256, utf8 } from '@gradmesh/core'
+import { tensorDigest } from '@gradmesh/ledger'
 import type { Recipe, Task } from '@gradmesh/train'
-import { type Genesis, PROTOCOL_VERSION, type PublicKey } from '@gradmesh/wire'
+import { type Digest, type Genesis, PROTOCOL_VERSION, type PublicKey } from '@gradmesh/wire'
+import type { Bases } from './task.ts'
 
 export interface GenesisInit {
   readonly name: string
   readonly task: Task
+  /** Of its tensors that are `based`; none when left out. */
+  readonly bases?: Bases
   readonly validators: readonly PublicKey[]
   /** Any text; a random one when left out. Two genesis with the same seed and keys are the same mesh. */
   readonly seed?: string
@@ -26,6 +30,7 @@ export const genesisDefaults = {
 export const makeGenesis = ({
   name,
   task,
+  bases = new Map(),
   validators,
   seed,
   rounds,
@@ -34,8 +39,10 @@ export const makeGenesis = ({
   protocol: PROTOCOL_VERSION,
   name,
   seed: seed === undefined ? new Uint8Array(randomBytes(32)) : sha256(utf8(`gradmesh/genesis/1/${seed}`)),
-  task: { id: task.id, digest: null, options: {} },
-  tensors: task.tensors().map(tensor => ({ ...tensor, base: null })),
+  task: { id: task.id, digest: null, options: task.options },
+  tensors: task
+    .tensors()
+    .map(({ based, ...tensor }) => ({ ...tensor, base: based ? digestOf(bases, tensor.name) : null })),
   training: trainingOf(task.recipe),
   delta: { chunk: task.recipe.chunk, keep: task.recipe.keep, errorDecayQ8: task.recipe.errorDecayQ8 },
   privacy: 'plain',
@@ -46,6 +53,12 @@ export const makeGenesis = ({
   epochs: genesisDefaults.epochs,
   validators: validators.map(key => ({ key, stake: genesisDefaults.stake }))
 })
+
+const digestOf = (bases: Bases, name: string): Digest => {
+  const values = bases.get(name)
+  assert(values !== undefined, `a task gives a base for ${name}`)
+  return tensorDigest(values)
+}
 
 const trainingOf = ({
   innerSteps,

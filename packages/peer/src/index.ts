@@ -25,6 +25,7 @@ export { createHttpServer, ensureToken, isLoopback, type StaticFiles } from './h
 export { type JoinOptions, joinMesh, readTicket } from './joining.ts'
 export { type NodeOptions, nodeDefaults } from './options.ts'
 export { AGENT, type Outcome, type Peer, type Running } from './running.ts'
+export { type Bases, type Founded, foundTask } from './task.ts'
 export { chainTag, PROTOCOLS, type Topics, topicsOf } from './topics.ts'
 export { folderStore } from './tune-store.ts'
 export { type Finding, type VerifyReport, verifyFolder } from './verifying.ts'

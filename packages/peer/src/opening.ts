@@ -114,8 +114,9 @@ export const openCompute = async (
     await thread.close()
   })
   const { adapter, samples } = await thread.call.open({
-    taskId: task.id,
+    task,
     seed,
+    dataset: options.dataset,
     adapter: options.adapter,
     batch: training.batch,
     chunk: delta.chunk,

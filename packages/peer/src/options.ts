@@ -26,6 +26,8 @@ export interface NodeOptions {
   readonly adapter: string | null
   /** Train and send deltas; a peer that does not only follows and, if it is a validator, votes. */
   readonly train: boolean
+  /** Where this machine keeps the data set of the mesh's task; null for tasks that need none. */
+  readonly dataset: string | null
   /** Shown to others when this peer registers as a trainer. */
   readonly label: string
   /** How much of this machine the peer may take; all of it when left out. */
@@ -40,6 +42,7 @@ export const nodeDefaults = {
   listen: ['/ip4/0.0.0.0/tcp/4190'],
   mdns: true,
   adapter: null,
+  dataset: null,
   train: true,
   caps: noCaps,
   evaluateEvery: 5

@@ -8,7 +8,6 @@ import { MeshError, toHex } from '@gradmesh/core'
 import { payloadBytesMax } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
 import type { AdapterInfo } from '@gradmesh/tensor'
-import { taskById } from '@gradmesh/train'
 import {
   BOUNDS,
   blockIdOf,
@@ -43,6 +42,7 @@ import { AGENT, type Outcome, type Running } from './running.ts'
 import { serveRequests } from './serving.ts'
 import type { StateHead } from './state-table.ts'
 import { Syncing } from './syncing.ts'
+import { basesOf, taskOf } from './task.ts'
 import { Training } from './training.ts'
 import { TransactionPool } from './transaction-pool.ts'
 import { wakeUp } from './waking.ts'
@@ -97,7 +97,7 @@ export class MeshPeer implements Running {
     this.#genesis = genesis
     this.#genesisBytes = genesisBytes
     this.key = toHex(keys.publicKey)
-    this.scoreName = taskById(genesis.task.id).scoreName
+    this.scoreName = taskOf(genesis).scoreName
     this.parameters = genesis.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
     const { clock, metrics } = ports
     this.reporting = new Reporting(clock, this.journal, metrics, this.key, genesis.training.batch)
@@ -199,8 +199,11 @@ export class MeshPeer implements Running {
   /** The final state to go on from, with the network up. */
   async #openLedger(): Promise<StateHead> {
     const { net, state, chain, safety, validator } = this.#context
-    const head = await restoreFromDisk(chain, state, (height, target) =>
-      this.journal.enter('starting', `replaying block ${height} of ${target}`)
+    const head = await restoreFromDisk(
+      chain,
+      state,
+      () => basesOf(this.#genesis, this.#options.dataset),
+      (height, target) => this.journal.enter('starting', `replaying block ${height} of ${target}`)
     )
     serveRequests(
       this.#context,

@@ -23,6 +23,7 @@ import type { Context } from './context.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes, setLeaf } from './leaves.ts'
 import type { StateHead, StateTable } from './state-table.ts'
+import type { Bases } from './task.ts'
 import { PROTOCOLS } from './topics.ts'
 import type { Remote } from './worker-rpc.ts'
 
@@ -32,10 +33,11 @@ const LEAVES_AT_ONCE = 8
 export const restoreFromDisk = async (
   chain: ChainStore,
   state: Remote<StateTable>,
+  bases: () => Promise<Bases>,
   onProgress: (height: number, target: number) => void
 ): Promise<StateHead> => {
   const target = chain.head().height
-  let head = await openNewest(chain, state)
+  let head = await openNewest(chain, state, bases)
   for (let height = head.height + 1; height <= target; height++) {
     head = await replay(chain, state, head, height)
     onProgress(height, target)
@@ -43,15 +45,22 @@ export const restoreFromDisk = async (
   return head
 }
 
-const openNewest = async (chain: ChainStore, state: Remote<StateTable>): Promise<StateHead> => {
+const openNewest = async (
+  chain: ChainStore,
+  state: Remote<StateTable>,
+  bases: () => Promise<Bases>
+): Promise<StateHead> => {
   const newest = await chain.newestCheckpoint()
   return newest === undefined || newest.height > chain.head().height
-    ? openGenesis(chain, state)
+    ? openGenesis(chain, state, await bases())
     : openCheckpoint(chain, state, newest.height)
 }
 
-export const openGenesis = async (chain: ChainStore, state: Remote<StateTable>): Promise<StateHead> =>
-  unwrap(await state.open({ genesis: chain.genesisBytes }), 'the genesis')
+export const openGenesis = async (
+  chain: ChainStore,
+  state: Remote<StateTable>,
+  bases: Bases = new Map()
+): Promise<StateHead> => unwrap(await state.open({ genesis: chain.genesisBytes, bases }), 'the genesis')
 
 /** Opens the checkpoint at or, where that is no longer held, next above `height`. */
 export const openCheckpoint = async (

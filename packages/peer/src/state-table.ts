@@ -32,6 +32,7 @@ import {
   verifyDeltaHeader
 } from '@gradmesh/wire'
 import { type FaultCode, peerFault } from './faults.ts'
+import type { Bases } from './task.ts'
 import { moving } from './worker-rpc.ts'
 
 /** The state after a block as the daemon's main thread knows it: everything but the weights. */
@@ -85,6 +86,8 @@ export const makeStateTable = () => {
     /** Starts at the genesis, or at a checkpoint whose every part is checked against `root` (null: its own word). */
     open(input: {
       genesis: Uint8Array
+      /** Where it starts at the genesis. */
+      bases?: Bases
       checkpoint?: {
         block: Uint8Array
         accounts: Uint8Array
@@ -99,7 +102,8 @@ export const makeStateTable = () => {
       chainId = chainIdOf(genesis)
       layout = layoutOf(genesis)
       nodes.clear()
-      if (input.checkpoint === undefined) return keep(toHex(chainId), 0, null, genesisState(genesis), []).head
+      if (input.checkpoint === undefined)
+        return keep(toHex(chainId), 0, null, genesisState(genesis, input.bases), []).head
       const { block, accounts, leaves, weights, root } = input.checkpoint
       const state = restoreState(genesis, accounts, leaves, weights)
       if (isFault(state)) return state

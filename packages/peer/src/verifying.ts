@@ -36,6 +36,7 @@ import { exists, paths, readGenesis, readPublicKey } from './folder.ts'
 import { leafBytes } from './leaves.ts'
 import { openCheckpoint, openGenesis, replay } from './restoring.ts'
 import type { StateHead, StateTable } from './state-table.ts'
+import { type Bases, basesOf } from './task.ts'
 import { type Remote, startWorker } from './worker-rpc.ts'
 
 /** A peer that still runs may be between two writes: its files are whole at the second look. */
@@ -58,13 +59,15 @@ export interface VerifyReport {
 }
 
 /**
- * Stops at the first kind of damage that makes the next check pointless.
+ * Stops at the first kind of damage that makes the next check pointless. `dataset` is where this machine keeps the
+ * mesh's data set, if its model starts from published weights.
  * @throws MeshError when the folder can't be judged at all: `GENESIS_MISSING`, `KEY_MISSING`,
  * `STORE_LOCKED` (the peer is running), `STORE_MISSING`, …
  */
 export const verifyFolder = async (
   folder: string,
-  onProgress: (height: number, target: number) => void = () => {}
+  onProgress: (height: number, target: number) => void = () => {},
+  dataset: string | null = null
 ): Promise<VerifyReport> => {
   const { genesis, bytes } = await readGenesis(folder)
   const { publicKey } = await readPublicKey(folder)
@@ -77,7 +80,8 @@ export const verifyFolder = async (
   const database = await openLevelDb(chain, { create: false })
   try {
     const seen = await checkSafety(safety, publicKey, report)
-    if (report.findings.length === 0) await checkChain({ database, genesis, bytes, seen, report, onProgress })
+    if (report.findings.length === 0)
+      await checkChain({ database, genesis, bytes, dataset, seen, report, onProgress })
   } catch (error) {
     if (!(error instanceof MeshError) || error.code === 'STORE_LOCKED') throw error
     report.findings.push({ where: whereOf(error, report.height + 1), what: error.message })
@@ -99,6 +103,7 @@ interface Case {
   readonly database: Awaited<ReturnType<typeof openLevelDb>>
   readonly genesis: Genesis
   readonly bytes: Uint8Array
+  readonly dataset: string | null
   readonly seen: FinalHead | undefined
   readonly report: Report
   readonly onProgress: (height: number, target: number) => void
@@ -141,7 +146,8 @@ const checkSafety = async (path: string, key: PublicKey, report: Report): Promis
   }
 }
 
-const checkChain = async ({ database, genesis, bytes, seen, report, onProgress }: Case): Promise<void> => {
+const checkChain = async (item: Case): Promise<void> => {
+  const { database, genesis, bytes, dataset, seen, report, onProgress } = item
   const audit = await auditChain(database, seen)
   report.findings.push(...audit.findings.map(({ height, what }) => ({ where: `height ${height}`, what })))
   if (report.findings.length > 0) return
@@ -150,7 +156,7 @@ const checkChain = async ({ database, genesis, bytes, seen, report, onProgress }
     report.findings.push({ where: 'height 0', what: 'the chain starts from another genesis than the folder' })
     return
   }
-  await replayAll(chain, genesis, report, onProgress)
+  await replayAll(chain, genesis, report, () => basesOf(genesis, dataset), onProgress)
   if (report.findings.length === 0) await checkLive(chain, genesis, report)
 }
 
@@ -158,12 +164,13 @@ const replayAll = async (
   chain: ChainStore,
   genesis: Genesis,
   report: Report,
+  bases: () => Promise<Bases>,
   onProgress: (height: number, target: number) => void
 ): Promise<void> => {
   const worker = startWorker<StateTable>('state-worker', null, () => {})
   try {
     const target = chain.head().height
-    const start = await openStart(chain, worker.call)
+    const start = await openStart(chain, worker.call, bases)
     report.findings.push(...start.findings)
     if (start.head === undefined) return
     let { head } = start
@@ -198,14 +205,18 @@ const replayAll = async (
  */
 const openStart = async (
   chain: ChainStore,
-  state: Remote<StateTable>
+  state: Remote<StateTable>,
+  bases: () => Promise<Bases>
 ): Promise<{ head?: StateHead; findings: Finding[] }> => {
   const base = chain.base().height
   let from = base
   while (base > 0 && from < chain.head().height && (await chain.checkpointAt(from)) === undefined) from++
   try {
     return {
-      head: base === 0 ? await openGenesis(chain, state) : await openCheckpoint(chain, state, from),
+      head:
+        base === 0
+          ? await openGenesis(chain, state, await bases())
+          : await openCheckpoint(chain, state, from),
       findings: []
     }
   } catch (error) {

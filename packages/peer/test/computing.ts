@@ -3,7 +3,7 @@ import { Prng } from '@gradmesh/core'
 import { makeLayout, paddedLength } from '@gradmesh/delta'
 import { listAdapters, openDevice } from '@gradmesh/tensor'
 import { openLosable } from '@gradmesh/tensor/testing'
-import { taskById } from '@gradmesh/train'
+import { openTask } from '@gradmesh/train'
 import t from 'tap'
 import { COMPUTE_LOST, makeCompute } from '../src/computing.ts'
 
@@ -12,16 +12,17 @@ t.setTimeout(120_000)
 const adapters = await listAdapters().catch(() => [])
 const skip = adapters.length === 0 ? 'no WebGPU adapter on this machine' : false
 
-const TASK = 'digits'
+const task = openTask({ id: 'digits', options: {} })
 const BATCH = 8
 const STEPS = 3
 
 const options = (() => {
-  const { chunk, keep, errorDecayQ8 } = taskById(TASK).recipe
+  const { chunk, keep, errorDecayQ8 } = task.recipe
   const seed = new Uint8Array(32)
   return {
-    taskId: TASK,
+    task: { id: task.id, options: {} },
     seed,
+    dataset: null,
     adapter: null,
     batch: BATCH,
     chunk,
@@ -33,7 +34,7 @@ const options = (() => {
 })()
 
 const weights = (() => {
-  const tensors = taskById(TASK)
+  const tensors = task
     .tensors()
     .map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) }))
   const prng = new Prng('computing')

@@ -68,7 +68,12 @@ const doorOf = async (t: Test, script: Script): Promise<Door> => {
     peers: () => []
   })
   const context: Context = { ...node.context, net }
-  const head = await restoreFromDisk(node.chain, context.state, () => {})
+  const head = await restoreFromDisk(
+    node.chain,
+    context.state,
+    async () => new Map(),
+    () => {}
+  )
   const final = new FinalPoint(head, script.written.at(-1)?.block.header ?? null)
   const evidences = new Evidences(context.chainId, context.genesis.epochs)
   const pool = new DeltaPool(context, evidences, final)

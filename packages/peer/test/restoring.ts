@@ -91,7 +91,12 @@ t.test(
     const met = await meet(t, honestly)
     t.strictSame(await isRestored(t, met), {})
     const { chain, context } = met.newcomer
-    const again = await restoreFromDisk(chain, context.state, () => t.fail('there is nothing to replay'))
+    const again = await restoreFromDisk(
+      chain,
+      context.state,
+      async () => new Map(),
+      () => t.fail('there is nothing to replay')
+    )
     t.equal(again.id, toHex(chain.head().id))
     t.strictSame(again.root, atCheckpoint.state.root)
   }
@@ -192,7 +197,12 @@ t.test('from the own disk: the newest checkpoint and the blocks above it', async
   t.teardown(() => node.close())
   await script.store(node.chain, [4, CHECKPOINT])
   const replayed: number[] = []
-  const head = await restoreFromDisk(node.chain, node.context.state, height => replayed.push(height))
+  const head = await restoreFromDisk(
+    node.chain,
+    node.context.state,
+    async () => new Map(),
+    height => replayed.push(height)
+  )
   t.strictSame(replayed, [9, 10])
   t.strictSame(head.root, script.state.root)
 })
@@ -201,7 +211,12 @@ t.test('from the own disk: without a checkpoint, from the genesis', async t => {
   const node = await makeNode(script, createMemoryHub(), validatorKeys[0]!)
   t.teardown(() => node.close())
   await script.store(node.chain)
-  const head = await restoreFromDisk(node.chain, node.context.state, () => {})
+  const head = await restoreFromDisk(
+    node.chain,
+    node.context.state,
+    async () => new Map(),
+    () => {}
+  )
   t.equal(head.height, script.height)
   t.strictSame(head.root, script.state.root)
 })
@@ -214,7 +229,12 @@ t.test('from the own disk: damage is named, with what to do', async t => {
     get: (of, name) => (name === 'leaf' ? async () => undefined : bound(of, name))
   })
   await t.rejects(
-    restoreFromDisk(chain, node.context.state, () => {}),
+    restoreFromDisk(
+      chain,
+      node.context.state,
+      async () => new Map(),
+      () => {}
+    ),
     {
       code: 'CHAIN_BROKEN',
       message: /leaf 0 of the checkpoint at height 8/,

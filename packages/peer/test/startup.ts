@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { MeshError, silentLogger } from '@gradmesh/core'
 import { openSafety } from '@gradmesh/store'
 import { listAdapters } from '@gradmesh/tensor'
-import { taskById } from '@gradmesh/train'
+import { openTask } from '@gradmesh/train'
 import { encodeGenesis, type Genesis, type KeyPair } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
 import {
@@ -21,6 +21,8 @@ import {
 const ROUNDS = 3
 t.setTimeout(120_000)
 
+const DIGITS = openTask({ id: 'digits', options: {} })
+
 const optionsIn = (folder: string): NodeOptions => ({
   folder,
   http: { host: '127.0.0.1', port: 0 },
@@ -28,6 +30,7 @@ const optionsIn = (folder: string): NodeOptions => ({
   bootstrap: [],
   mdns: false,
   adapter: null,
+  dataset: null,
   train: true,
   label: 'startup',
   evaluateEvery: 100,
@@ -37,7 +40,7 @@ const optionsIn = (folder: string): NodeOptions => ({
 const genesisOf = (keys: KeyPair, change: Partial<Genesis> = {}): Genesis => ({
   ...makeGenesis({
     name: 'startup',
-    task: taskById('digits'),
+    task: DIGITS,
     validators: [keys.publicKey],
     seed: 'startup',
     rounds: ROUNDS

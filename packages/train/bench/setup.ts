@@ -5,12 +5,13 @@ import { openDevice } from '@gradmesh/tensor'
 import {
   DIGITS_SHAPE,
   type InnerOptimiser,
+  loadDigits,
   mlpTrainer,
+  openTask,
   openTrainer,
   type Recipe,
   type Task,
-  type Trainer,
-  taskById
+  type Trainer
 } from '@gradmesh/train'
 
 const HELP = `Options, each a whole number:
@@ -47,7 +48,7 @@ export const benchOf = (): Bench => {
     console.log(HELP)
     process.exit(0)
   }
-  const task = taskById('digits')
+  const task = openTask({ id: 'digits', options: {} })
   const own = (text: string | undefined, otherwise: number, least?: number): number =>
     text === undefined ? otherwise : whole(text, least)
   return {
@@ -92,10 +93,10 @@ export const forEachSeed = async (
   console.log(`adapter: ${device.info.name}`)
   for (let number = 0; number < seeds; number++) {
     const seed = sha256(utf8('gradmesh/bench'), u32(number))
-    const data = await task.load(seed)
-    const peer = await openTrainer({ device, task, data, batch: recipe.batch })
-    const single = mlpTrainer(device, DIGITS_SHAPE, data, ONE_PROCESS)
-    await run(number, seed, { peer, single }, data.train.count)
+    const loaded = await task.load({ seed, folder: null })
+    const peer = await openTrainer({ device, task, loaded, batch: recipe.batch })
+    const single = mlpTrainer(device, DIGITS_SHAPE, await loadDigits(seed), ONE_PROCESS)
+    await run(number, seed, { peer, single }, loaded.samples)
     await peer.close()
     await single.close()
   }

@@ -1,10 +1,10 @@
 import type { Device } from '@gradmesh/tensor'
-import type { Task, TaskData, Trainer } from './types.ts'
+import type { LoadedTask, Task, Trainer } from './types.ts'
 
 export interface OpenTrainerInit {
   readonly device: Device
   readonly task: Task
-  readonly data: TaskData
+  readonly loaded: LoadedTask
   /** Rows of the warm-up step, best those of the mesh; no warm-up when left out. */
   readonly batch?: number
 }
@@ -13,14 +13,14 @@ export interface OpenTrainerInit {
  * The task's trainer, and with `batch` one warmed up: drivers compile a kernel when it first runs, which
  * can take seconds, and that must not count against the first round's time. Codes: as the task's trainer.
  */
-export const openTrainer = async ({ device, task, data, batch }: OpenTrainerInit): Promise<Trainer> => {
-  const trainer = task.trainer(device, data)
+export const openTrainer = async ({ device, task, loaded, batch }: OpenTrainerInit): Promise<Trainer> => {
+  const trainer = loaded.trainer(device)
   if (batch === undefined) return trainer
   const parameters = task.tensors().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const weights = new Float32Array(parameters)
   trainer.load(weights)
   await trainer.step(
-    Uint32Array.from({ length: batch }, (_, i) => i % data.train.count),
+    Uint32Array.from({ length: batch }, (_, i) => i % loaded.samples),
     0
   )
   await trainer.finish()

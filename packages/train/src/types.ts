@@ -8,6 +8,8 @@ export interface ModelTensor {
   readonly trainable: boolean
   /** Initial weights are uniform integers in [-initBound, initBound], unit 2^-24. */
   readonly initBound: number
+  /** Starts from the values that `Task.bases` gives instead, for example pretrained ones; initBound is 0 then. */
+  readonly based: boolean
 }
 
 export interface Metrics {
@@ -25,7 +27,7 @@ export interface LabelledData {
   readonly labels: Uint32Array
 }
 
-export interface TaskData {
+export interface Labelled {
   readonly train: LabelledData
   readonly heldOut: LabelledData
 }
@@ -47,18 +49,52 @@ export interface Recipe {
   readonly errorDecayQ8: number
 }
 
+/** A task's own settings, as the genesis carries them. */
+export type TaskOptions = Readonly<Record<string, number | string>>
+
+/** Where a task finds what it needs besides its options. */
+export interface TaskSource {
+  /** Of the mesh: whatever is drawn is drawn from it, so that all peers draw the same. */
+  readonly seed: Uint8Array
+  /** Where this machine keeps the data set; null when its owner named no folder. */
+  readonly folder: string | null
+}
+
+/** A kind of task: one of ours, or a plug-in's default export. */
+export interface TaskKind {
+  readonly id: string
+  /** One line for those who choose. */
+  readonly about: string
+  /**
+   * What a mesh has to agree on, from what its founder said: data by their content, classes, sizes.
+   * @throws MeshError `TASK_OPTIONS`, `DATA_…`
+   */
+  found(asked: TaskOptions, folder: string | null): Promise<TaskOptions>
+  /** @throws MeshError `TASK_OPTIONS` */
+  open(options: TaskOptions): Task
+}
+
 export interface Task {
   readonly id: string
+  readonly options: TaskOptions
   readonly recipe: Recipe
   /** What `score` is called when shown. */
   readonly scoreName: string
   /** The score below which `npm start` does not call the run a success. */
   readonly scoreTarget: number
   tensors(): readonly ModelTensor[]
-  /** Reads and splits the data; the split depends on `seed` alone. */
-  load(seed: Uint8Array): Promise<TaskData>
+  /** Values of the tensors that are `based`, by name, unit 2^-24. @throws MeshError `DATA_…` */
+  bases(folder: string | null): Promise<ReadonlyMap<string, Int32Array>>
+  /** Reads the data, and checks that they are what the options name. @throws MeshError `DATA_…` */
+  load(source: TaskSource): Promise<LoadedTask>
+}
+
+/** A task with its data in memory. */
+export interface LoadedTask {
+  /** Training samples: rows are numbers below this. */
+  readonly samples: number
   /** The task's model on this device, which stays the caller's to close. */
-  trainer(device: Device, data: TaskData): Trainer
+  trainer(device: Device): Trainer
 }
 
 /**

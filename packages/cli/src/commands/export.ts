@@ -3,20 +3,20 @@ import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { requireFolder } from '../folder.ts'
 import { bytes } from '../format.ts'
-import { dataOption, folderOf } from '../settings.ts'
+import { dataOption, datasetOf, datasetOption, folderOf } from '../settings.ts'
 
 export const command: Command = {
   name: 'export',
   args: [{ name: 'FILE.safetensors', required: true }],
   about:
     'The newest final weights as float32, under the names of the genesis. Digits: layers.0.weight [256,784], layers.0.bias [256], layers.1.weight [10,256], layers.1.bias [10]; inputs scaled to 0..1, ReLU between. The peer must not be running.',
-  options: dataOption,
+  options: { ...dataOption, ...datasetOption },
   examples: ['gradmesh export digits.safetensors', 'gradmesh export out.safetensors --data ./run/peer-0'],
   async run({ values, args, io }) {
     const [file = ''] = args
     const folder = folderOf(values)
     await requireFolder(folder)
-    const done = await exportWeights(folder, file)
+    const done = await exportWeights(folder, file, datasetOf(values))
     if (io.json) io.print(JSON.stringify({ ok: true, file, ...done }))
     else
       io.print(

@@ -1,6 +1,7 @@
 import { fromHex, MeshError, toHex } from '@gradmesh/core'
 import {
   ensureKey,
+  foundTask,
   genesisDefaults,
   makeGenesis,
   readGenesis,
@@ -8,14 +9,14 @@ import {
   rewriteKey,
   settleFolder
 } from '@gradmesh/peer'
-import { taskById } from '@gradmesh/train'
+import { type TaskOptions, taskKinds } from '@gradmesh/train'
 import { chainIdOf, type PublicKey } from '@gradmesh/wire'
 import { usage } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { pairs } from '../format.ts'
 import { newPassphrase, passphraseOf, passphraseOption } from '../passphrase.ts'
-import { dataOption, folderOf } from '../settings.ts'
+import { dataOption, datasetOf, datasetOption, folderOf } from '../settings.ts'
 
 const ROUNDS_MAX = 1_000_000
 
@@ -26,7 +27,21 @@ export const command: Command = {
   options: {
     ...dataOption,
     name: { type: 'string', value: 'TEXT', help: 'of the mesh', default: 'gradmesh' },
-    task: { type: 'string', value: 'NAME', help: 'what to learn', default: 'digits' },
+    task: {
+      type: 'string',
+      value: 'NAME',
+      help: `what to learn: ${taskKinds()
+        .map(({ id }) => id)
+        .join(', ')}`,
+      default: 'digits'
+    },
+    option: {
+      type: 'string',
+      value: 'KEY=VALUE',
+      multiple: true,
+      help: "one of the task's own options, may be repeated"
+    },
+    ...datasetOption,
     rounds: {
       type: 'string',
       value: 'N',
@@ -54,7 +69,11 @@ export const command: Command = {
     const others = values.texts('validator').map(keyOf)
     const rounds = values.integer('rounds', { min: 0, max: ROUNDS_MAX })
     const roundDeadlineMs = values.integer('round-ms', { min: 100, max: 3_600_000 })
-    const task = taskById(values.text('task') ?? 'digits')
+    const { task, bases } = await foundTask(
+      values.text('task') ?? 'digits',
+      taskOptions(values.texts('option')),
+      datasetOf(values)
+    )
     if (!values.is('key-only')) await refuseSecond(folder)
     const asked = { values, env }
     const passphrase =
@@ -71,6 +90,7 @@ export const command: Command = {
     const genesis = makeGenesis({
       name: values.text('name') ?? 'gradmesh',
       task,
+      bases,
       validators: [keys.publicKey, ...others],
       rounds: rounds === undefined ? task.recipe.rounds : rounds === 0 ? null : rounds,
       ...(seed === undefined ? {} : { seed }),
@@ -105,6 +125,17 @@ const keyOf = (text: string): PublicKey => {
     )
   return key
 }
+
+/** Whole numbers become numbers: the genesis has no others. */
+const taskOptions = (words: readonly string[]): TaskOptions =>
+  Object.fromEntries(
+    words.map(word => {
+      const at = word.indexOf('=')
+      if (at < 1) throw usage('VALUE', `--option ${word} is not KEY=VALUE`, 'correct the value')
+      const value = word.slice(at + 1)
+      return [word.slice(0, at), /^\d{1,9}$/.test(value) ? Number(value) : value]
+    })
+  )
 
 const refuseSecond = async (folder: string): Promise<void> => {
   const held = await readGenesis(folder).catch(error => {

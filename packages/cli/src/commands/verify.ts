@@ -2,7 +2,7 @@ import { verifyFolder } from '@gradmesh/peer'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { green, red } from '../io.ts'
-import { dataOption, folderOf } from '../settings.ts'
+import { dataOption, datasetOf, datasetOption, folderOf } from '../settings.ts'
 
 const TELL_EVERY = 50
 
@@ -10,13 +10,14 @@ export const command: Command = {
   name: 'verify',
   about:
     'Believes nothing in the folder: checks every file of its databases, every signature and certificate, replays all blocks and recomputes every root. The peer must not be running. Exit code 1 when something does not hold.',
-  options: dataOption,
+  options: { ...dataOption, ...datasetOption },
   examples: ['gradmesh verify', 'gradmesh verify --data ./run/peer-0 --json'],
   async run({ values, io }) {
     const folder = folderOf(values)
-    const report = await verifyFolder(folder, (height, target) => {
+    const tell = (height: number, target: number): void => {
       if (!io.json && height % TELL_EVERY === 0) io.note(`block ${height} of ${target} holds`)
-    })
+    }
+    const report = await verifyFolder(folder, tell, datasetOf(values))
     if (io.json) io.print(JSON.stringify(report))
     else if (report.ok) {
       io.print(

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@gradmesh/core'
-import { ensureKey, makeGenesis, settleFolder } from '@gradmesh/peer'
-import { type Task, taskById } from '@gradmesh/train'
+import { ensureKey, foundTask, makeGenesis, settleFolder } from '@gradmesh/peer'
+import type { Task } from '@gradmesh/train'
 import { peerAddress } from '../peer-address.ts'
 import { requireFreePorts } from '../ports.ts'
 
@@ -43,7 +43,7 @@ export interface DemoPlan {
 
 /** @throws MeshError `PORTS_IN_USE`, `DEMO_FOLDER_USED`, `TASK_UNKNOWN`, `FOLDER_WRITE` */
 export const planDemo = async (init: DemoInit): Promise<DemoPlan> => {
-  const task = taskById(init.task)
+  const { task, bases } = await foundTask(init.task)
   const rounds = init.rounds ?? task.recipe.rounds
   const http = range(init.peers, init.portBase)
   const p2p = range(init.peers, init.portBase + P2P_OFFSET)
@@ -62,6 +62,7 @@ export const planDemo = async (init: DemoInit): Promise<DemoPlan> => {
   const genesis = makeGenesis({
     name: 'demo',
     task,
+    bases,
     validators: keys.map(({ publicKey }) => publicKey),
     seed: init.seed,
     rounds

@@ -2,14 +2,14 @@
  * What the trainer of `mlp.ts` means, in float64 and plain loops. Tests hold the GPU to it; it is slow
  * and never a fall-back.
  */
-import type { LabelledData, Metrics, TaskData, Trainer } from '../types.ts'
+import type { Labelled, LabelledData, Metrics, Trainer } from '../types.ts'
 import { INNER_DEFAULT, type InnerOptimiser } from './inner.ts'
 import { checkData, checkRows, checkSteps, checkWeights, type MlpShape, mlpOffsets } from './mlp-shape.ts'
 
 /** Throws `TRAIN_DATA` for data that do not fit the shape. */
 export const mlpReference = (
   shape: MlpShape,
-  data: TaskData,
+  data: Labelled,
   inner: InnerOptimiser = INNER_DEFAULT
 ): Trainer => {
   checkData(shape, data.train)

@@ -28,10 +28,22 @@ export const mlpOffsets = ({ inputs, hidden, outputs }: MlpShape): MlpOffsets =>
 }
 
 export const mlpTensors = ({ inputs, hidden, outputs }: MlpShape): readonly ModelTensor[] => [
-  { name: 'layers.0.weight', shape: [hidden, inputs], trainable: true, initBound: fanInBound(inputs) },
-  { name: 'layers.0.bias', shape: [hidden], trainable: true, initBound: 0 },
-  { name: 'layers.1.weight', shape: [outputs, hidden], trainable: true, initBound: fanInBound(hidden) },
-  { name: 'layers.1.bias', shape: [outputs], trainable: true, initBound: 0 }
+  {
+    name: 'layers.0.weight',
+    shape: [hidden, inputs],
+    trainable: true,
+    initBound: fanInBound(inputs),
+    based: false
+  },
+  { name: 'layers.0.bias', shape: [hidden], trainable: true, initBound: 0, based: false },
+  {
+    name: 'layers.1.weight',
+    shape: [outputs, hidden],
+    trainable: true,
+    initBound: fanInBound(hidden),
+    based: false
+  },
+  { name: 'layers.1.bias', shape: [outputs], trainable: true, initBound: 0, based: false }
 ]
 
 /** He's uniform bound sqrt(6 / fan-in) (He et al. 2015), unit 2^-24. */

@@ -12,7 +12,7 @@ import {
   type Recording,
   type Tensor
 } from '@gradmesh/tensor'
-import type { Metrics, TaskData, Trainer } from '../types.ts'
+import type { Labelled, Metrics, Trainer } from '../types.ts'
 import { INNER_DEFAULT, type InnerOptimiser } from './inner.ts'
 import { HeldOut } from './mlp-held-out.ts'
 import { checkData, checkRows, checkSteps, checkWeights, type MlpShape } from './mlp-shape.ts'
@@ -25,14 +25,14 @@ const IN_FLIGHT_MAX = 2
 export const mlpTrainer = (
   device: Device,
   shape: MlpShape,
-  data: TaskData,
+  data: Labelled,
   inner: InnerOptimiser = INNER_DEFAULT
 ): Trainer => new MlpTrainer(device, shape, data, inner)
 
 class MlpTrainer implements Trainer {
   readonly #device: Device
   readonly #shape: MlpShape
-  readonly #data: TaskData
+  readonly #data: Labelled
   readonly #inner: InnerOptimiser
   readonly #train: Tensor<'f32'>
   readonly #local: Parameters
@@ -44,7 +44,7 @@ class MlpTrainer implements Trainer {
   #steps = 0
   readonly #inFlight: Promise<void>[] = []
 
-  constructor(device: Device, shape: MlpShape, data: TaskData, inner: InnerOptimiser) {
+  constructor(device: Device, shape: MlpShape, data: Labelled, inner: InnerOptimiser) {
     checkData(shape, data.train)
     checkData(shape, data.heldOut)
     this.#device = device

@@ -9,7 +9,8 @@ import { MeshError, sha256, toHex } from '@gradmesh/core'
 import { mlpTrainer } from '../models/mlp.ts'
 import { type MlpShape, mlpTensors } from '../models/mlp-shape.ts'
 import { stratifiedSplit } from '../split.ts'
-import type { LabelledData, Recipe, Task, TaskData } from '../types.ts'
+import type { Labelled, LabelledData, Recipe, TaskKind } from '../types.ts'
+import { noOptions } from './options.ts'
 
 const CLASSES = 10
 const PIXELS = 28 * 28
@@ -40,19 +41,39 @@ export interface DigitsOptions {
 }
 
 /** Codes of `load`: `DATA_MISSING`, `DATA_CORRUPT`. */
-export const digits = ({ folder }: DigitsOptions = {}): Task => ({
-  id: 'digits',
-  recipe: RECIPE,
-  scoreName: 'accuracy',
-  scoreTarget: 0.95,
-  tensors: () => mlpTensors(DIGITS_SHAPE),
-  async load(seed): Promise<TaskData> {
-    const { grey, labels } = await readDigits(folder ?? installedFolder())
-    const { train, heldOut } = stratifiedSplit(labels, CLASSES, HELD_OUT, seed)
-    return { train: choose(grey, labels, train), heldOut: choose(grey, labels, heldOut) }
-  },
-  trainer: (device, data) => mlpTrainer(device, DIGITS_SHAPE, data)
-})
+export const digits = ({ folder }: DigitsOptions = {}): TaskKind => {
+  const kind: TaskKind = {
+    id: 'digits',
+    about: 'ten hand-written digits, 28 x 28, by a perceptron; needs no data of your own',
+    async found(asked) {
+      return kind.open(asked).options
+    },
+    open(options) {
+      noOptions(kind.id, options)
+      return {
+        id: kind.id,
+        options: {},
+        recipe: RECIPE,
+        scoreName: 'accuracy',
+        scoreTarget: 0.95,
+        tensors: () => mlpTensors(DIGITS_SHAPE),
+        bases: async () => new Map(),
+        async load({ seed }) {
+          const data = await loadDigits(seed, folder)
+          return { samples: data.train.count, trainer: device => mlpTrainer(device, DIGITS_SHAPE, data) }
+        }
+      }
+    }
+  }
+  return kind
+}
+
+/** The split depends on `seed` alone. */
+export const loadDigits = async (seed: Uint8Array, folder: URL = installedFolder()): Promise<Labelled> => {
+  const { grey, labels } = await readDigits(folder)
+  const { train, heldOut } = stratifiedSplit(labels, CLASSES, HELD_OUT, seed)
+  return { train: choose(grey, labels, train), heldOut: choose(grey, labels, heldOut) }
+}
 
 interface Digits {
   /** (SAMPLES, PIXELS), 0 black to 255 white. */

@@ -1,17 +1,21 @@
 import { MeshError } from '@gradmesh/core'
-import type { Task } from '../types.ts'
+import type { Task, TaskKind, TaskOptions } from '../types.ts'
 import { digits } from './digits.ts'
 
-/** Every task that this version knows. A new task is one file beside this, named here. */
-export const tasks = (): readonly Task[] => [digits()]
+/** Every kind of task that this version knows. A new one is a file beside this, named here. */
+export const taskKinds = (): readonly TaskKind[] => [digits()]
 
-/** The task that a genesis names. Throws `TASK_UNKNOWN`. */
-export const taskById = (id: string): Task => {
-  const found = tasks().find(task => task.id === id)
+/** Throws `TASK_UNKNOWN`. */
+export const taskKind = (id: string): TaskKind => {
+  const found = taskKinds().find(kind => kind.id === id)
   if (found !== undefined) return found
-  const known = tasks().map(task => task.id)
+  const known = taskKinds().map(kind => kind.id)
   throw new MeshError('TASK_UNKNOWN', `this version of gradmesh has no task "${id}"`, {
     remedy: `choose one of: ${known.join(', ')}; or install the version that the mesh runs`,
     data: { task: id, known: known.join(' ') }
   })
 }
+
+/** The task that a genesis names. Throws `TASK_UNKNOWN`, `TASK_OPTIONS`. */
+export const openTask = ({ id, options }: { readonly id: string; readonly options: TaskOptions }): Task =>
+  taskKind(id).open(options)

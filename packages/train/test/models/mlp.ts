@@ -129,8 +129,9 @@ if (typeof device === 'string') {
   })
 
   t.test('a warm trainer of the digits task trains and scores', async t => {
-    const task = digits()
-    const trainer = await openTrainer({ device, task, data: await task.load(new Uint8Array(32)), batch: 64 })
+    const task = digits().open({})
+    const loaded = await task.load({ seed: new Uint8Array(32), folder: null })
+    const trainer = await openTrainer({ device, task, loaded, batch: 64 })
     const weights = weightsOf(203_530, 'digits').map(value => value / 10)
     trainer.load(weights)
     for (let step = 0; step < 40; step++) await trainer.step(rowsOf(64, 8000, `digits ${step}`), 3e-3)

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { concatBytes, sha256, toHex, utf8 } from '@gradmesh/core'
 import t from 'tap'
-import { digits, type LabelledData, taskById } from '../../src/index.ts'
+import { digits, type LabelledData, loadDigits, openTask, taskKind } from '../../src/index.ts'
 
 const digestOf = ({ inputs, labels }: LabelledData): string =>
   toHex(sha256(concatBytes(new Uint8Array(inputs.buffer), new Uint8Array(labels.buffer))))
 
 t.test('8,000 to learn from, 2,000 held out, none on both sides', async t => {
-  const { train, heldOut } = await digits().load(utf8('a seed'))
+  const { train, heldOut } = await loadDigits(utf8('a seed'))
   t.equal(train.count, 8000)
   t.equal(heldOut.count, 2000)
   for (const { count, inputSize, inputs, labels } of [train, heldOut]) {
@@ -32,7 +32,7 @@ t.test('8,000 to learn from, 2,000 held out, none on both sides', async t => {
 
 t.test('the data stay what earlier versions loaded', async t => {
   const vector = JSON.parse(await readFile(new URL('../vectors/digits.json', import.meta.url), 'utf8'))
-  const { train, heldOut } = await digits().load(utf8(vector.seed))
+  const { train, heldOut } = await loadDigits(utf8(vector.seed))
   t.equal(digestOf(train), vector.trainSha256)
   t.equal(digestOf(heldOut), vector.heldOutSha256)
 })
@@ -53,20 +53,25 @@ t.test('missing and damaged files are named, with a remedy', async t => {
     )
   })
   const load = (name: string) =>
-    digits({ folder: pathToFileURL(`${folder}/${name}/`) }).load(new Uint8Array(32))
+    digits({ folder: pathToFileURL(`${folder}/${name}/`) })
+      .open({})
+      .load({ seed: new Uint8Array(32), folder: null })
   await t.rejects(load('empty'), { code: 'DATA_MISSING', remedy: /npm ci/ })
   for (const name of ['text', 'other', 'none', 'short', 'long', 'changed'])
     await t.rejects(load(name), { code: 'DATA_CORRUPT', remedy: /npm ci/ }, name)
 })
 
 t.test('the task by its name', async t => {
-  t.equal(taskById('digits').id, 'digits')
-  t.throws(() => taskById('chess'), { code: 'TASK_UNKNOWN', remedy: /digits/ })
+  t.equal(openTask({ id: 'digits', options: {} }).id, 'digits')
+  t.throws(() => openTask({ id: 'chess', options: {} }), { code: 'TASK_UNKNOWN', remedy: /digits/ })
+  t.throws(() => openTask({ id: 'digits', options: { classes: 11 } }), { code: 'TASK_OPTIONS' })
+  await t.rejects(taskKind('digits').found({ size: 'big' }, null), { code: 'TASK_OPTIONS' })
+  t.strictSame(await taskKind('digits').found({}, null), {})
 })
 
 t.test('the tensors are those that the exported file names', async t => {
   t.same(
-    taskById('digits')
+    openTask({ id: 'digits', options: {} })
       .tensors()
       .map(({ name, shape, trainable, initBound }) => [name, shape, trainable, initBound]),
     [
