@@ -7,6 +7,8 @@ export interface OptionSpec {
   /** How its value is called in the help, such as DIR. */
   readonly value?: string
   readonly short?: string
+  /** All that it may be. */
+  readonly choices?: readonly string[]
   readonly multiple?: boolean
   /** Environment variable that stands in when the flag is absent. */
   readonly env?: string

@@ -7,18 +7,13 @@ const column = (rows: readonly (readonly [string, string])[]): string => {
 }
 
 export const overview = (commands: readonly CommandEntry[]): string =>
-  `gradmesh: people with GPUs of any make train one model together, with no server in the middle.
-
-Usage: gradmesh COMMAND [OPTIONS]
+  `gradmesh COMMAND [OPTIONS]: train one model on many machines, without a server
 
 ${column(commands.map(({ name, summary }) => [name, summary]))}
 
-  --json         the answer as JSON on standard output (every command)
-  --help         this page, or after a command that command's page
-  --version      the version
-
-Exit codes: 0 done, 1 failed or a check did not hold, 2 wrong command line, 3 no peer answers, 130 interrupted.
-GRADMESH_DEBUG=1 adds stack traces to errors.`
+With every command: --help its own page, --json the answer as JSON. --version
+Exit codes: 0 done, 1 failed or a check did not hold, 2 wrong command line,
+3 no peer answers, 130 interrupted. GRADMESH_DEBUG=1 adds stack traces.`
 
 export const commandHelp = (
   summary: string,

@@ -119,6 +119,7 @@ export const peerOptions = {
   'log-level': {
     type: 'string',
     value: 'LEVEL',
+    choices: LOG_LEVELS,
     help: `on the terminal: ${LOG_LEVELS.join(', ')}`,
     env: 'GRADMESH_LOG_LEVEL',
     default: 'info'

@@ -1,6 +1,7 @@
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, u32, u64, utf8 } from './bytes.ts'
 export { assert, type Fault, fault, isFault, MeshError, type MeshErrorInit } from './fault.ts'
 export { DIGEST_BYTES, sha256, sha256Portable } from './hash.ts'
+export { cleanLabel } from './label.ts'
 export {
   type Clock,
   type Logger,

@@ -23,7 +23,7 @@ t.test('a connection that does not answer is dropped in seconds, and called anew
   await net.recheck()
   await until(() => net.peers().length === 0)
   const took = performance.now() - start
-  t.ok(took < 6000, `${Math.round(took)} ms; by pings alone it takes 15 s and more`)
+  t.ok(took < 8000, `${Math.round(took)} ms; by pings alone it takes 15 s and more`)
   t.equal(lost, 1)
   child.kill('SIGCONT')
   await until(() => net.peers().some(({ key }) => key === peer))

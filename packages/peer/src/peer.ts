@@ -30,6 +30,7 @@ import { Evidences } from './evidences.ts'
 import { gatherDeltas, recallDeltas } from './gathering.ts'
 import { greet } from './greeting.ts'
 import { Journal } from './journal.ts'
+import { agentWith, Labels } from './labels.ts'
 import { type FinalChange, FinalPoint, Ledger } from './ledger.ts'
 import { type Closers, makeContext, type OpenedCompute, openCompute, openStores } from './opening.ts'
 import type { NodeOptions } from './options.ts'
@@ -81,6 +82,8 @@ export class MeshPeer implements Running {
   readonly #keys: KeyPair
   readonly #genesis: Genesis
   readonly #genesisBytes: Uint8Array
+  readonly #agent: string
+  readonly #labels = new Labels()
   #context!: Context
   #parts: Parts | undefined
   #keeper: CapKeeper | undefined
@@ -97,6 +100,8 @@ export class MeshPeer implements Running {
     this.#genesis = genesis
     this.#genesisBytes = genesisBytes
     this.key = toHex(keys.publicKey)
+    this.#agent = agentWith(AGENT, options.label)
+    this.#labels.put(this.key, options.label)
     this.scoreName = taskOf(genesis).scoreName
     this.parameters = genesis.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
     const { clock, metrics } = ports
@@ -110,6 +115,10 @@ export class MeshPeer implements Running {
 
   get trainingPause(): string | null {
     return this.#keeper?.pause ?? null
+  }
+
+  labelOf(key: string): string | null {
+    return this.#labels.of(key)
   }
 
   get ledger(): Ledger | undefined {
@@ -211,9 +220,12 @@ export class MeshPeer implements Running {
         ledger: () => this.ledger,
         driver: () => this.driver,
         pool: () => this.pool,
-        onHello: (hello, from) => this.#parts?.syncing.heard(from, hello.height)
+        onHello: (hello, from) => {
+          this.#labels.heard(from, hello.agent)
+          this.#parts?.syncing.heard(from, hello.height)
+        }
       },
-      AGENT
+      this.#agent
     )
     openDoor(this.#context, () => this.#parts)
     net.onConnect(peer => this.#onConnect(peer))
@@ -352,7 +364,7 @@ export class MeshPeer implements Running {
 
   async #onWake(parts: Parts, seconds: number): Promise<void> {
     this.#context.log.info({ seconds }, 'was asleep, catching up')
-    await wakeUp(this.#context, parts.syncing, this.journal, seconds)
+    await wakeUp(this.#context, parts.syncing, this.journal, seconds, this.#agent)
     if (this.#isStopping()) return
     this.#settlePhase(parts.ledger)
     parts.training.wake()
@@ -375,8 +387,10 @@ export class MeshPeer implements Running {
     this.reporting.connected(peer, address)
     const parts = this.#parts
     if (parts === undefined) return
-    void greet(this.#context, peer, AGENT).then(hello => {
-      if (hello !== undefined) parts.syncing.heard(peer, hello.height)
+    void greet(this.#context, peer, this.#agent).then(hello => {
+      if (hello === undefined) return
+      this.#labels.heard(peer, hello.agent)
+      parts.syncing.heard(peer, hello.height)
     })
   }
 

@@ -25,6 +25,8 @@ export interface Running {
   /** Why a cap pauses training; null while none does. */
   readonly trainingPause: string | null
   leaderOf(slot: number): string | null
+  /** What the peer called itself when it greeted. */
+  labelOf(key: string): string | null
   /** Null while it starts. */
   ticket(): Ticket | null
   loopDelayMs(): number

@@ -8,7 +8,7 @@ import type {
   Stakes,
   Status
 } from '@gradmesh/api'
-import { isFault, toHex } from '@gradmesh/core'
+import { cleanLabel, isFault, toHex } from '@gradmesh/core'
 import { type Due, sumOf } from '@gradmesh/ledger'
 import {
   accusedOf,
@@ -33,8 +33,12 @@ const SUMMARIES_MAX = 256
 
 export const viewOf = (context: Context, running: () => Running, journal: Journal): PeerView => {
   const { chain, genesis } = context
-  const labels = (final: FinalPoint): Map<string, string> =>
-    new Map(final.accounts.trainers.map(({ key, label }) => [toHex(key), label]))
+  /** What was registered comes before what is said. */
+  const labels = (final: FinalPoint | undefined): ((key: string) => string | null) => {
+    const trainers = final?.accounts.trainers ?? []
+    const registered = new Map(trainers.map(({ key, label }) => [toHex(key), cleanLabel(label)]))
+    return key => registered.get(key) || running().labelOf(key)
+  }
 
   /** Final blocks never change, and many who watch ask for the newest. */
   const summaries = new Map<number, BlockSummary>()
@@ -72,10 +76,9 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     status: () => statusOf(context, running(), journal),
 
     peers(): Peers {
-      const known =
-        running().ledger === undefined ? new Map<string, string>() : labels(running().ledger!.final)
+      const labelOf = labels(running().ledger?.final)
       const connected = running().isOnline ? context.net.peers() : []
-      return { peers: connected.map(peer => ({ ...peer, label: known.get(peer.key) ?? null })) }
+      return { peers: connected.map(peer => ({ ...peer, label: labelOf(peer.key) })) }
     },
 
     async blocks(from, limit): Promise<Blocks> {
@@ -130,7 +133,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
       const final = running().ledger?.final
       if (final === undefined)
         return { height: 0, epoch: 0, validators: [], trainers: [], minted: '0', burnt: '0' }
-      const known = labels(final)
+      const labelOf = labels(final)
       const { epoch, next, trainers, minted, burnt } = final.accounts
       const nextStakes = new Map(next.seats.map(({ trainer, stake }) => [trainer, stake]))
       return {
@@ -138,14 +141,14 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
         epoch,
         validators: final.accounts.running.seats.map(({ key, stake, trainer }) => ({
           key: toHex(key),
-          label: known.get(toHex(key)) ?? null,
+          label: labelOf(toHex(key)),
           stake: String(stake),
           nextStake: String(nextStakes.get(trainer) ?? 0n),
           slashed: String(trainers[trainer]!.slashed)
         })),
-        trainers: trainers.map(({ key, label, since, accepted, lastRound, ...money }) => ({
+        trainers: trainers.map(({ key, since, accepted, lastRound, ...money }) => ({
           key: toHex(key),
-          label,
+          label: labelOf(toHex(key)) ?? '',
           since,
           accepted,
           lastRound: lastRound < 0 ? null : lastRound,
@@ -182,7 +185,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     network: genesis.name,
     task: genesis.task.id,
     key: context.self,
-    label: options.label === '' ? null : options.label,
+    label: running.labelOf(context.self),
     role: context.validator !== null ? 'validator' : mine !== undefined ? 'trainer' : 'follower',
     addresses: running.isOnline ? [...net.addresses()] : [],
     height: final?.height ?? chain.head().height,

@@ -6,14 +6,14 @@
 import type { Context } from './context.ts'
 import { greet } from './greeting.ts'
 import type { Journal } from './journal.ts'
-import { AGENT } from './running.ts'
 import type { Syncing } from './syncing.ts'
 
 export const wakeUp = async (
   context: Context,
   syncing: Syncing,
   journal: Journal,
-  seconds: number
+  seconds: number,
+  agent: string
 ): Promise<void> => {
   const { net, metrics } = context
   metrics.observe('gradmesh_sleep_seconds', seconds)
@@ -22,7 +22,7 @@ export const wakeUp = async (
   const peers = net.peers().map(({ key }) => key)
   await Promise.all(
     peers.map(async peer => {
-      const hello = await greet(context, peer, AGENT)
+      const hello = await greet(context, peer, agent)
       if (hello !== undefined) syncing.heard(peer, hello.height)
     })
   )

@@ -8,7 +8,7 @@ const entry = (name: string, summary: string, load: () => Promise<{ command: Com
 })
 
 export const commands: readonly CommandEntry[] = [
-  entry('demo', 'start peers on this machine, train, and sum up (npm start)', () => import('./demo.ts')),
+  entry('demo', 'start peers on this machine, train, sum up (npm start)', () => import('./demo.ts')),
   entry('init', 'make a key and the genesis of a new mesh', () => import('./init.ts')),
   entry('up', 'run a peer in the foreground', () => import('./up.ts')),
   entry('key', 'seal the key by a passphrase, or show its public part', () => import('./key.ts')),
@@ -19,8 +19,9 @@ export const commands: readonly CommandEntry[] = [
   entry('blocks', 'final blocks, newest first', () => import('./blocks.ts')),
   entry('stakes', 'stakes, rewards and registered trainers', () => import('./stakes.ts')),
   entry('watch', 'live view of the running peer', () => import('./watch.ts')),
-  entry('verify', 'replay a folder from its start and recompute every root', () => import('./verify.ts')),
+  entry('verify', 'replay a folder, recompute every root', () => import('./verify.ts')),
   entry('export', 'write the final weights as safetensors', () => import('./export.ts')),
-  entry('doctor', 'check this machine: GPU, ports, clock, disk, reachability', () => import('./doctor.ts')),
-  entry('support-bundle', 'what others need to help, without secrets', () => import('./support-bundle.ts'))
+  entry('doctor', 'check this machine: GPU, ports, clock, disk, network', () => import('./doctor.ts')),
+  entry('support-bundle', 'what others need to help, without secrets', () => import('./support-bundle.ts')),
+  entry('completion', 'completion for bash, zsh or fish', () => import('./completion.ts'))
 ]

@@ -22,7 +22,7 @@ const CONNECTIONS_PER_PEER_MAX = 4
 /** Ticks (seconds) between two questions whom others know; in the first ticks one is asked in each. */
 const EXCHANGE_EVERY_TICKS = 10
 /** How long a peer may take to answer before its connection counts as dead after a sleep. */
-const RECHECK_MS_MAX = 3000
+const RECHECK_MS_MAX = 5000
 
 export interface NeighboursInit {
   readonly self: PeerKey

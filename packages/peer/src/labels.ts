@@ -1,0 +1,36 @@
+/**
+ * What peers are called. A trainer's registration is signed and on the ledger; whoever stands in the
+ * genesis never registered, so a peer also says its label when it greets: as the comment behind its
+ * agent, `gradmesh/0.1.0 (attic)`. Hearsay by strangers, good for showing and for nothing else.
+ */
+import { cleanLabel } from '@gradmesh/core'
+import type { PeerKey } from '@gradmesh/net'
+
+const LABELS_MAX = 1024
+
+/** What a peer of this release and label greets with. */
+export const agentWith = (agent: string, label: string): string => {
+  const clean = cleanLabel(label)
+  return clean === '' ? agent : `${agent} (${clean})`
+}
+
+export class Labels {
+  /** The oldest first. */
+  readonly #byKey = new Map<PeerKey, string>()
+
+  heard(key: PeerKey, agent: string): void {
+    this.put(key, /^[^ ]* \((.*)\)$/su.exec(agent)?.[1] ?? '')
+  }
+
+  put(key: PeerKey, label: string): void {
+    const clean = cleanLabel(label)
+    this.#byKey.delete(key)
+    if (clean === '') return
+    this.#byKey.set(key, clean)
+    if (this.#byKey.size > LABELS_MAX) this.#byKey.delete(this.#byKey.keys().next().value as PeerKey)
+  }
+
+  of(key: PeerKey): string | null {
+    return this.#byKey.get(key) ?? null
+  }
+}
