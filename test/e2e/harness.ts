@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Client, createClient, type Status } from '@gradmesh/api'
+import { steadyMemory } from '@gradmesh/cli'
 import { MeshError, systemClock, toHex } from '@gradmesh/core'
 import { ensureKey, makeGenesis, settleFolder } from '@gradmesh/peer'
 import { openTask } from '@gradmesh/train'
@@ -129,6 +130,10 @@ export class PeerProcess {
     this.#flags = flags
   }
 
+  get pid(): number {
+    return this.#running().pid!
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined
   }
@@ -231,9 +236,9 @@ const runCli = (place: Place, words: readonly string[]): ChildProcess => {
     label: place.name
   }
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
-  const child = spawn(process.execPath, [CLI, ...words, ...flags, '--no-mdns'], {
+  const child = spawn(process.execPath, [...steadyMemory.execArgv, CLI, ...words, ...flags, '--no-mdns'], {
     // One thread a peer where the GPU is emulated: they share this machine's cores.
-    env: { ...process.env, LP_NUM_THREADS: '1' },
+    env: { ...steadyMemory.env, ...process.env, LP_NUM_THREADS: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc']
   })
   const output = createWriteStream(outputOf(place), { flags: 'a' })
@@ -255,7 +260,7 @@ const end = async (child: ChildProcess): Promise<void> => {
   await exitOf(child)
 }
 
-const freePort = async (taken: Set<number>): Promise<number> => {
+export const freePort = async (taken: Set<number>): Promise<number> => {
   for (;;) {
     const port = PORT_FROM + Math.floor(Math.random() * (PORT_TO - PORT_FROM))
     if (taken.has(port) || !(await isFree(port))) continue

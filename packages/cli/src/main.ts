@@ -2,7 +2,9 @@
 import { commands } from './commands/index.ts'
 import { processIo } from './io.ts'
 import { runCli } from './run.ts'
+import { startSteadily } from './steady-memory.ts'
 
+startSteadily()
 process.exitCode = await runCli(process.argv.slice(2), {
   commands,
   env: process.env,

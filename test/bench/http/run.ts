@@ -1,7 +1,8 @@
 /**
  * `npm run bench:http`: what watching costs training. One peer trains without pause; the same generator loads
- * in turn an idle stub and the peer, so that its own use of the machine is in both. The figure is how many
- * fewer rounds closed over all pairs; memory is the peer's own, under load: last third against first.
+ * in turn an idle stub and the peer, so that its own use of the machine is in both. The figure is by how much
+ * fewer rounds closed, the median over the pairs; memory is the peer's own, under load: the median of the last
+ * third of the pairs against that of the first, in all and by what maps it.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { systemClock } from '@gradmesh/core'
 import { createMesh, type PeerProcess, pause, quantile, until, withoutAdapter } from '../../e2e/harness.ts'
+import { KINDS, type Mapped, mappedBy } from './mappings.ts'
 
 const HELP = `npm run bench:http -- [OPTIONS]
 
@@ -77,9 +79,6 @@ interface Rates {
   readonly loaded: number
 }
 
-const rssOf = async (peer: PeerProcess): Promise<number> =>
-  Number(/^process_resident_memory_bytes (\S+)/m.exec(await peer.client.metrics())?.[1])
-
 const measure = async () => {
   const mesh = await createMesh({ peers: 1, rounds: null, roundDeadlineMs: 5000, seed: 'bench-http' })
   const ended = new AbortController()
@@ -96,14 +95,14 @@ const measure = async () => {
 
     const slowdowns: number[] = []
     const rates: Rates[] = []
-    const rss: number[] = []
+    const mapped: Mapped[] = []
     const loads: Load[] = []
     const phase = async (target: string): Promise<number> => {
       const loading = generate(target, PHASE_SECONDS + 1)
       await pause(1000)
       const from = systemClock.wallMs()
       await pause((PHASE_SECONDS - 1) * 1000)
-      if (target === peer.url) rss.push(await rssOf(peer))
+      if (target === peer.url) mapped.push(await mappedBy(peer.pid))
       const rate = rateBetween(times, from, systemClock.wallMs())
       const load = await loading
       if (target === peer.url) loads.push(load)
@@ -119,10 +118,10 @@ const measure = async () => {
       slowdowns.push(1 - loaded / idle)
       rates.push({ idle, loaded })
       console.error(
-        `${idle.toFixed(2)} rounds/s beside the stub, ${loaded.toFixed(2)} under load: ${(100 * (1 - loaded / idle)).toFixed(1)} % slower; ${(rss.at(-1)! / 2 ** 20).toFixed(0)} MiB`
+        `${idle.toFixed(2)} rounds/s beside the stub, ${loaded.toFixed(2)} under load: ${(100 * (1 - loaded / idle)).toFixed(1)} % slower; ${told(mapped.at(-1)!)}`
       )
     }
-    return summary(slowdowns, rates, rss, loads)
+    return summary(slowdowns, rates, mapped, loads)
   } finally {
     ended.abort()
     stub?.kill()
@@ -130,19 +129,28 @@ const measure = async () => {
   }
 }
 
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
+
+const told = (mapped: Mapped): string =>
+  `${mebibytes(mapped.all)} MiB (${KINDS.map(kind => `${kind} ${mebibytes(mapped[kind])}`).join(', ')})`
+
 const summary = (
   slowdowns: readonly number[],
   rates: readonly Rates[],
-  rss: readonly number[],
+  mapped: readonly Mapped[],
   loads: readonly Load[]
 ) => {
-  const third = Math.max(1, Math.floor(rss.length / 3))
+  const third = Math.max(1, Math.floor(mapped.length / 3))
+  const growth = (kind: keyof Mapped): number => {
+    const bytes = mapped.map(each => each[kind])
+    return quantile(bytes.slice(-third), 0.5) - quantile(bytes.slice(0, third), 0.5)
+  }
   const answers: Record<string, number> = {}
   for (const load of loads)
     for (const [answer, count] of Object.entries(load.answers))
       answers[answer] = (answers[answer] ?? 0) + count
   const sum = (of: (rates: Rates) => number): number => rates.reduce((total, each) => total + of(each), 0)
-  const slowdown = 1 - sum(({ loaded }) => loaded) / sum(({ idle }) => idle)
+  const slowdown = quantile(slowdowns, 0.5)
   const served = answers['200'] ?? 0
   const asked = Object.values(answers).reduce((sum, count) => sum + count, 0)
   return {
@@ -151,8 +159,9 @@ const summary = (
     slowdown,
     slowdowns,
     pairs: rates.length,
-    rssGrowthBytes: quantile(rss.slice(-third), 0.5) - quantile(rss.slice(0, third), 0.5),
-    rssBytes: rss.at(-1),
+    rssGrowthBytes: growth('all'),
+    growthBytesBy: Object.fromEntries(KINDS.map(kind => [kind, growth(kind)])),
+    rssBytes: mapped.at(-1)!.all,
     roundsPerSecond: sum(({ idle }) => idle) / rates.length,
     clients: Number(values.clients),
     streams: Math.min(...loads.map(({ streamsOpen }) => streamsOpen)),
@@ -178,7 +187,7 @@ const main = async (): Promise<number> => {
     console.error('--clients, --streams and --minutes take numbers from 0 to 1000')
     return 2
   }
-  const reason = await withoutAdapter()
+  const reason = process.platform === 'linux' ? await withoutAdapter() : "memory is read from Linux's /proc"
   if (reason !== null) {
     console.error(`skipped: ${reason}`)
     if (values.json) console.log(JSON.stringify({ skipped: true, ok: true, reason }))

@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MeshError } from '@gradmesh/core'
 import type { ReadyMessage } from '../daemon.ts'
+import { steadyMemory } from '../steady-memory.ts'
 import { HOST, type PlannedPeer } from './plan.ts'
 
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.filename)}`, import.meta.url))
@@ -39,10 +40,10 @@ export class DemoPeer {
     ]
     // A session of its own keeps the terminal's Ctrl-C away: the demo stops its peers in order. The
     // channel tells the peer when the demo itself is gone.
-    this.#process = spawn(process.execPath, [MAIN, ...words], {
+    this.#process = spawn(process.execPath, [...steadyMemory.execArgv, MAIN, ...words], {
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...env, NO_COLOR: '1' }
+      env: { ...steadyMemory.env, ...env, NO_COLOR: '1' }
     })
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => this.#remember(text))
     this.#exited = new Promise(resolve => this.#process.once('close', () => resolve()))
