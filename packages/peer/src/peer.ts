@@ -8,6 +8,7 @@ import { MeshError, toHex } from '@gradmesh/core'
 import { payloadBytesMax } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
 import type { AdapterInfo } from '@gradmesh/tensor'
+import { openTask } from '@gradmesh/train'
 import {
   BOUNDS,
   blockIdOf,
@@ -43,7 +44,7 @@ import { AGENT, type Outcome, type Running } from './running.ts'
 import { serveRequests } from './serving.ts'
 import type { StateHead } from './state-table.ts'
 import { Syncing } from './syncing.ts'
-import { basesOf, taskOf } from './task.ts'
+import { basesOf } from './task.ts'
 import { Training } from './training.ts'
 import { TransactionPool } from './transaction-pool.ts'
 import { wakeUp } from './waking.ts'
@@ -102,7 +103,7 @@ export class MeshPeer implements Running {
     this.key = toHex(keys.publicKey)
     this.#agent = agentWith(AGENT, options.label)
     this.#labels.put(this.key, options.label)
-    this.scoreName = taskOf(genesis).scoreName
+    this.scoreName = openTask(genesis.task).scoreName
     this.parameters = genesis.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
     const { clock, metrics } = ports
     this.reporting = new Reporting(clock, this.journal, metrics, this.key, genesis.training.batch)
