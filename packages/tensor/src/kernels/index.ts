@@ -29,12 +29,14 @@ import { reluBackward } from './relu-backward.ts'
 import { rmsNorm, rmsNormBackward, rmsNormWeightsBackward } from './rms-norm.ts'
 import { rotary } from './rotary.ts'
 import { scaleAdd } from './scale-add.ts'
+import { scaleRows } from './scale-rows.ts'
 import { linkRows, scatterRows } from './scatter-rows.ts'
 import { sgd } from './sgd.ts'
 import { sgdMomentum } from './sgd-momentum.ts'
 import { softmax, softmaxBackward } from './softmax.ts'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.ts'
 import { swiglu, swigluBackward } from './swiglu.ts'
+import { tanhBackward } from './tanh-backward.ts'
 import { transpose } from './transpose.ts'
 import { unary } from './unary.ts'
 
@@ -87,6 +89,7 @@ export const kernels = [
   rotary,
   scaleAdd,
   scaleByFactor,
+  scaleRows,
   scatterRows,
   selectTop,
   sgd,
@@ -96,6 +99,7 @@ export const kernels = [
   softmaxCrossEntropy,
   swiglu,
   swigluBackward,
+  tanhBackward,
   transpose,
   unary
 ] as readonly Kernel[]
