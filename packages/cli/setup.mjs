@@ -19,6 +19,7 @@ const TARGETS = {
   'e2e-page': { file: 'test/e2e/status-page/run.ts', isTest: false },
   'bench-consensus': { file: 'test/bench/consensus/run.ts', isTest: false },
   'bench-http': { file: 'test/bench/http/run.ts', isTest: false },
+  'bench-models': { file: 'packages/models/bench/models.ts', isTest: false },
   'bench-compute': { file: 'packages/tensor/bench/compute/run.ts', isTest: false },
   'run-sim': { file: 'test/sim/run.ts', isTest: false, isPure: true },
   'run-mutants': { file: 'test/sim/mutants/run.ts', isTest: false, isPure: true }
