@@ -98,7 +98,7 @@ class Fields {
     return check(value) ? value : refuse(name, `must be ${what}`, value)
   }
 
-  count(name: string, otherwise?: number): number {
+  whole(name: string, otherwise?: number): number {
     const check = (v: unknown): v is number =>
       Number.isSafeInteger(v) && (v as number) >= 1 && (v as number) < 2 ** 31
     return this.#take(name, otherwise, check, 'a positive integer')
@@ -141,7 +141,7 @@ class Fields {
   /** `num_labels`, or as many as `id2label` names. */
   labels(): number {
     const named = this.#json.id2label
-    return this.count(
+    return this.whole(
       'num_labels',
       typeof named === 'object' && named !== null ? Object.keys(named).length : 2
     )
@@ -164,23 +164,23 @@ const checkHead = (width: number, field: string): void => {
 }
 
 const llama = (f: Fields): LlamaConfig => {
-  const width = f.count('hidden_size')
-  const heads = f.count('num_attention_heads')
-  const kvHeads = f.count('num_key_value_heads', heads)
-  const headWidth = f.count('head_dim', Math.floor(width / heads))
+  const width = f.whole('hidden_size')
+  const heads = f.whole('num_attention_heads')
+  const kvHeads = f.whole('num_key_value_heads', heads)
+  const headWidth = f.whole('head_dim', Math.floor(width / heads))
   divides(kvHeads, heads, 'num_key_value_heads')
   checkHead(headWidth, 'head_dim')
   f.fixed({ hidden_act: 'silu', rope_scaling: null })
   return {
     type: 'llama',
-    vocabSize: f.count('vocab_size'),
+    vocabSize: f.whole('vocab_size'),
     width,
-    layers: f.count('num_hidden_layers'),
+    layers: f.whole('num_hidden_layers'),
     heads,
     kvHeads,
     headWidth,
-    inner: f.count('intermediate_size'),
-    lengthMax: f.count('max_position_embeddings', 2048),
+    inner: f.whole('intermediate_size'),
+    lengthMax: f.whole('max_position_embeddings', 2048),
     epsilon: f.positive('rms_norm_eps', 1e-6),
     rotaryBase: f.positive('rope_theta', 10_000),
     attentionBias: f.flag('attention_bias', false),
@@ -194,8 +194,8 @@ const llama = (f: Fields): LlamaConfig => {
 const ACTIVATIONS: readonly Activation[] = ['gelu', 'gelu_new', 'relu']
 
 const gpt2 = (f: Fields): Gpt2Config => {
-  const width = f.count('n_embd', 768)
-  const heads = f.count('n_head', 12)
+  const width = f.whole('n_embd', 768)
+  const heads = f.whole('n_head', 12)
   divides(heads, width, 'n_head')
   checkHead(width / heads, 'n_head')
   f.fixed({
@@ -206,12 +206,12 @@ const gpt2 = (f: Fields): Gpt2Config => {
   })
   return {
     type: 'gpt2',
-    vocabSize: f.count('vocab_size', 50_257),
+    vocabSize: f.whole('vocab_size', 50_257),
     width,
-    layers: f.count('n_layer', 12),
+    layers: f.whole('n_layer', 12),
     heads,
-    inner: f.count('n_inner', 4 * width),
-    lengthMax: f.count('n_positions', 1024),
+    inner: f.whole('n_inner', 4 * width),
+    lengthMax: f.whole('n_positions', 1024),
     epsilon: f.positive('layer_norm_epsilon', 1e-5),
     activation: f.oneOf('activation_function', 'gelu_new', ACTIVATIONS),
     embeddingDropout: f.rate('embd_pdrop', 0.1),
@@ -223,25 +223,25 @@ const gpt2 = (f: Fields): Gpt2Config => {
 }
 
 const bert = (f: Fields): BertConfig => {
-  const width = f.count('hidden_size', 768)
-  const heads = f.count('num_attention_heads', 12)
+  const width = f.whole('hidden_size', 768)
+  const heads = f.whole('num_attention_heads', 12)
   const dropout = f.rate('hidden_dropout_prob', 0.1)
   divides(heads, width, 'num_attention_heads')
   checkHead(width / heads, 'num_attention_heads')
   f.fixed({ position_embedding_type: 'absolute', is_decoder: false, add_cross_attention: false })
   return {
     type: 'bert',
-    vocabSize: f.count('vocab_size', 30_522),
+    vocabSize: f.whole('vocab_size', 30_522),
     width,
-    layers: f.count('num_hidden_layers', 12),
+    layers: f.whole('num_hidden_layers', 12),
     heads,
-    inner: f.count('intermediate_size', 3072),
-    lengthMax: f.count('max_position_embeddings', 512),
+    inner: f.whole('intermediate_size', 3072),
+    lengthMax: f.whole('max_position_embeddings', 512),
     epsilon: f.positive('layer_norm_eps', 1e-12),
     activation: f.oneOf('hidden_act', 'gelu', ACTIVATIONS),
     dropout,
     classifierDropout: f.rate('classifier_dropout', dropout),
-    types: f.count('type_vocab_size', 2),
+    types: f.whole('type_vocab_size', 2),
     initSpread: f.positive('initializer_range', 0.02),
     tied: f.flag('tie_word_embeddings', true),
     labels: f.labels()
@@ -249,16 +249,16 @@ const bert = (f: Fields): BertConfig => {
 }
 
 const cnn = (f: Fields): CnnConfig => {
-  const imageSize = f.count('image_size')
+  const imageSize = f.whole('image_size')
   const channels = f.counts('channels')
   if (imageSize >> channels.length < 1)
     refuse('channels', `halve an image of ${imageSize} too often`, channels)
   return {
     type: 'cnn',
     imageSize,
-    imageChannels: f.count('num_channels', 1),
+    imageChannels: f.whole('num_channels', 1),
     channels,
-    width: f.count('hidden_size'),
+    width: f.whole('hidden_size'),
     dropout: f.rate('hidden_dropout_prob', 0),
     labels: f.labels()
   }
