@@ -1,7 +1,7 @@
 /** A peer in the foreground: from its start to a signal, the end of its parent, or its failure. */
 import { createClient } from '@gradmesh/api'
 import { dashboardFiles } from '@gradmesh/dashboard'
-import { type NodeOptions, type Peer, startPeer } from '@gradmesh/peer'
+import { type NodeOptions, type Outcome, type Peer, startPeer } from '@gradmesh/peer'
 import { tokenIn } from './client.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { tellFailure } from './failures.ts'
@@ -41,10 +41,7 @@ export const runDaemon = async ({
     greet(peer, options, io)
     if (onFirstAccepted !== undefined) void tellFirstAccepted(peer, left.signal, onFirstAccepted)
     const ended = peer.finished.then(
-      ({ round, score }) =>
-        io.note(
-          `The run has finished after ${round} rounds${score === null ? '' : `, score ${(100 * score).toFixed(2)} %`}. This peer goes on serving; Ctrl-C stops it.`
-        ),
+      outcome => tellFinished(outcome, io),
       error => error
     )
     const failure = await Promise.race([asked, ended.then(error => error ?? asked)])
@@ -82,12 +79,23 @@ const stopInTime = async (starting: Promise<Peer>, io: Io): Promise<number> => {
 
 const greet = (peer: Peer, { folder }: NodeOptions, io: Io): void => {
   process.send?.({ type: 'ready', url: peer.url } satisfies ReadyMessage)
-  if (io.json) io.print(JSON.stringify({ ok: true, url: peer.url, key: peer.key, data: folder }))
+  if (io.json) {
+    io.print(JSON.stringify({ ok: true, url: peer.url, key: peer.key, data: folder }))
+    return
+  }
   io.note(
     `Peer ${bold(peer.key.slice(0, 12), io)} runs at ${bold(peer.url, io)} (data in ${folder}). Ctrl-C stops it.`
   )
   if (peer.tokenFile !== null) io.note(`HTTP asks for the token in ${peer.tokenFile}`)
   io.note(`To let others join: gradmesh ticket --url ${reachable(peer.url)}`)
+}
+
+const tellFinished = ({ round, height, root, score }: Outcome, io: Io): void => {
+  if (io.json) io.print(JSON.stringify({ event: 'finished', round, height, root, score }))
+  else
+    io.note(
+      `The run has finished after ${round} rounds${score === null ? '' : `, score ${(100 * score).toFixed(2)} %`}. This peer goes on serving; Ctrl-C stops it.`
+    )
 }
 
 const tellFirstAccepted = async (

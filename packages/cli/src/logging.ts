@@ -1,4 +1,7 @@
-/** A peer's log: JSON lines in its folder, and what the user wants to see of it on the terminal. */
+/**
+ * A peer's log: JSON lines in its folder, and what the user wants to see of it on standard error, where
+ * --json makes it the same lines. Which level is for what: docs/HACKING.md.
+ */
 import { renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Logger, MeshError } from '@gradmesh/core'
@@ -30,7 +33,7 @@ export const openLog = (folder: string, level: LogLevel, io: Io): PeerLog => {
   try {
     const file = destination({ dest: path, sync: true })
     const streams: StreamEntry[] = [{ stream: file, level: level === 'debug' ? 'debug' : 'info' }]
-    if (level !== 'silent') streams.push({ stream: prettyStream(io), level })
+    if (level !== 'silent') streams.push({ stream: io.json ? jsonStream(io) : prettyStream(io), level })
     const logger = pino(
       { base: null, level: level === 'debug' ? 'debug' : 'info', serializers: { error: stdSerializers.err } },
       multistream(streams)
@@ -53,6 +56,8 @@ const rotate = (path: string): void => {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size > LOG_BYTES_MAX) renameSync(path, `${path}.1`)
 }
+
+const jsonStream = (io: Io): DestinationStream => ({ write: line => io.note(line.trimEnd()) })
 
 const NAMES: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info ', 40: 'warn ', 50: 'error' }
 const PAINT: Readonly<Record<number, typeof dim>> = { 20: dim, 40: yellow, 50: red }

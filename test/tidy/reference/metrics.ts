@@ -10,7 +10,10 @@ const HEAD = `# Metrics
 
 What a peer tells Prometheus at \`/metrics\`. A name carries its unit and a counter ends in \`_total\`; histograms add
 \`_bucket\`, \`_sum\` and \`_count\`. \`gradmesh_status_…\` are the figures of \`gradmesh status\` at the moment of the
-scrape; one that is not known yet is absent. The process's own metrics (\`process_…\`, \`nodejs_…\`) come along. How to
+scrape; one that is not known yet is absent. The process's own metrics (\`process_…\`, \`nodejs_…\`) come along.
+There are no
+OpenTelemetry traces, since SDK and exporter weigh 27 MB installed: where a round's time goes is told by the histograms
+of training and finality here, and by the events of \`/v1/events\`. How to
 scrape and draw them: [Watch a mesh with Prometheus and Grafana](../how-to/monitoring.md). ${MADE}`
 
 const UNITS: readonly (readonly [RegExp, string])[] = [

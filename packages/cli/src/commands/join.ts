@@ -30,18 +30,19 @@ export const command: Command = {
     const log = openLog(folder, level, io)
     const { genesis, bootstrap } = await joinMesh({ ticket, folder, logger: log.logger, passphrase })
     await rememberPeers(folder, bootstrap)
-    io.note(
-      `Joined the mesh ${genesis.name} (${shortKey(toHex(chainIdOf(genesis)))}), which learns "${genesis.task.id}".`
-    )
+    const chainId = toHex(chainIdOf(genesis))
+    if (io.json)
+      io.print(JSON.stringify({ event: 'joined', network: genesis.name, chainId, task: genesis.task.id }))
+    else io.note(`Joined the mesh ${genesis.name} (${shortKey(chainId)}), which learns "${genesis.task.id}".`)
     return runDaemon({
       options: { ...nodeOptions({ values }, folder, bootstrap, log.logger), passphrase },
       io,
       debug: isDebug(env),
       flush: log.flush,
       onFirstAccepted(taken) {
-        io.note(`The mesh accepted the first delta of this peer ${seconds(taken)} after its start.`)
-        if (io.json)
-          io.print(JSON.stringify({ event: 'first-accepted-delta', seconds: Number(taken.toFixed(2)) }))
+        if (!io.json)
+          io.note(`The mesh accepted the first delta of this peer ${seconds(taken)} after its start.`)
+        else io.print(JSON.stringify({ event: 'first-accepted-delta', seconds: Number(taken.toFixed(2)) }))
       }
     })
   }

@@ -16,6 +16,7 @@ t.test('promtool check metrics is clean', { skip }, async t => {
   telling.delta('accepted', true, 12)
   telling.delta('refused', false, 13)
   metrics.observe('gradmesh_finality_seconds', 0.2)
+  metrics.observe('gradmesh_sleep_seconds', 61)
   metrics.gauge('gradmesh_height', 3)
   metrics.gauge('gradmesh_round', 3)
   metrics.count('gradmesh_faults_total', { code: 'WIRE_SIGNATURE' })
