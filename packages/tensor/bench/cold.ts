@@ -6,17 +6,19 @@
  *
  * With Mesa and NVIDIA the disk caches are off. Exit code 1 when one takes longer than the limit (ms).
  */
-import { parseArgs } from 'node:util'
+import { kernels } from '../src/index.ts'
 import { coldStarts } from './cold/run.ts'
+import { countOf, readFlags, refuse } from './flags.ts'
 
-const { values } = parseArgs({
-  options: {
-    limit: { type: 'string', default: '1500' },
-    kernel: { type: 'string', default: '' },
-    json: { type: 'boolean', default: false }
-  }
+const { values } = readFlags({
+  limit: { type: 'string', default: '1500' },
+  kernel: { type: 'string', default: '' },
+  json: { type: 'boolean', default: false }
 })
-const limitMs = Number(values.limit)
+const limitMs = countOf('--limit', values.limit)
+if (!kernels.some(({ id }) => id.includes(values.kernel))) {
+  refuse(`no kernel's id contains "${values.kernel}"; there are ${kernels.map(({ id }) => id).join(', ')}`)
+}
 const { adapter, starts } = await coldStarts(values.kernel)
 const slowest = starts.toSorted((a, b) => b.ms - a.ms)
 const over = slowest.filter(({ ms }) => ms > limitMs)

@@ -4,22 +4,27 @@
  *
  *     node packages/tensor/bench/kernels.ts [part of an id] [--rounds 9] [--json]
  */
-import { parseArgs } from 'node:util'
 import { Prng } from '@gradmesh/core'
 import { kernels, openDevice, type Tensor } from '../src/index.ts'
 import { filled } from '../test/support/arrays.ts'
+import { countOf, readFlags, refuse } from './flags.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string', default: '9' }, json: { type: 'boolean', default: false } }
-})
+const { values, positionals } = readFlags(
+  { rounds: { type: 'string', default: '9' }, json: { type: 'boolean', default: false } },
+  true
+)
+const rounds = countOf('--rounds', values.rounds)
+const part = positionals[0] ?? ''
+if (!kernels.some(({ id }) => id.includes(part))) {
+  refuse(`no kernel's id contains "${part}"; there are ${kernels.map(({ id }) => id).join(', ')}`)
+}
 /** A round is long enough that submitting costs nothing beside it. */
 const ROUND_MS = 20
 
 using device = await openDevice()
 
 const contenders = kernels
-  .filter(({ id }) => id.includes(positionals[0] ?? ''))
+  .filter(({ id }) => id.includes(part))
   .map(kernel => {
     const prng = new Prng(kernel.id)
     const size = ({ scalars, options = {} }: { scalars: Record<string, number>; options?: object }): number =>
@@ -46,7 +51,7 @@ for (const contender of contenders) {
   const ms = await contender.run(4)
   contender.dispatches = Math.max(1, Math.min(1000, Math.round(ROUND_MS / ms)))
 }
-for (let round = 0; round < Number(values.rounds); round++) {
+for (let round = 0; round < rounds; round++) {
   for (const contender of contenders) contender.times.push(await contender.run(contender.dispatches))
 }
 const rows = contenders.map(({ id, bytes, times }) => {

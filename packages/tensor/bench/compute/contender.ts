@@ -11,7 +11,7 @@ export interface Plan {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-export type Answer = { readonly ms: readonly number[] } | { readonly absent: string }
+export type Answer = { readonly ms: readonly number[]; readonly cpuMs?: number } | { readonly absent: string }
 
 /** A library that has not answered by then is taken for absent from that case. */
 const ANSWER_MS_MAX = 180_000

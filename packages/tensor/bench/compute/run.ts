@@ -5,47 +5,52 @@
  * data there, and each wait is the cheapest that the library offers.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { listAdapters, openDevice } from '../../src/index.ts'
+import { readFlags, refuse } from '../flags.ts'
 import { CASES, type Case, SHAPE_PAIRS } from './cases.ts'
 import { ceilingOf } from './ceiling.ts'
 import { type Answer, COLD_MS_MAX, Contender } from './contender.ts'
 import { findPeers, ours, PEERS, type Peer } from './peers.ts'
 import { median, spreadOf } from './spread.ts'
 
+const SECTIONS = [...new Set(CASES.map(({ section }) => section)), 'shapes', 'cold', 'processes']
+
 const HELP = `npm run bench:compute -- [--json] [--quick] [--only SECTION] [--adapter TEXT]
 
   --json            one line of JSON last, after the table
   --quick           3 rounds of each case instead of 3 to 9
-  --only SECTION    ${[...new Set(CASES.map(({ section }) => section))].join(', ')}, shapes, cold, processes
+  --only SECTION    ${SECTIONS.join(', ')}
                     (may be repeated)
   --adapter TEXT    the first adapter whose name contains TEXT
 
 Peers are installed on the first run (npm ci, this folder alone). A peer that cannot run here is
 reported as absent, with the reason, and its ratios are null.`
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    adapter: { type: 'string', default: '' },
-    help: { type: 'boolean', default: false }
-  }
+const { values } = readFlags({
+  json: { type: 'boolean', default: false },
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string', multiple: true, default: [] },
+  adapter: { type: 'string', default: '' },
+  help: { type: 'boolean', default: false }
 })
 if (values.help) {
   console.log(HELP)
   process.exit(0)
 }
 
+const unknown = values.only.filter(section => !SECTIONS.includes(section))
+if (unknown.length > 0) refuse(`no section ${unknown.join(', ')}; there are ${SECTIONS.join(', ')}`)
+
 const wanted = (section: string): boolean => values.only.length === 0 || values.only.includes(section)
-const adapter = (await listAdapters()).find(({ name }) => name.includes(values.adapter))
-if (adapter === undefined) {
-  console.error(`no WebGPU adapter${values.adapter === '' ? '' : ` whose name contains "${values.adapter}"`}`)
-  process.exit(1)
-}
+const adapters = await listAdapters()
+if (adapters.length === 0) refuse('no WebGPU adapter', 1)
+const adapter =
+  adapters.find(({ name }) => name.includes(values.adapter)) ??
+  refuse(
+    `no adapter's name contains "${values.adapter}"; there are ${adapters.map(({ name }) => name).join('; ')}`
+  )
 const found = await findPeers(adapter.name)
 for (const [name, why] of Object.entries(found.absent)) console.log(`absent: ${name}: ${why}`)
 
@@ -147,21 +152,45 @@ const cold = async () => {
   }
 }
 
-/** Steps a second of one process, and of four side by side. */
+/**
+ * Steps a second of one process, and of four side by side, with the CPU time of a step. On a software
+ * adapter the cores are the GPU: what one process keeps busy itself, four cannot have besides, so
+ * `ratioMax` bounds the ratio as long as a step costs four no less CPU time than it costs one.
+ */
 const processes = async (what: string) => {
   const all = Array.from({ length: 4 }, () => new Contender(ours(adapter.name)))
   try {
     for (const child of all) await child.measure(what, 50)
-    const rates = { one: [] as number[], four: [] as number[] }
-    const rate = (answer: Answer) => ('ms' in answer ? 1000 / median(answer.ms) : 0)
+    const seen = { one: [] as Pace[], four: [] as Pace[] }
     for (let round = 0; round < (values.quick ? 2 : 5); round++) {
-      rates.one.push(rate(await all[0]!.measure(what, 600)))
-      const four = await Promise.all(all.map(child => child.measure(what, 600)))
-      rates.four.push(four.reduce((sum, answer) => sum + rate(answer), 0))
+      seen.one.push(paceOf([await all[0]!.measure(what, 600)]))
+      seen.four.push(paceOf(await Promise.all(all.map(child => child.measure(what, 600)))))
     }
-    return { one: median(rates.one), four: median(rates.four), ratio: median(rates.four) / median(rates.one) }
+    const of = (side: readonly Pace[], name: keyof Pace) => median(side.map(pace => pace[name]))
+    const [one, four] = [of(seen.one, 'rate'), of(seen.four, 'rate')]
+    const [oneCpuMs, fourCpuMs] = [of(seen.one, 'cpuMs'), of(seen.four, 'cpuMs')]
+    const oneCores = median(seen.one.map(({ rate, cpuMs }) => (rate * cpuMs) / 1000))
+    const ratioMax = adapter.software ? availableParallelism() / oneCores : null
+    return { one, four, ratio: four / one, oneCpuMs, fourCpuMs, oneCores, ratioMax }
   } finally {
     for (const child of all) await child.close()
+  }
+}
+
+interface Pace {
+  /** Steps a second of all together. */
+  readonly rate: number
+  /** CPU time of a step, all threads. */
+  readonly cpuMs: number
+}
+
+const paceOf = (answers: readonly Answer[]): Pace => {
+  const done = answers.flatMap(answer =>
+    'ms' in answer ? [{ rate: 1000 / median(answer.ms), cpuMs: answer.cpuMs ?? Number.NaN }] : []
+  )
+  return {
+    rate: done.reduce((sum, { rate }) => sum + rate, 0),
+    cpuMs: median(done.map(({ cpuMs }) => cpuMs))
   }
 }
 
@@ -218,10 +247,18 @@ if (start !== undefined) {
     )
   }
 }
-for (const [name, { one, four, ratio }] of Object.entries(side ?? {})) {
+for (const [name, { one, four, ratio, oneCpuMs, fourCpuMs, oneCores, ratioMax }] of Object.entries(
+  side ?? {}
+)) {
   console.log(
-    `${name}: one process ${one.toFixed(1)} a second, four ${four.toFixed(1)}: ${ratio.toFixed(2)}x`
+    `${name}: one process ${one.toFixed(1)} a second, four ${four.toFixed(1)}: ${ratio.toFixed(2)}x; ` +
+      `CPU time of a step ${oneCpuMs.toFixed(2)} ms, of four's ${fourCpuMs.toFixed(2)} ms`
   )
+  if (ratioMax !== null) {
+    console.log(
+      `  one process keeps ${oneCores.toFixed(2)} of ${availableParallelism()} cores busy: at most ${ratioMax.toFixed(2)}x, if nothing else runs here`
+    )
+  }
 }
 for (const [name, bytes] of Object.entries(memory)) {
   if (bytes !== null) console.log(`peak memory ${name}: ${(bytes / 2 ** 20).toFixed(0)} MiB`)

@@ -1,7 +1,7 @@
 /**
  * The contender's end of the bench: one request a line (`matmul nn 512 512 512 | 300`: a case and how
  * many milliseconds to spend), one answer a line that starts with @ (libraries print what they like):
- * the milliseconds of each repetition, or why there is none.
+ * the milliseconds of each repetition and the CPU time of one, all threads together, or why there is none.
  */
 import { createInterface } from 'node:readline'
 
@@ -54,7 +54,14 @@ export const serve = async (open: Open): Promise<never> => {
         for (let i = 0; work !== undefined && i < WARM_RUNS; i++) await work.run()
       }
       const work = works.get(key)
-      answer(work === undefined ? { absent: 'not offered' } : { ms: await measure(work, budgetMs) })
+      if (work === undefined) {
+        answer({ absent: 'not offered' })
+        continue
+      }
+      const used = process.cpuUsage()
+      const ms = await measure(work, budgetMs)
+      const { user, system } = process.cpuUsage(used)
+      answer({ ms, cpuMs: (user + system) / 1000 / (ms.length * work.repeats) })
     } catch (error) {
       works.set(key, undefined)
       answer({ absent: String(error).slice(0, 300) })
