@@ -5,19 +5,33 @@
  */
 import { type Logger, type MeshError, type Metrics, systemClock, toHex } from '@gradmesh/core'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import type { Ed25519PrivateKey } from '@libp2p/interface'
+import type { Connection, Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { badOptions, listenFailed, portInUse, wrongState } from './errors.ts'
-import { keyOf, parseAddress, peerIdIn, portOf } from './libp2p/addresses.ts'
+import {
+  isLoopback,
+  keyOf,
+  parseAddress,
+  parseDirectAddress,
+  peerIdIn,
+  portOf,
+  relayIn
+} from './libp2p/addresses.ts'
+import { Allowance } from './libp2p/allowance.ts'
 import { peersProtocol } from './libp2p/exchange.ts'
+import { Gate } from './libp2p/gate.ts'
 import { Gossip } from './libp2p/gossip.ts'
 import { Meter } from './libp2p/meter.ts'
-import { Gate, Neighbours } from './libp2p/neighbours.ts'
+import { Neighbours } from './libp2p/neighbours.ts'
 import { createNode, type Node } from './libp2p/node.ts'
+import { dialable } from './libp2p/own-addresses.ts'
+import { CallingBack, PROBE_REQUEST_BYTES_MAX, probeProtocol } from './libp2p/probing.ts'
+import { Reaching } from './libp2p/reaching.ts'
+import { RELAY, type RelayInside } from './libp2p/relaying.ts'
 import { scoring } from './libp2p/scoring.ts'
 import { type Bandwidth, Shaper } from './libp2p/shaping.ts'
 import { Streams } from './libp2p/streams.ts'
-import { PeerListeners } from './listeners.ts'
+import { Listeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import { Strikes } from './strikes.ts'
 import { Tally } from './tally.ts'
@@ -26,6 +40,7 @@ import type {
   Net,
   PeerConnection,
   PeerKey,
+  Reachability,
   RequestHandler,
   RequestOptions,
   TopicOptions,
@@ -34,6 +49,9 @@ import type {
 
 export type { Bandwidth } from './libp2p/shaping.ts'
 
+export const RELAY_MODES = ['on', 'off', 'auto'] as const
+export type RelayMode = (typeof RELAY_MODES)[number]
+
 export interface Libp2pNetOptions {
   /** Ed25519 seed, 32 bytes. */
   readonly secretKey: Uint8Array
@@ -41,6 +59,12 @@ export interface Libp2pNetOptions {
   readonly listen: readonly string[]
   /** Multiaddrs that are called at the start and for ever after a loss. */
   readonly bootstrap: readonly string[]
+  /** Addresses that others should dial besides those that this peer finds out. */
+  readonly announce?: readonly string[]
+  /** Ask the router to forward the port. Default false. */
+  readonly upnp?: boolean
+  /** Relay for members of the mesh that others can't call: always, never, or (default) when others can call this peer. */
+  readonly relay?: RelayMode
   /** Find peers of the same mesh on the local network. */
   readonly mdns: boolean
   /** Short name of the mesh, 1 to 32 lower-case letters, digits or hyphens: keeps meshes on one network apart. */
@@ -69,7 +93,7 @@ export const createLibp2pNet = async (options: Libp2pNetOptions): Promise<Net> =
   const maxConnections = options.maxConnections ?? 64
   if (!Number.isInteger(maxConnections) || maxConnections < 2)
     throw badOptions('maxConnections must be 2 or more')
-  for (const address of options.listen) parseAddress(address)
+  for (const address of [...options.listen, ...(options.announce ?? [])]) parseDirectAddress(address)
   for (const address of options.bootstrap) peerIdIn(parseAddress(address))
   const privateKey = await generateKeyPairFromSeed('Ed25519', options.secretKey)
   return new Libp2pNet(options, privateKey, maxConnections)
@@ -84,8 +108,10 @@ class Libp2pNet implements Net {
   readonly #tally = new Tally()
   readonly #meter: Meter
   readonly #strikes = new Strikes(systemClock)
-  readonly #connectListeners: PeerListeners
-  readonly #disconnectListeners: PeerListeners
+  readonly #allowance = new Allowance({ ...RELAY.perPeer, clock: systemClock, sleep })
+  readonly #connectListeners: Listeners<PeerKey>
+  readonly #disconnectListeners: Listeners<PeerKey>
+  readonly #reachListeners: Listeners<Reachability>
   #parts: Parts | undefined
   #stopped = false
 
@@ -95,8 +121,9 @@ class Libp2pNet implements Net {
     this.#meter = new Meter(bandwidth === undefined ? undefined : new Shaper(bandwidth, systemClock))
     this.#privateKey = privateKey
     this.#maxConnections = maxConnections
-    this.#connectListeners = new PeerListeners(options.logger)
-    this.#disconnectListeners = new PeerListeners(options.logger)
+    this.#connectListeners = new Listeners(options.logger)
+    this.#disconnectListeners = new Listeners(options.logger)
+    this.#reachListeners = new Listeners(options.logger)
     this.self = toHex(privateKey.publicKey.raw)
   }
 
@@ -116,8 +143,15 @@ class Libp2pNet implements Net {
     this.#disconnectListeners.add(listener)
   }
 
+  onReachability(listener: (reachability: Reachability) => void): void {
+    this.#reachListeners.add(listener)
+  }
+
   async start(): Promise<void> {
     const { chainTag, listen, logger } = this.#options
+    this.handle(probeProtocol(chainTag), PROBE_REQUEST_BYTES_MAX, async (request, asker) =>
+      this.#running().callingBack.answer(request, asker)
+    )
     this.handle(peersProtocol(chainTag), 0, async (_, asker) => this.#running().neighbours.known(asker))
     this.#registry.close()
     const parts = await this.#assemble()
@@ -153,7 +187,7 @@ class Libp2pNet implements Net {
   }
 
   addresses(): readonly string[] {
-    return this.#running().node.getMultiaddrs().map(String)
+    return dialable(this.#running().inside.addressManager, this.#running().node.peerId).map(String)
   }
 
   async dial(address: string): Promise<PeerKey> {
@@ -177,6 +211,7 @@ class Libp2pNet implements Net {
       return {
         key,
         address: connection.remoteAddr.toString(),
+        relay: relayIn(connection.remoteAddr) ?? null,
         direction: connection.direction,
         rttMs: connection.rtt ?? null,
         score: gossip.score(key),
@@ -205,14 +240,29 @@ class Libp2pNet implements Net {
     return { bytesSent: sent, bytesReceived: received, byTopic: this.#tally.snapshot() }
   }
 
+  welcome(peer: PeerKey): void {
+    this.#running().reaching.welcome(peer)
+  }
+
+  reachability(): Reachability {
+    return this.#running().reaching.reachability()
+  }
+
   async #assemble(): Promise<Parts> {
     const { bootstrap, chainTag, listen, logger, mdns, metrics, peerExchange } = this.#options
+    const { announce = [], relay = 'auto', upnp = false } = this.#options
     const own = peerIdFromPrivateKey(this.#privateKey)
     const given = bootstrap.map(parseAddress).filter(address => peerIdIn(address)?.equals(own) !== true)
-    const gate = new Gate(this.#meter)
-    const node = await createNode({
+    const gate = new Gate(
+      this.#meter,
+      peer => reaching.isMember(peer) && (relay === 'on' || reaching.isReachable)
+    )
+    const { node, inside } = await createNode({
       privateKey: this.#privateKey,
       listen,
+      announce,
+      upnp: upnp && !listen.every(isLoopback),
+      relayAllowance: relay === 'off' ? null : this.#allowance,
       bootstrap: given.filter(address => peerIdIn(address) !== undefined).map(String),
       mdns,
       chainTag,
@@ -246,17 +296,35 @@ class Libp2pNet implements Net {
         gossip,
         request: async (...args) => streams.request(...args),
         onConnect: peer => this.#connectListeners.tell(peer),
-        onDisconnect: peer => this.#disconnectListeners.tell(peer)
+        onDisconnect: peer => {
+          reaching.left(peer)
+          this.#disconnectListeners.tell(peer)
+        }
       },
       gate
     )
-    return { node, gossip, neighbours, streams, timer: undefined }
+    const connectionTo = (peer: PeerKey): Connection | undefined => neighbours.roster.connection(peer)
+    const reaching = new Reaching({
+      inside,
+      chainTag,
+      isAnnounced: announce.length > 0,
+      hasGiven: given.length > 0,
+      logger,
+      request: async (...args) => streams.request(...args),
+      peers: () => neighbours.roster.peers(),
+      connectionTo,
+      tell: reachability => this.#reachListeners.tell(reachability)
+    })
+    const callingBack = new CallingBack({ inside, connectionTo, isMember: peer => reaching.isMember(peer) })
+    return { node, inside, gossip, neighbours, streams, reaching, callingBack, timer: undefined }
   }
 
   /** Once a second. Who fell below the graylist by forged signatures stays out when it reconnects. */
   #tick(): void {
-    const { gossip, neighbours } = this.#running()
+    const { gossip, neighbours, reaching } = this.#running()
     neighbours.tick()
+    reaching.tick()
+    this.#options.metrics.gauge('net_relayed_bytes', this.#allowance.taken)
     for (const peer of neighbours.roster.peers()) {
       if (gossip.isBelowGraylist(peer) && !this.#strikes.isOut(peer)) this.#strikes.expel(peer)
     }
@@ -270,10 +338,17 @@ class Libp2pNet implements Net {
 
 interface Parts {
   readonly node: Node
+  readonly inside: RelayInside
+  readonly reaching: Reaching
+  readonly callingBack: CallingBack
   readonly gossip: Gossip
   readonly neighbours: Neighbours
   readonly streams: Streams
   timer: NodeJS.Timeout | undefined
+}
+
+const sleep = async (timeMs: number): Promise<void> => {
+  await new Promise(resolve => setTimeout(resolve, timeMs).unref())
 }
 
 const whyNotListening = (listen: readonly string[], error: unknown): MeshError => {

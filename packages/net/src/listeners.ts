@@ -1,25 +1,24 @@
 import type { Logger } from '@gradmesh/core'
-import type { PeerKey } from './types.ts'
 
-/** Listeners for one kind of peer event. One that throws is logged and does not stop the others. */
-export class PeerListeners {
-  readonly #listeners: ((peer: PeerKey) => void)[] = []
+/** Listeners for one kind of event. One that throws is logged and does not stop the others. */
+export class Listeners<T> {
+  readonly #listeners: ((event: T) => void)[] = []
   readonly #log: Logger
 
   constructor(log: Logger) {
     this.#log = log
   }
 
-  add(listener: (peer: PeerKey) => void): void {
+  add(listener: (event: T) => void): void {
     this.#listeners.push(listener)
   }
 
-  tell(peer: PeerKey): void {
+  tell(event: T): void {
     for (const listener of this.#listeners) {
       try {
-        listener(peer)
+        listener(event)
       } catch (error) {
-        this.#log.error({ peer, error }, 'a listener for peer events threw')
+        this.#log.error({ event, error }, 'a listener threw')
       }
     }
   }

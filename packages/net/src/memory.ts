@@ -31,7 +31,8 @@ import {
   wrongState
 } from './errors.ts'
 import { HANG_UP_QUIET_MS, REQUESTS_MAX } from './limits.ts'
-import { PeerListeners } from './listeners.ts'
+import { Listeners } from './listeners.ts'
+import { isSameReachability, judgeReachability } from './reachability.ts'
 import { Registry } from './registry.ts'
 import { Strikes } from './strikes.ts'
 import { Tally } from './tally.ts'
@@ -40,6 +41,7 @@ import type {
   Net,
   PeerConnection,
   PeerKey,
+  Reachability,
   RequestHandler,
   RequestOptions,
   TopicOptions,
@@ -134,8 +136,12 @@ class MemoryNet implements Net {
   readonly #links = new Map<PeerKey, Link>()
   readonly #seen = new Set<string>()
   readonly #quietUntilMs = new Map<PeerKey, number>()
-  readonly #connectListeners: PeerListeners
-  readonly #disconnectListeners: PeerListeners
+  readonly #members = new Set<PeerKey>()
+  readonly #connectListeners: Listeners<PeerKey>
+  readonly #disconnectListeners: Listeners<PeerKey>
+  readonly #reachListeners: Listeners<Reachability>
+  #told: Reachability | undefined
+  #hasMet = false
   readonly #bytes = { sent: 0, received: 0 }
   #published = 0
 
@@ -144,8 +150,9 @@ class MemoryNet implements Net {
     this.#hub = hub
     this.self = key
     this.#strikes = new Strikes(hub.clock)
-    this.#connectListeners = new PeerListeners(hub.logger)
-    this.#disconnectListeners = new PeerListeners(hub.logger)
+    this.#connectListeners = new Listeners(hub.logger)
+    this.#disconnectListeners = new Listeners(hub.logger)
+    this.#reachListeners = new Listeners(hub.logger)
   }
 
   subscribe(topic: string, { maxBytes }: TopicOptions, handler: GossipHandler): void {
@@ -162,6 +169,10 @@ class MemoryNet implements Net {
 
   onDisconnect(listener: (peer: PeerKey) => void): void {
     this.#disconnectListeners.add(listener)
+  }
+
+  onReachability(listener: (reachability: Reachability) => void): void {
+    this.#reachListeners.add(listener)
   }
 
   async start(): Promise<void> {
@@ -213,6 +224,7 @@ class MemoryNet implements Net {
     return [...this.#links].map(([key, link]) => ({
       key,
       address: `/memory/${key}`,
+      relay: null,
       direction: link.direction,
       rttMs: null,
       score: 0 - this.#strikes.count(key) ** 2,
@@ -276,6 +288,26 @@ class MemoryNet implements Net {
       bytesReceived: this.#bytes.received,
       byTopic: this.#tally.snapshot()
     }
+  }
+
+  welcome(peer: PeerKey): void {
+    this.#mustRun()
+    if (!this.#links.has(peer)) return
+    this.#members.add(peer)
+    this.#considerReachability()
+  }
+
+  /** Whoever is of the mesh and connected could call back: the hub joins any two. */
+  reachability(): Reachability {
+    this.#mustRun()
+    return judgeReachability({
+      connected: this.#links.size,
+      expectsPeers: this.#hasMet,
+      probes: [...this.#members].map(by => ({ by, reach: 'host', isReached: true })),
+      relays: [],
+      isAnnounced: false,
+      port: null
+    })
   }
 
   async #ask(
@@ -376,8 +408,22 @@ class MemoryNet implements Net {
     const back = link.net.#links.get(this.self)
     link.net.#links.delete(this.self)
     for (const onCut of [...link.onCut, ...(back?.onCut ?? [])]) onCut()
-    link.net.#disconnectListeners.tell(this.self)
-    if (this.#isRunning()) this.#disconnectListeners.tell(peer)
+    link.net.#left(this.self)
+    if (this.#isRunning()) this.#left(peer)
+  }
+
+  #left(peer: PeerKey): void {
+    this.#members.delete(peer)
+    this.#disconnectListeners.tell(peer)
+    if (this.#isRunning()) this.#considerReachability()
+  }
+
+  #considerReachability(): void {
+    this.#hasMet = true
+    const reachability = this.reachability()
+    if (this.#told !== undefined && isSameReachability(this.#told, reachability)) return
+    this.#told = reachability
+    this.#reachListeners.tell(reachability)
   }
 
   #count(peer: PeerKey, bytes: number, way: 'sent' | 'received'): void {

@@ -23,6 +23,8 @@ export interface RequestOptions {
 export interface PeerConnection {
   readonly key: PeerKey
   readonly address: string
+  /** Whose relay the connection goes through; null when it is direct. */
+  readonly relay: PeerKey | null
   readonly direction: 'inbound' | 'outbound'
   readonly rttMs: number | null
   /** Gossip score; below the graylist threshold a peer's messages are not read. */
@@ -47,12 +49,26 @@ export interface Traffic {
   readonly byTopic: Readonly<Record<string, TopicTraffic>>
 }
 
+/** How far: this machine, the local network, the internet. */
+export type Reach = 'host' | 'site' | 'world'
+
+/** Whether others can call this peer. Sentences are for an operator. */
+export interface Reachability {
+  readonly state: 'unknown' | 'reachable' | 'relayed' | 'cut-off'
+  /** From how far away it was called; null unless it is reachable. */
+  readonly scope: Reach | null
+  /** Who relays for it; empty unless it is relayed. */
+  readonly relays: readonly PeerKey[]
+  readonly detail: string
+  readonly remedy: string | null
+}
+
 /** `handle` and `subscribe` come before `start`; everything else after it. */
 export interface Net {
   readonly self: PeerKey
   start(): Promise<void>
   stop(): Promise<void>
-  /** Multiaddrs, peer id included, that others can dial. */
+  /** Multiaddrs, peer id included, that others can dial; those of the widest reach first. */
   addresses(): readonly string[]
   dial(address: string): Promise<PeerKey>
   hangUp(peer: PeerKey): Promise<void>
@@ -67,4 +83,9 @@ export interface Net {
   handle(protocol: string, maxRequestBytes: number, handler: RequestHandler): void
   request(peer: PeerKey, protocol: string, message: Uint8Array, options: RequestOptions): Promise<Uint8Array>
   traffic(): Traffic
+  /** The connected peer has shown that it is of our mesh: each may ask the other to call back and to relay. */
+  welcome(peer: PeerKey): void
+  reachability(): Reachability
+  /** Told once it is known, or at the latest after 8 s, and whenever it changes. */
+  onReachability(listener: (reachability: Reachability) => void): void
 }

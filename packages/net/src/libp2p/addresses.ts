@@ -3,10 +3,18 @@ import { fromHex, toHex } from '@gradmesh/core'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
-import { CODE_IP4, CODE_IP6, CODE_P2P, CODE_TCP, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { TCP } from '@multiformats/multiaddr-matcher'
+import {
+  CODE_IP4,
+  CODE_IP6,
+  CODE_P2P,
+  CODE_P2P_CIRCUIT,
+  CODE_TCP,
+  type Multiaddr,
+  multiaddr
+} from '@multiformats/multiaddr'
+import { Circuit, TCP } from '@multiformats/multiaddr-matcher'
 import { badAddress } from '../errors.ts'
-import type { PeerKey } from '../types.ts'
+import type { PeerKey, Reach } from '../types.ts'
 
 /** The raw Ed25519 key in hexadecimal; undefined for peer ids of other kinds, which are no peers of ours. */
 export const keyOf = (id: PeerId): PeerKey | undefined =>
@@ -23,7 +31,7 @@ export const peerIdOf = (key: PeerKey): PeerId | undefined => {
   }
 }
 
-/** @throws `NET_BAD_ADDRESS` unless the text is a TCP multiaddr. */
+/** @throws `NET_BAD_ADDRESS` unless the text is a TCP multiaddr, or one through a relay that is called by TCP. */
 export const parseAddress = (text: string): Multiaddr => {
   let parsed: Multiaddr
   try {
@@ -31,13 +39,40 @@ export const parseAddress = (text: string): Multiaddr => {
   } catch (cause) {
     throw badAddress(text, cause)
   }
-  if (!TCP.matches(parsed)) throw badAddress(text)
+  if (!TCP.matches(parsed) && !(Circuit.exactMatch(parsed) && parsed.toString().includes('/tcp/')))
+    throw badAddress(text)
   return parsed
 }
 
-/** The peer id at the end of an address, if it names one. */
+/** @throws `NET_BAD_ADDRESS` unless the text is a TCP multiaddr of a host itself. */
+export const parseDirectAddress = (text: string): Multiaddr => {
+  const address = parseAddress(text)
+  if (isRelayed(address)) throw badAddress(text)
+  return address
+}
+
+export const isRelayed = (address: Multiaddr): boolean =>
+  address.getComponents().some(({ code }) => code === CODE_P2P_CIRCUIT)
+
+/** The peer that a relayed address goes through. */
+export const relayIn = (address: Multiaddr): PeerKey | undefined => {
+  if (!isRelayed(address)) return undefined
+  const text = address.getComponents().find(({ code }) => code === CODE_P2P)?.value
+  return text === undefined ? undefined : keyOf(peerIdFromString(text))
+}
+
+/** Only programs of this host get through to it. */
+export const isLoopback = (text: string): boolean => /^\/ip(4\/127\.|6\/::1\/)/.test(text)
+
+/** The IP address that an address begins with. */
+export const ipOf = (address: Multiaddr): string | undefined =>
+  address.getComponents().find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value
+
+/** The peer id at the end of an address, if it names one: behind a relay that of the peer, not the relay's. */
 export const peerIdIn = (address: Multiaddr): PeerId | undefined => {
-  const text = address.getComponents().findLast(part => part.code === CODE_P2P)?.value
+  const components = address.getComponents()
+  const circuit = components.findIndex(({ code }) => code === CODE_P2P_CIRCUIT)
+  const text = components.slice(circuit + 1).findLast(part => part.code === CODE_P2P)?.value
   if (text === undefined) return undefined
   try {
     return peerIdFromString(text)
@@ -50,8 +85,8 @@ export const peerIdIn = (address: Multiaddr): PeerId | undefined => {
 export const portOf = (address: Multiaddr): string =>
   address.getComponents().find(part => part.code === CODE_TCP)?.value ?? '0'
 
-/** How far an address reaches: a peer out there must not send us to knock at our own doors. */
-export const reachOf = (address: Multiaddr): 'host' | 'site' | 'world' => {
+/** How far an address reaches, through a relay how far the relay's does: a peer out there must not send us to knock at our own doors. */
+export const reachOf = (address: Multiaddr): Reach => {
   const parts = address.getComponents()
   const ip4 = parts.find(part => part.code === CODE_IP4)?.value
   if (ip4 !== undefined) {

@@ -16,6 +16,8 @@ export interface Bytes {
 export class Meter {
   readonly #shaper: Pick<Shaper, 'shape'> | undefined
   readonly #open = new Map<Socket, PeerKey>()
+  /** Connections through a relay. Their bytes cross the relay's socket and count there. */
+  readonly #relayed = new Map<MultiaddrConnection, PeerKey>()
   readonly #closed = { sent: 0, received: 0 }
 
   /** What it counts it also slows where there are caps. */
@@ -25,7 +27,12 @@ export class Meter {
 
   track(peer: PeerKey, connection: MultiaddrConnection): void {
     const { socket } = connection as MultiaddrConnection & { readonly socket?: Socket }
-    if (socket === undefined || this.#open.has(socket)) return
+    if (socket === undefined) {
+      this.#relayed.set(connection, peer)
+      connection.addEventListener('close', () => this.#relayed.delete(connection), { once: true })
+      return
+    }
+    if (this.#open.has(socket)) return
     this.#open.set(socket, peer)
     this.#shaper?.shape(socket)
     socket.once('close', () => {
@@ -42,7 +49,7 @@ export class Meter {
 
   /** Connections that are open with one peer. */
   connections(peer: PeerKey): number {
-    return [...this.#open.values()].filter(key => key === peer).length
+    return [...this.#open.values(), ...this.#relayed.values()].filter(key => key === peer).length
   }
 
   /** Over all connections since the start. */

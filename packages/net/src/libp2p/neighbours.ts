@@ -4,21 +4,18 @@
  * kept out; `Roster` knows who is there, `Redial` when to call.
  */
 import { type Logger, type Metrics, systemClock } from '@gradmesh/core'
-import type { ConnectionGater, MultiaddrConnection, PeerId } from '@libp2p/interface'
+import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { badAddress, dialFailed } from '../errors.ts'
-import { HANG_UP_QUIET_MS } from '../limits.ts'
 import type { Net, PeerKey } from '../types.ts'
 import { keyOf, parseAddress, peerIdIn } from './addresses.ts'
 import { askForPeers, claimedAddresses, type ExchangeInit, knownPeers } from './exchange.ts'
+import type { Gate } from './gate.ts'
 import type { Gossip } from './gossip.ts'
-import type { Meter } from './meter.ts'
 import type { Node } from './node.ts'
 import { Redial } from './redial.ts'
 import { Roster } from './roster.ts'
 
-/** Connections that one peer may hold with us: both sides may call at once, and a dead one may linger. */
-const CONNECTIONS_PER_PEER_MAX = 4
 /** Ticks (seconds) between two questions whom others know; in the first ticks one is asked in each. */
 const EXCHANGE_EVERY_TICKS = 10
 /** How long a peer may take to answer before its connection counts as dead after a sleep. */
@@ -58,6 +55,11 @@ export class Neighbours {
       hasStreams: peer => gossip.hasStreams(peer),
       onConnect: peer => this.#connected(peer),
       onDisconnect: peer => this.#disconnected(peer),
+      // Being identified anew is what makes gossip open its streams on the connection that is left.
+      onMoved: connection =>
+        void node.services.identify.identify(connection).catch((error: unknown) => {
+          logger.debug({ error }, 'gossip could not move to the connection that is left')
+        }),
       onMute: peer => void this.#restart(peer)
     })
     this.#redial = new Redial({
@@ -219,48 +221,6 @@ export class Neighbours {
 
   async #close(peer: PeerKey): Promise<void> {
     await Promise.all(this.roster.connections(peer).map(async connection => connection.close()))
-  }
-}
-
-/** Who may connect, asked once a peer has proved its key. Shut for a while to those that were hung up on. */
-export class Gate {
-  readonly #meter: Meter
-  readonly #shutUntilMs = new Map<PeerKey, number>()
-
-  constructor(meter: Meter) {
-    this.#meter = meter
-  }
-
-  readonly gater: ConnectionGater = {
-    denyInboundEncryptedConnection: (id, connection) => this.#denies(id, connection, true),
-    denyOutboundEncryptedConnection: (id, connection) => this.#denies(id, connection, false)
-  }
-
-  shut(peer: PeerKey): void {
-    this.#shutUntilMs.set(peer, systemClock.nowMs() + HANG_UP_QUIET_MS)
-  }
-
-  open(peer: PeerKey): void {
-    this.#shutUntilMs.delete(peer)
-  }
-
-  /** Undefined when it is open. */
-  shutForMs(peer: PeerKey): number | undefined {
-    const untilMs = this.#shutUntilMs.get(peer)
-    return untilMs === undefined ? undefined : Math.max(0, untilMs - systemClock.nowMs())
-  }
-
-  tick(): void {
-    const now = systemClock.nowMs()
-    for (const [peer, untilMs] of this.#shutUntilMs) if (untilMs < now) this.open(peer)
-  }
-
-  #denies(id: PeerId, connection: MultiaddrConnection, isInbound: boolean): boolean {
-    const peer = keyOf(id)
-    if (peer === undefined || this.#meter.connections(peer) >= CONNECTIONS_PER_PEER_MAX) return true
-    if (isInbound && (this.shutForMs(peer) ?? 0) > 0) return true
-    this.#meter.track(peer, connection)
-    return false
   }
 }
 

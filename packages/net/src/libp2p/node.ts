@@ -1,22 +1,36 @@
 /** The libp2p node: which parts it has and every limit that is set on them, with the reason. */
 import { type GossipSub, type GossipsubOpts, gossipsub } from '@chainsafe/libp2p-gossipsub'
+import { assert } from '@gradmesh/core'
 import { bootstrap } from '@libp2p/bootstrap'
-import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PrivateKey } from '@libp2p/interface'
+import { dcutr } from '@libp2p/dcutr'
+import { type Identify, identify, identifyPush } from '@libp2p/identify'
+import { type ConnectionGater, type Libp2p, type PrivateKey, serviceCapabilities } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { uPnPNAT } from '@libp2p/upnp-nat'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
+import type { Allowance } from './allowance.ts'
 import { pacedRegistrar } from './paced.ts'
+import { type RelayInside, relayServer, relayTransport } from './relaying.ts'
 
-export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub }
+/** What is only started and stopped with the node has no type here. */
+export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub } & Record<
+  'identifyPush' | 'dcutr' | 'callingBack',
+  unknown
+>
 export type Node = Libp2p<Services>
 
 export interface NodeInit {
   readonly privateKey: PrivateKey
   readonly listen: readonly string[]
+  readonly announce: readonly string[]
+  /** Ask the router to forward a port. */
+  readonly upnp: boolean
+  /** How fast others may send through us; for whom we relay is the gater's to say. Null: for nobody. */
+  readonly relayAllowance: Allowance | null
   readonly bootstrap: readonly string[]
   readonly mdns: boolean
   readonly chainTag: string
@@ -31,13 +45,23 @@ const MiB = 1024 * KiB
 
 export const mdnsServiceTag = (chainTag: string): string => `_gradmesh-${chainTag}._udp.local`
 
-export const createNode = async (init: NodeInit): Promise<Node> => {
-  return createLibp2p<Services>({
+/** `inside`: what libp2p shows to its own parts alone; the relay's client side is one of them. */
+export const createNode = async (
+  init: NodeInit
+): Promise<{ readonly node: Node; readonly inside: RelayInside }> => {
+  let inside: RelayInside | undefined
+  const node = await createLibp2p<Services>({
     start: false,
     privateKey: init.privateKey,
     nodeInfo: { name: 'gradmesh', version: '1', userAgent: 'gradmesh/1' },
-    addresses: { listen: [...init.listen] },
-    transports: [tcp({ maxConnections: 2 * init.maxConnections, backlog: 128 })],
+    addresses: { listen: [...init.listen], appendAnnounce: [...init.announce] },
+    transports: [
+      tcp({ maxConnections: 2 * init.maxConnections, backlog: 128 }),
+      components => {
+        inside = relayTransport(components)
+        return inside.transport
+      }
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -54,7 +78,8 @@ export const createNode = async (init: NodeInit): Promise<Node> => {
       inboundConnectionThreshold: 64,
       maxIncomingPendingConnections: 64,
       maxParallelDials: 16,
-      dialTimeout: 5000,
+      // A relay is tried last, after addresses that may swallow a call.
+      dialTimeout: 8000,
       addressDialTimeout: 2500,
       inboundUpgradeTimeout: 5000,
       // Gossip streams are opened one after the other: one peer that never answers delays the rest.
@@ -86,6 +111,13 @@ export const createNode = async (init: NodeInit): Promise<Node> => {
     ],
     services: {
       identify: identify({ maxMessageSize: 8 * KiB, maxInboundStreams: 4, maxOutboundStreams: 4 }),
+      // What others know of our addresses follows when a relay or the router gives us one.
+      identifyPush: identifyPush({ maxMessageSize: 8 * KiB, maxInboundStreams: 4, maxOutboundStreams: 4 }),
+      dcutr: dcutr({ timeout: 5000, retries: 1 }),
+      ...(init.relayAllowance === null ? {} : { relay: relayServer(init.relayAllowance) }),
+      ...(init.upnp ? { upnp: uPnPNAT(UPNP) } : {}),
+      // Who confirms addresses is named to libp2p like this: for us, reaching.ts does.
+      callingBack: () => ({ [serviceCapabilities]: ['@libp2p/autonat'] }),
       ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
       pubsub: ({ privateKey, peerId, peerStore, registrar, connectionManager, logger }) =>
         gossipsub(gossipOptions(init))({
@@ -98,7 +130,17 @@ export const createNode = async (init: NodeInit): Promise<Node> => {
         })
     }
   })
+  assert(inside !== undefined, 'libp2p makes its transports first')
+  return { node, inside }
 }
+
+/** Mapped ports count once a peer has called back on them (reaching.ts), not because the router says so. */
+const UPNP = {
+  portMappingDescription: 'gradmesh',
+  // A router that does not answer is asked again now and then, not every five seconds.
+  initialGatewaySearchInterval: 300_000,
+  gatewaySearchInterval: 300_000
+} as const
 
 const gossipOptions = ({ topics, scoring }: NodeInit): Partial<GossipsubOpts> => {
   const longest = Math.max(0, ...[...topics.values()].map(({ maxBytes }) => maxBytes))
@@ -114,6 +156,8 @@ const gossipOptions = ({ topics, scoring }: NodeInit): Partial<GossipsubOpts> =>
     allowedTopics: [...topics.keys()],
     maxTopicBytesPerPeer: 64 * KiB,
     fallbackToFloodsub: false,
+    // Over a relay, too: its limits are our own, and wide enough for a mesh (relaying.ts).
+    runOnLimitedConnection: true,
     emitSelf: false,
     // Four peers: everybody is in everybody's mesh. Many: eight neighbours, four hops reach thousands.
     D: 8,

@@ -6,23 +6,16 @@
  */
 import type { GossipSubComponents } from '@chainsafe/libp2p-gossipsub'
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
+import { replacing } from './replacing.ts'
 
 type Chunk = StreamMessageEvent['data']
 type Registrar = GossipSubComponents['registrar']
 
 /** A registrar whose handlers are given the paced view of each inbound stream. */
 export const pacedRegistrar = (registrar: Registrar): Registrar =>
-  new Proxy(registrar, {
-    get(target, property) {
-      if (property === 'handle') {
-        const handle: Registrar['handle'] = async (protocol, handler, options) =>
-          target.handle(protocol, (stream, connection) => handler(pacedView(stream), connection), options)
-        return handle
-      }
-      const value: unknown = Reflect.get(target, property, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    }
-  })
+  replacing(registrar, 'handle', async (protocol, handler, options) =>
+    registrar.handle(protocol, (stream, connection) => handler(pacedView(stream), connection), options)
+  )
 
 const pacedView = (stream: Stream): Stream =>
   new Proxy(stream, {

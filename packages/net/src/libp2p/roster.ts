@@ -21,6 +21,8 @@ export interface RosterInit {
   readonly hasStreams: (peer: PeerKey) => boolean
   readonly onConnect: (peer: PeerKey) => void
   readonly onDisconnect: (peer: PeerKey) => void
+  /** The connection that carried gossip has closed, and this one is left. */
+  readonly onMoved: (connection: Connection) => void
   /** Gossip with a connected peer has died (an overlong frame, a full buffer). */
   readonly onMute: (peer: PeerKey) => void
 }
@@ -57,9 +59,10 @@ export class Roster {
     return this.#rows.size
   }
 
-  /** The oldest open connection with the peer. */
+  /** The oldest open connection with the peer, direct ones before those through a relay. */
   connection(peer: PeerKey): Connection | undefined {
-    return this.#rows.get(peer)?.connections.find(({ status }) => status === 'open')
+    const open = this.#rows.get(peer)?.connections.filter(({ status }) => status === 'open') ?? []
+    return open.find(({ direct }) => direct) ?? open[0]
   }
 
   connections(peer: PeerKey): readonly Connection[] {
@@ -125,7 +128,10 @@ export class Roster {
     if (peer === undefined || row === undefined) return
     const at = row.connections.indexOf(connection)
     if (at >= 0) row.connections.splice(at, 1)
-    if (row.connections.length > 0) return
+    if (row.connections.length > 0) {
+      if (!this.#init.hasStreams(peer)) this.#init.onMoved(row.connections[0]!)
+      return
+    }
     clearInterval(row.timer)
     this.#rows.delete(peer)
     this.#wake(peer)

@@ -59,7 +59,11 @@ export class Streams {
         (stream, connection) => {
           void this.#answer(protocol, entry, stream, connection)
         },
-        { maxInboundStreams: 2 * REQUESTS_MAX, maxOutboundStreams: 2 * REQUESTS_MAX }
+        {
+          maxInboundStreams: 2 * REQUESTS_MAX,
+          maxOutboundStreams: 2 * REQUESTS_MAX,
+          runOnLimitedConnection: true
+        }
       )
     }
   }
@@ -109,7 +113,11 @@ export class Streams {
     const cut = (): void => stream?.abort(new MeshError('NET_ABORTED', 'given up'))
     any.addEventListener('abort', cut, { once: true })
     try {
-      stream = await connection.newStream(protocol, { signal: any, maxOutboundStreams: 2 * REQUESTS_MAX })
+      stream = await connection.newStream(protocol, {
+        signal: any,
+        maxOutboundStreams: 2 * REQUESTS_MAX,
+        runOnLimitedConnection: true
+      })
       this.#open.add(stream)
       if (any.aborted) throw aborted(peer, protocol)
       const answer = readFrame(stream, REPLY_HEAD_BYTES, maxReplyBytes)
