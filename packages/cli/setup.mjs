@@ -17,6 +17,7 @@ const TARGETS = {
   gradmesh: { file: 'packages/cli/src/main.ts', isTest: false },
   'run-tests': { file: 'test/run.ts', isTest: true },
   'e2e-page': { file: 'test/e2e/status-page/run.ts', isTest: false },
+  'e2e-nat': { file: 'test/e2e/nat/run.ts', isTest: false },
   'bench-consensus': { file: 'test/bench/consensus/run.ts', isTest: false },
   'bench-http': { file: 'test/bench/http/run.ts', isTest: false },
   'bench-models': { file: 'packages/models/bench/models.ts', isTest: false },

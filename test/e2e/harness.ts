@@ -11,7 +11,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Client, createClient, type Status } from '@gradmesh/api'
+import { type Client, createClient, type Receipt, type Status } from '@gradmesh/api'
 import { steadyMemory } from '@gradmesh/cli'
 import { MeshError, systemClock, toHex } from '@gradmesh/core'
 import { ensureKey, makeGenesis, settleFolder } from '@gradmesh/peer'
@@ -34,6 +34,8 @@ export interface MeshOptions {
   readonly seed: string
   /** More words for `gradmesh up`, for every peer. */
   readonly flags?: readonly string[]
+  /** Where the peers run, if not on this host. */
+  readonly home?: Home
 }
 
 export interface Mesh {
@@ -41,13 +43,25 @@ export interface Mesh {
   readonly folder: string
   readonly peers: readonly PeerProcess[]
   /** A folder and ports for one more peer. */
-  place(name: string): Promise<Place>
+  place(name: string, home?: Home): Promise<Place>
   /** Ends every process and removes the folders. */
   close(): Promise<void>
 }
 
+/** A host other than this one, such as a network namespace. */
+export interface Home {
+  /** Where peers there listen, and where others dial them. */
+  readonly listen: string
+  readonly address: string
+  /** What a command line begins with to run there. */
+  readonly enter: readonly string[]
+  /** Makes that port of its loopback answer on ours. */
+  publish(port: number): Promise<void>
+}
+
 interface Place {
   readonly name: string
+  readonly home: Home | null
   readonly folder: string
   readonly httpPort: number
   readonly p2pPort: number
@@ -64,15 +78,19 @@ export const withoutAdapter = async (): Promise<string | null> => {
   return Number(stdout) > 0 ? null : 'this machine has no WebGPU adapter, and peers train on one'
 }
 
-export const createMesh = async ({ peers: count, flags = [], ...options }: MeshOptions): Promise<Mesh> => {
+export const createMesh = async ({
+  peers: count,
+  flags = [],
+  home: homeOfAll,
+  ...options
+}: MeshOptions): Promise<Mesh> => {
   const folder = await mkdtemp(join(tmpdir(), 'gradmesh-e2e-'))
   const taken = new Set<number>()
-  const place = async (name: string): Promise<Place> => ({
-    name,
-    folder: join(folder, name),
-    httpPort: await freePort(taken),
-    p2pPort: await freePort(taken)
-  })
+  const place = async (name: string, home: Home | undefined = homeOfAll): Promise<Place> => {
+    const httpPort = await freePort(taken)
+    await home?.publish(httpPort)
+    return { name, home: home ?? null, folder: join(folder, name), httpPort, p2pPort: await freePort(taken) }
+  }
   const places: Place[] = []
   for (let i = 0; i < count; i++) places.push(await place(`peer-${i}`))
   const keys = await Promise.all(places.map(place => ensureKey(place.folder)))
@@ -105,7 +123,7 @@ export const createMesh = async ({ peers: count, flags = [], ...options }: MeshO
   }
 }
 
-const addressOf = ({ p2pPort }: Place): string => `/ip4/127.0.0.1/tcp/${p2pPort}`
+const addressOf = ({ p2pPort, home }: Place): string => `/ip4/${home?.address ?? '127.0.0.1'}/tcp/${p2pPort}`
 
 export class PeerProcess {
   readonly name: string
@@ -144,7 +162,7 @@ export class PeerProcess {
 
   /** Instead of `start`: makes the folder from a ticket first. */
   join(ticket: string): void {
-    this.#child = runCli(this.#place, ['join', ticket])
+    this.#child = runCli(this.#place, ['join', ticket, ...this.#flags])
   }
 
   /** `kill -9`: no handler runs, nothing is flushed. */
@@ -181,6 +199,16 @@ export class PeerProcess {
 
   async height(): Promise<number> {
     return (await this.status())?.height ?? 0
+  }
+
+  /** The receipt of the first delta of this peer that the ledger took. @throws MeshError `E2E_LATE` */
+  async firstAccepted(timeoutMs: number): Promise<Receipt> {
+    const signal = AbortSignal.timeout(timeoutMs)
+    for await (const { event } of this.client.events({ replay: 'all', signal })) {
+      if (event.type === 'delta' && event.own && event.outcome === 'accepted')
+        return this.client.delta({ digest: event.digest })
+    }
+    throw new MeshError('E2E_LATE', `${this.name} has had no delta accepted:\n${await this.lastWords()}`)
   }
 
   async lastWords(): Promise<string> {
@@ -231,12 +259,16 @@ const runCli = (place: Place, words: readonly string[]): ChildProcess => {
   const options = {
     data: place.folder,
     port: String(place.httpPort),
-    'p2p-host': '127.0.0.1',
+    'p2p-host': place.home?.listen ?? '127.0.0.1',
     'p2p-port': String(place.p2pPort),
     label: place.name
   }
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
-  const child = spawn(process.execPath, [...steadyMemory.execArgv, CLI, ...words, ...flags, '--no-mdns'], {
+  const [program = '', ...line] = [
+    ...[...(place.home?.enter ?? []), process.execPath, ...steadyMemory.execArgv],
+    ...[CLI, ...words, ...flags, '--no-mdns']
+  ]
+  const child = spawn(program, line, {
     // One thread a peer where the GPU is emulated: they share this machine's cores.
     env: { ...steadyMemory.env, ...process.env, LP_NUM_THREADS: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc']

@@ -47,7 +47,7 @@ const joinAndLeave = async (t: Test, mesh: Mesh, ticket: string): Promise<void> 
   await until('it has final blocks', PATIENCE_MS, async () => (await fifth.height()) > 0)
   const inStep = seconds()
 
-  const receipt = await firstAccepted(fifth)
+  const receipt = await fifth.firstAccepted(PATIENCE_MS)
   const accepted = seconds()
   t.equal(receipt.trainer, key)
   t.ok(receipt.weightQ16 > 0 && BigInt(receipt.reward) > 0n, 'its delta has weight and is paid')
@@ -75,16 +75,6 @@ const joinAndLeave = async (t: Test, mesh: Mesh, ticket: string): Promise<void> 
     async () => (await first.height()) > left + PROGRESS
   )
   t.strictSame((await verifyFolder(fifth.folder)).findings, [], 'its folder is whole')
-}
-
-/** The receipt of the first delta of this peer that the ledger took. */
-const firstAccepted = async (peer: PeerProcess) => {
-  const signal = AbortSignal.timeout(PATIENCE_MS)
-  for await (const { event } of peer.client.events({ replay: 'all', signal })) {
-    if (event.type === 'delta' && event.own && event.outcome === 'accepted')
-      return peer.client.delta({ digest: event.digest })
-  }
-  throw new MeshError('E2E_LATE', `${peer.name} has had no delta accepted:\n${await peer.lastWords()}`)
 }
 
 const refuse = async (t: Test, mesh: Mesh, text: string): Promise<void> => {

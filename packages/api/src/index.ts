@@ -34,6 +34,8 @@ export {
   PHASES,
   type Phase,
   type PhaseEvent,
+  REACHABILITIES,
+  type Reachability,
   type Receipt,
   ROLES,
   type Role,

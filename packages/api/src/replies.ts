@@ -59,6 +59,21 @@ export const caps = named(
 )
 export type Caps = Infer<typeof caps>
 
+export const REACHABILITIES = ['unknown', 'reachable', 'relayed', 'cut-off'] as const
+const REACHES = ['host', 'site', 'world'] as const
+
+export const reachability = named(
+  'Reachability',
+  object({
+    state: oneOf(...REACHABILITIES),
+    scope: nullable(oneOf(...REACHES)),
+    relays: array(hex32({ description: 'public key of a peer that relays for this one' })),
+    detail: text({ description: 'whether others can call this peer, in a sentence' }),
+    remedy: nullable(text({ description: 'what to do about it' }))
+  })
+)
+export type Reachability = Infer<typeof reachability>
+
 export const status = named(
   'Status',
   object({
@@ -71,6 +86,7 @@ export const status = named(
     label: nullable(text({ description: 'what this peer likes to be shown as' })),
     role,
     addresses: array(text({ description: 'multiaddr that others can dial, peer id included' })),
+    reachability: nullable(reachability),
     height: integer({ description: 'newest final block' }),
     round: integer({ description: 'the round that is open; so many rounds are closed' }),
     roundsTotal: nullable(
@@ -133,6 +149,9 @@ export const peer = named(
     key: hex32(),
     label: nullable(text()),
     address: text(),
+    relay: nullable(
+      hex32({ description: 'whose relay the connection goes through; null when it is direct' })
+    ),
     direction: oneOf('inbound', 'outbound'),
     rttMs: nullable(duration('round-trip time')),
     score: number({ description: 'gossip score; negative is bad' }),
@@ -256,6 +275,7 @@ export const ticket = named(
   object({
     ticket: text({ description: 'what `gradmesh join` takes' }),
     addresses: array(text({ description: 'multiaddr of this peer that the ticket names' })),
+    reach: nullable(oneOf(...REACHES)),
     expiresAt: integer({ description: 'seconds since 1970' })
   })
 )

@@ -1,10 +1,12 @@
 /** A peer in the foreground: from its start to a signal, the end of its parent, or its failure. */
 import { createClient } from '@gradmesh/api'
 import { dashboardFiles } from '@gradmesh/dashboard'
+import type { Reachability } from '@gradmesh/net'
 import { type NodeOptions, type Outcome, type Peer, startPeer } from '@gradmesh/peer'
 import { tokenIn } from './client.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { tellFailure } from './failures.ts'
+import { shortKey } from './format.ts'
 import { bold, type Io } from './io.ts'
 
 /** After a signal everything is closed within this time, or the process ends without. */
@@ -34,7 +36,7 @@ export const runDaemon = async ({
 }: DaemonInit): Promise<number> => {
   const left = new AbortController()
   const asked = askedToStop(left.signal)
-  const starting = startPeer(options, dashboardFiles())
+  const starting = startPeer(options, dashboardFiles(), reachability => tellReachability(reachability, io))
   try {
     const peer = await Promise.race([starting, asked])
     if (peer === undefined) return await stopInTime(starting, io)
@@ -96,6 +98,22 @@ const tellFinished = ({ round, height, root, score }: Outcome, io: Io): void => 
     io.note(
       `The run has finished after ${round} rounds${score === null ? '' : `, score ${(100 * score).toFixed(2)} %`}. This peer goes on serving; Ctrl-C stops it.`
     )
+}
+
+const HEADINGS: Readonly<Record<Reachability['state'], string>> = {
+  unknown: 'Not known yet.',
+  reachable: 'Reachable.',
+  relayed: 'Relayed.',
+  'cut-off': 'Cut off.'
+}
+
+const tellReachability = (reachability: Reachability, io: Io): void => {
+  const { state, relays, detail, remedy } = reachability
+  const through = relays.length === 0 ? '' : ` (${relays.map(shortKey).join(', ')})`
+  io.note(`${bold(HEADINGS[state], io)} ${detail}${through}`)
+  if (remedy !== null) io.note(`  what to do: ${remedy}`)
+  const seconds = Number(process.uptime().toFixed(2))
+  if (io.json) io.print(JSON.stringify({ event: 'reachability', seconds, ...reachability }))
 }
 
 const tellFirstAccepted = async (

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Logger } from '@gradmesh/core'
+import { RELAY_MODES, type RelayMode } from '@gradmesh/net'
 import { type NodeOptions, nodeDefaults } from '@gradmesh/peer'
 import { usage } from './arguments.ts'
 import { capOptions, capsOf } from './caps.ts'
@@ -115,6 +116,25 @@ export const peerOptions = {
   ...passphraseOption,
   label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
+  announce: {
+    type: 'string',
+    value: 'MULTIADDR',
+    multiple: true,
+    help: 'address that others should dial, such as /ip4/A.B.C.D/tcp/4190; may be repeated',
+    env: 'GRADMESH_ANNOUNCE'
+  },
+  relay: {
+    type: 'string',
+    value: 'MODE',
+    help: `relay for members that others can't call: ${RELAY_MODES.join(', ')} (if others can call this one)`,
+    env: 'GRADMESH_RELAY',
+    default: 'auto'
+  },
+  'no-upnp': {
+    type: 'boolean',
+    help: "don't ask the router to forward the port",
+    env: 'GRADMESH_NO_UPNP'
+  },
   'no-mdns': { type: 'boolean', help: "don't look for peers on the local network", env: 'GRADMESH_NO_MDNS' },
   'log-level': {
     type: 'string',
@@ -145,6 +165,14 @@ export const datasetOf = (values: Values): string | null => {
   return given === undefined ? null : resolve(given)
 }
 
+const relayModeOf = (values: Values): RelayMode => {
+  const given = values.text('relay') ?? 'auto'
+  const mode = RELAY_MODES.find(name => name === given)
+  if (mode === undefined)
+    throw usage('VALUE', `--relay ${given} is none of ${RELAY_MODES.join(', ')}`, 'correct the value')
+  return mode
+}
+
 const LABEL_BYTES_MAX = 32
 
 export const nodeOptions = (
@@ -168,6 +196,9 @@ export const nodeOptions = (
     },
     listen: [`/ip${host.includes(':') ? 6 : 4}/${host}/tcp/${values.integer('p2p-port', PORT) ?? P2P_PORT}`],
     bootstrap: [...new Set([...values.texts('bootstrap'), ...bootstrap])],
+    announce: values.texts('announce'),
+    relay: relayModeOf(values),
+    upnp: !values.is('no-upnp'),
     mdns: !values.is('no-mdns'),
     adapter: values.text('adapter') ?? null,
     dataset: datasetOf(values),

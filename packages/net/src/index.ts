@@ -1,3 +1,5 @@
 export { type FetchPieces, fetchPieces, PIECE_BYTES } from './pieces.ts'
+export { isAtLeast, reachOf, widest } from './reach.ts'
 export { REJECTIONS_MAX } from './strikes.ts'
 export type * from './types.ts'
+export { RELAY_MODES } from './types.ts'

@@ -8,15 +8,7 @@ import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Connection, Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { badOptions, listenFailed, portInUse, wrongState } from './errors.ts'
-import {
-  isLoopback,
-  keyOf,
-  parseAddress,
-  parseDirectAddress,
-  peerIdIn,
-  portOf,
-  relayIn
-} from './libp2p/addresses.ts'
+import { keyOf, parseAddress, parseDirectAddress, peerIdIn, portOf, relayIn } from './libp2p/addresses.ts'
 import { Allowance } from './libp2p/allowance.ts'
 import { peersProtocol } from './libp2p/exchange.ts'
 import { Gate } from './libp2p/gate.ts'
@@ -41,6 +33,7 @@ import type {
   PeerConnection,
   PeerKey,
   Reachability,
+  RelayMode,
   RequestHandler,
   RequestOptions,
   TopicOptions,
@@ -48,9 +41,6 @@ import type {
 } from './types.ts'
 
 export type { Bandwidth } from './libp2p/shaping.ts'
-
-export const RELAY_MODES = ['on', 'off', 'auto'] as const
-export type RelayMode = (typeof RELAY_MODES)[number]
 
 export interface Libp2pNetOptions {
   /** Ed25519 seed, 32 bytes. */
@@ -357,6 +347,9 @@ const whyNotListening = (listen: readonly string[], error: unknown): MeshError =
   const taken = listen.find(address => text.includes(`:${portOf(parseAddress(address))}`)) ?? listen[0] ?? ''
   return portInUse(taken, portOf(parseAddress(taken)), error)
 }
+
+/** Such a peer has nothing that a router could forward. */
+const isLoopback = (address: string): boolean => /^\/ip(4\/127\.|6\/::1\/)/.test(address)
 
 const keyOfText = (id: string): PeerKey => keyOf(peerIdFromString(id)) ?? ''
 

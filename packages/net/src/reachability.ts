@@ -2,6 +2,7 @@
  * Whether others can call this peer: judged from what was observed, in words that an operator can act on.
  * Pure; who observes is `libp2p/reaching.ts`.
  */
+import { widest } from './reach.ts'
 import type { PeerKey, Reach, Reachability } from './types.ts'
 
 /** One peer tried to call this one back. */
@@ -25,16 +26,6 @@ export interface ReachFacts {
   /** TCP port that others would call; null when this peer does not listen. */
   readonly port: string | null
 }
-
-const WIDTH: Readonly<Record<Reach, number>> = { host: 0, site: 1, world: 2 }
-
-export const isAtLeast = (reach: Reach, other: Reach): boolean => WIDTH[reach] >= WIDTH[other]
-
-export const widest = (reaches: Iterable<Reach>): Reach | null =>
-  [...reaches].reduce<Reach | null>(
-    (best, reach) => (best === null || WIDTH[reach] > WIDTH[best] ? reach : best),
-    null
-  )
 
 const FROM: Readonly<Record<Reach, string>> = {
   host: 'Peers on this machine can call this one.',

@@ -49,6 +49,10 @@ export interface Traffic {
   readonly byTopic: Readonly<Record<string, TopicTraffic>>
 }
 
+/** Whether a peer relays for members of its mesh that others can't call; `auto`: when others can call this peer. */
+export const RELAY_MODES = ['on', 'off', 'auto'] as const
+export type RelayMode = (typeof RELAY_MODES)[number]
+
 /** How far: this machine, the local network, the internet. */
 export type Reach = 'host' | 'site' | 'world'
 

@@ -1,8 +1,9 @@
 import { fromHex, toHex } from '@gradmesh/core'
 import fc from 'fast-check'
 import t from 'tap'
-import { keyOf, parseAddress, peerIdOf, reachOf } from '../src/libp2p/addresses.ts'
+import { keyOf, parseAddress, peerIdOf } from '../src/libp2p/addresses.ts'
 import { decodePeers, encodePeers } from '../src/libp2p/exchange.ts'
+import { reachOf } from '../src/reach.ts'
 
 const record = fc.record(
   {
@@ -62,7 +63,7 @@ t.test('addresses reach a host, a site or the world', async t => {
     ['/ip6/2606:4700::1/tcp/1', 'world'],
     ['/dns4/example.org/tcp/1', 'world']
   ] as const) {
-    t.equal(reachOf(parseAddress(address)), reach, address)
+    t.equal(reachOf(parseAddress(address).toString()), reach, address)
   }
 })
 

@@ -1,5 +1,6 @@
 /** The peer of a machine: its folder, its threads, its sockets, and HTTP in front. */
 import { MeshError, systemClock } from '@gradmesh/core'
+import type { Reachability } from '@gradmesh/net'
 import { type Bandwidth, createLibp2pNet } from '@gradmesh/net/libp2p'
 import { openSafety } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
@@ -26,8 +27,16 @@ import { checkTrust } from './trust.ts'
 import { viewOf } from './view.ts'
 import { startWorker } from './worker-rpc.ts'
 
-/** @param files the page to serve at `/`, from `@gradmesh/dashboard`. */
-export const startPeer = async (options: NodeOptions, files?: StaticFiles): Promise<Peer> => {
+/**
+ * @param files the page to serve at `/`, from `@gradmesh/dashboard`.
+ * @param onReachability told whether others can call this peer within ten seconds, and when that changes;
+ * it may be told before the peer has started.
+ */
+export const startPeer = async (
+  options: NodeOptions,
+  files?: StaticFiles,
+  onReachability?: (reachability: Reachability) => void
+): Promise<Peer> => {
   const keys = await readKey(options.folder, {
     passphrase: options.passphrase,
     tell: message => options.logger.warn({}, message)
@@ -46,6 +55,7 @@ export const startPeer = async (options: NodeOptions, files?: StaticFiles): Prom
   const metrics = new PrometheusMetrics()
   const loopDelay = new LoopDelay()
   const peer = new MeshPeer(portsOf(options, metrics, loopDelay), options, keys, genesis, bytes)
+  if (onReachability !== undefined) peer.onReachability = onReachability
   peer.closers.push(async () => loopDelay.stop())
   try {
     await peer.open()
@@ -81,6 +91,9 @@ const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: Lo
         secretKey,
         listen: [...options.listen],
         bootstrap: [...options.bootstrap],
+        announce: [...(options.announce ?? [])],
+        relay: options.relay ?? 'auto',
+        upnp: options.upnp ?? false,
         mdns: options.mdns,
         chainTag: chainTag(chainId),
         logger: logger.child({ part: 'net' }),

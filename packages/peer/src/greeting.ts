@@ -29,7 +29,10 @@ export const greet = async (context: Context, peer: PeerKey, agent: string): Pro
     })
     const hello = decodeHello(reply)
     const difference = differenceTo(context, hello)
-    if (difference === null) return isFault(hello) ? undefined : hello
+    if (difference === null) {
+      net.welcome(peer)
+      return isFault(hello) ? undefined : hello
+    }
     faults.count(isFault(hello) ? hello : peerFault('HELLO_DIFFERENT'))
     log.warn({ peer, difference }, 'hung up on a peer')
     await net.hangUp(peer)

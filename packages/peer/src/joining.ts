@@ -65,14 +65,25 @@ export const joinMesh = async ({
   })
   await net.start()
   try {
-    const genesis = await fetchFromAny(net, ticket)
+    const addresses = withRelays(ticket.addresses)
+    const genesis = await fetchFromAny(net, { ...ticket, addresses })
     await settleFolder(folder, genesis, keys)
     await writeTrust(folder, ticket)
-    return { genesis, bootstrap: ticket.addresses }
+    return { genesis, bootstrap: addresses }
   } finally {
     await net.stop()
   }
 }
+
+/** A peer that relays for the one that printed the ticket is of the mesh itself, and is called first. */
+export const withRelays = (addresses: readonly string[]): string[] => [
+  ...new Set(
+    addresses.flatMap(address => {
+      const [relay = '', ...beyond] = address.split('/p2p-circuit')
+      return beyond.length === 0 ? [address] : [relay, address]
+    })
+  )
+]
 
 export const readTicket = (text: string): Ticket => {
   const ticket = decodeTicket(text.trim())

@@ -1,5 +1,6 @@
 /** What is mine alone. What the mesh agrees on is the genesis; the two are never merged. */
 import type { Logger } from '@gradmesh/core'
+import type { RelayMode } from '@gradmesh/net'
 import { type Caps, noCaps } from './caps/index.ts'
 
 export interface NodeOptions {
@@ -21,6 +22,12 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   /** Multiaddrs of peers to dial first. */
   readonly bootstrap: readonly string[]
+  /** Multiaddrs that others should dial, besides those that the peer finds out. */
+  readonly announce?: readonly string[]
+  /** Relay for members that others can't call: always, never, or (default) when others can call this peer. */
+  readonly relay?: RelayMode
+  /** Ask the router to forward the port. */
+  readonly upnp?: boolean
   readonly mdns: boolean
   /** Name (or part of it) of the adapter to train on; null: hardware first. */
   readonly adapter: string | null

@@ -7,6 +7,7 @@ import { leaderOf } from '@gradmesh/consensus'
 import { MeshError, toHex } from '@gradmesh/core'
 import { payloadBytesMax } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
+import type { Reachability } from '@gradmesh/net'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { openTask } from '@gradmesh/train'
 import {
@@ -30,6 +31,7 @@ import { catchUp, gatherQuorum, keepRegistering, lookAround } from './entering.t
 import { Evidences } from './evidences.ts'
 import { gatherDeltas, recallDeltas } from './gathering.ts'
 import { greet } from './greeting.ts'
+import { invitingAddresses } from './inviting.ts'
 import { Journal } from './journal.ts'
 import { agentWith, Labels } from './labels.ts'
 import { type FinalChange, FinalPoint, Ledger } from './ledger.ts'
@@ -77,6 +79,7 @@ export class MeshPeer implements Running {
   adapter: AdapterInfo | null = null
   lastError: LastError | null = null
   isOnline = false
+  onReachability: (reachability: Reachability) => void = () => {}
 
   readonly #ports: Ports
   readonly #options: NodeOptions
@@ -145,7 +148,7 @@ export class MeshPeer implements Running {
   ticket(): Ticket | null {
     if (this.ledger === undefined) return null
     const { final } = this.ledger
-    const addresses = this.#context.net.addresses().slice(0, BOUNDS.ticketAddressesMax)
+    const { addresses, reach } = invitingAddresses(this.#context.net.addresses())
     const expiresAt = Math.floor(this.#ports.clock.wallMs() / 1000) + TICKET_SECONDS
     const ticket = encodeTicket({
       protocol: PROTOCOL_VERSION,
@@ -156,7 +159,7 @@ export class MeshPeer implements Running {
       validatorSetHash: validatorSetHash(this.#genesis.validators),
       expiresAt
     })
-    return { ticket, addresses, expiresAt }
+    return { ticket, addresses: [...addresses], reach, expiresAt }
   }
 
   /** What its parts are given, once it is open. */
@@ -234,6 +237,10 @@ export class MeshPeer implements Running {
       this.reporting.disconnected(peer)
       this.#parts?.syncing.forget(peer)
       this.#parts?.attesting.consider()
+    })
+    net.onReachability(reachability => {
+      this.#context.log.info({ ...reachability }, 'whether others can call this peer')
+      this.onReachability(reachability)
     })
     await net.start()
     this.isOnline = true

@@ -61,7 +61,10 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
     // Answer all the same: the other side must be able to name the difference too.
     if (isFault(hello)) faults.count(hello)
     else if (differenceTo(context, hello) !== null) faults.count(peerFault('HELLO_DIFFERENT'))
-    else parts.onHello(hello, from)
+    else {
+      net.welcome(from)
+      parts.onHello(hello, from)
+    }
     return encodeHello(ownHello(context, agent))
   })
 

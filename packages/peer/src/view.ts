@@ -10,6 +10,7 @@ import type {
 } from '@gradmesh/api'
 import { cleanLabel, isFault, toHex } from '@gradmesh/core'
 import { type Due, sumOf } from '@gradmesh/ledger'
+import type { Reachability } from '@gradmesh/net'
 import {
   accusedOf,
   type Block,
@@ -188,6 +189,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     label: running.labelOf(context.self),
     role: context.validator !== null ? 'validator' : mine !== undefined ? 'trainer' : 'follower',
     addresses: running.isOnline ? [...net.addresses()] : [],
+    reachability: running.isOnline ? reachabilityOf(net.reachability()) : null,
     height: final?.height ?? chain.head().height,
     round: final?.accounts.round ?? 0,
     roundsTotal: genesis.end.rounds,
@@ -225,6 +227,11 @@ const capsOf = ({ hours, ...caps }: Caps, pause: string | null): Status['caps'] 
   ...caps,
   hours: hours.length === 0 ? null : hoursText(hours),
   pause
+})
+
+const reachabilityOf = ({ relays, ...rest }: Reachability): Status['reachability'] => ({
+  ...rest,
+  relays: [...relays]
 })
 
 /** One copy of each message that this peer published, by the rounds that closed meanwhile. */

@@ -35,6 +35,12 @@ export const capsText = ({
   return `${caps.join(', ')}${pause === null ? '' : `; training pauses: ${pause}`}`
 }
 
+const reachabilityText = (reachability: Status['reachability']): string => {
+  if (reachability === null) return '-'
+  const { state, detail, remedy } = reachability
+  return `${state}: ${detail}${state !== 'cut-off' || remedy === null ? '' : ` ${remedy}`}`
+}
+
 export const statusText = (status: Status): string => {
   const { finalityMs, bytes: traffic, adapter, lastError } = status
   const rows: [string, string][] = [
@@ -49,6 +55,7 @@ export const statusText = (status: Status): string => {
     ['loss', status.loss?.toFixed(4) ?? '-'],
     [status.scoreName, percent(status.score)],
     ['peers', count(status.peers)],
+    ['reachable', reachabilityText(status.reachability)],
     [
       'finality',
       `last ${milliseconds(finalityMs.last)}, half within ${milliseconds(finalityMs.p50)}, 99 % within ${milliseconds(finalityMs.p99)}`

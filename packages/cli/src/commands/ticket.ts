@@ -3,6 +3,13 @@ import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { urlOption } from '../settings.ts'
 
+const LIMITS = {
+  none: 'Nobody can use this ticket: this peer has no address that others can call. `gradmesh status` says why and what to do.',
+  host: 'This ticket works on this machine alone: the peer listens on a loopback address. Start it without --p2p-host 127.0.0.1.',
+  site: 'This ticket works on the local network alone: nobody outside it is known to reach this peer. For others forward its TCP port on the router and start it with --announce, or take the ticket of a peer that is reachable or relayed.',
+  world: 'This ticket names addresses on the internet.'
+} as const
+
 export const command: Command = {
   name: 'ticket',
   about:
@@ -12,6 +19,7 @@ export const command: Command = {
   async run({ values, io }) {
     const reply = await (await clientOf(values)).ticket()
     io.print(io.json ? JSON.stringify({ ok: true, ...reply }) : reply.ticket)
+    io.note(LIMITS[reply.reach ?? 'none'])
     io.note(
       `valid until ${new Date(reply.expiresAt * 1000).toISOString()}; on the other machine: gradmesh join TICKET`
     )

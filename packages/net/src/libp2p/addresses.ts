@@ -14,7 +14,7 @@ import {
 } from '@multiformats/multiaddr'
 import { Circuit, TCP } from '@multiformats/multiaddr-matcher'
 import { badAddress } from '../errors.ts'
-import type { PeerKey, Reach } from '../types.ts'
+import type { PeerKey } from '../types.ts'
 
 /** The raw Ed25519 key in hexadecimal; undefined for peer ids of other kinds, which are no peers of ours. */
 export const keyOf = (id: PeerId): PeerKey | undefined =>
@@ -61,9 +61,6 @@ export const relayIn = (address: Multiaddr): PeerKey | undefined => {
   return text === undefined ? undefined : keyOf(peerIdFromString(text))
 }
 
-/** Only programs of this host get through to it. */
-export const isLoopback = (text: string): boolean => /^\/ip(4\/127\.|6\/::1\/)/.test(text)
-
 /** The IP address that an address begins with. */
 export const ipOf = (address: Multiaddr): string | undefined =>
   address.getComponents().find(({ code }) => code === CODE_IP4 || code === CODE_IP6)?.value
@@ -84,21 +81,3 @@ export const peerIdIn = (address: Multiaddr): PeerId | undefined => {
 /** The port of a TCP address, as text. */
 export const portOf = (address: Multiaddr): string =>
   address.getComponents().find(part => part.code === CODE_TCP)?.value ?? '0'
-
-/** How far an address reaches, through a relay how far the relay's does: a peer out there must not send us to knock at our own doors. */
-export const reachOf = (address: Multiaddr): Reach => {
-  const parts = address.getComponents()
-  const ip4 = parts.find(part => part.code === CODE_IP4)?.value
-  if (ip4 !== undefined) {
-    if (/^(127|0)\./.test(ip4)) return 'host'
-    return /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/.test(
-      ip4
-    )
-      ? 'site'
-      : 'world'
-  }
-  const ip6 = parts.find(part => part.code === CODE_IP6)?.value
-  if (ip6 === undefined) return 'world'
-  if (ip6 === '::1' || ip6 === '::') return 'host'
-  return /^(fc|fd|fe[89ab])/i.test(ip6) ? 'site' : 'world'
-}

@@ -10,8 +10,9 @@
 import { concatBytes, fromHex, type Logger, toHex } from '@gradmesh/core'
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { isAtLeast, reachOf } from '../reach.ts'
 import type { Net, PeerKey } from '../types.ts'
-import { peerIdOf, reachOf } from './addresses.ts'
+import { peerIdOf } from './addresses.ts'
 import type { Node } from './node.ts'
 
 const RECORDS_MAX = 32
@@ -121,7 +122,5 @@ export const claimedAddresses = async (node: Node, id: PeerId, from: Multiaddr):
     .map(({ multiaddr }) => multiaddr.encapsulate(`/p2p/${id.toString()}`))
 }
 
-const REACH = { host: 0, site: 1, world: 2 } as const
-
 const isWithinReach = (address: Multiaddr, from: Multiaddr): boolean =>
-  REACH[reachOf(address)] >= REACH[reachOf(from)]
+  isAtLeast(reachOf(address.toString()), reachOf(from.toString()))

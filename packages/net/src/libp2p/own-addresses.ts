@@ -1,7 +1,8 @@
 /** Which of a peer's own addresses others should try, the most promising first. */
 import type { PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { isRelayed, peerIdIn, reachOf } from './addresses.ts'
+import { reachOf } from '../reach.ts'
+import { isRelayed, peerIdIn } from './addresses.ts'
 import type { RelayInside } from './relaying.ts'
 
 interface Own {
@@ -16,7 +17,7 @@ interface Own {
  * those of the local network and of this machine.
  */
 const rank = ({ multiaddr, verified, type }: Own): number => {
-  const reach = reachOf(multiaddr)
+  const reach = reachOf(multiaddr.toString())
   if (reach === 'host') return 5
   if (reach === 'site') return 4
   if (isRelayed(multiaddr)) return 2

@@ -23,7 +23,8 @@ export const PROBE_PORTS_MAX = 4
 export const PROBE_REQUEST_BYTES_MAX = 1 + 2 * PROBE_PORTS_MAX
 const ADDRESS_CHARS_MAX = 45
 const PROBE_REPLY_BYTES_MAX = PROBE_PORTS_MAX + ADDRESS_CHARS_MAX
-const CALL_MS_MAX = 2500
+/** A SYN that is lost is sent again after a second. */
+const CALL_MS_MAX = 1800
 const EACH_EVERY_MS = 10_000
 /** Calls at once for all who ask. */
 const CALLS_MAX = 8

@@ -6,9 +6,10 @@
 import { type Clock, type Logger, systemClock } from '@gradmesh/core'
 import type { Connection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { isSameReachability, judgeReachability, type Probe, widest } from '../reachability.ts'
+import { reachOf, widest } from '../reach.ts'
+import { isSameReachability, judgeReachability, type Probe } from '../reachability.ts'
 import type { Net, PeerKey, Reach, Reachability } from '../types.ts'
-import { isRelayed, portOf, reachOf } from './addresses.ts'
+import { isRelayed, portOf } from './addresses.ts'
 import { addressAt, askForCall, PROBE_PORTS_MAX } from './probing.ts'
 import { type RelayInside, Relaying } from './relaying.ts'
 
@@ -66,6 +67,7 @@ export class Reaching {
 
   welcome(peer: PeerKey): void {
     this.#members.add(peer)
+    if (this.#results.size === 0) void this.#ask(this.#ports())
   }
 
   isMember(peer: PeerKey): boolean {
@@ -105,9 +107,13 @@ export class Reaching {
       this.#results.clear()
     }
     void this.#ask(ports)
+    this.#seek()
+    this.#consider()
+  }
+
+  #seek(): void {
     const { state } = this.reachability()
     if (state === 'relayed' || state === 'cut-off') void this.#relaying.seek()
-    this.#consider()
   }
 
   /** The ports that others may call: where we listen, and what the router forwards. */
@@ -129,7 +135,8 @@ export class Reaching {
         ports.length === 0
           ? { ip: null, ports: [] }
           : await askForCall(this.#init.request, this.#init.chainTag, peer, ports)
-      if (reply !== undefined) this.#heard(peer, reply.ip, reply.ports, reachOf(connection.remoteAddr))
+      if (reply !== undefined)
+        this.#heard(peer, reply.ip, reply.ports, reachOf(connection.remoteAddr.toString()))
     } catch (error) {
       this.#init.logger.debug({ peer, error }, 'a peer did not say whether it can call us')
     } finally {
@@ -148,7 +155,7 @@ export class Reaching {
       const result = this.#results.get(peer)
       if (connection === undefined || isRelayed(connection.remoteAddr) || !this.#members.has(peer)) return []
       if (result !== undefined && now - result.atMs < ASK_AGAIN_MS) return []
-      const reach = reachOf(connection.remoteAddr)
+      const reach = reachOf(connection.remoteAddr.toString())
       return count(reach) < ASKED_EACH_REACH ? [{ peer, reach }] : []
     })
     const farthest = widest(candidates.map(({ reach }) => reach))
@@ -173,6 +180,7 @@ export class Reaching {
       atMs: this.#clock.nowMs(),
       confirmed
     })
+    this.#seek()
     this.#consider()
   }
 

@@ -13,9 +13,9 @@ import {
 } from '@libp2p/circuit-relay-v2'
 import type { Connection, PeerId, Transport } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { widest } from '../reachability.ts'
+import { reachOf, widest } from '../reach.ts'
 import type { PeerKey } from '../types.ts'
-import { isRelayed, keyOf, peerIdOf, reachOf } from './addresses.ts'
+import { isRelayed, keyOf, peerIdOf } from './addresses.ts'
 import type { Allowance } from './allowance.ts'
 import { callsThroughOwnRelays, circuitComponents } from './circuits.ts'
 import { replacing } from './replacing.ts'
@@ -188,9 +188,9 @@ const circuitAddresses = (encoded: readonly Uint8Array[]): Multiaddr[] => {
       return []
     }
   })
-  const reach = widest(addresses.map(reachOf))
+  const reach = widest(addresses.map(address => reachOf(address.toString())))
   return addresses
-    .filter(address => reachOf(address) === reach && !isRelayed(address))
+    .filter(address => reachOf(address.toString()) === reach && !isRelayed(address))
     .slice(0, ADDRESSES_PER_RELAY_MAX)
     .map(address => address.encapsulate('/p2p-circuit'))
 }

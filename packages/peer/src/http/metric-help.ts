@@ -40,6 +40,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   gradmesh_status_cap_download_bytes_per_second: 'Cap on what is read from other peers; absent: none.',
   gradmesh_status_training_paused: '1 while a cap (hours, memory) pauses training, else 0.',
   gradmesh_status_phase: '1 for the phase that the peer is in, else 0.',
+  gradmesh_status_reachability: '1 for whether others can call this peer, else 0; none before it is online.',
+  net_relayed_bytes: 'Bytes that others have sent through this peer as a relay.',
   net_peers: 'Peers that gossip reaches.',
   net_gossip_messages_total: 'Messages received, by topic and verdict.',
   net_gossip_bytes_total: 'Bytes of messages received, by topic.',

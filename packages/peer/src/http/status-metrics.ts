@@ -1,5 +1,5 @@
 import type { Status } from '@gradmesh/api'
-import { PHASES } from '@gradmesh/api'
+import { PHASES, REACHABILITIES } from '@gradmesh/api'
 import type { Metrics } from '@gradmesh/core'
 
 /** The figures of the status as gauges, set at every scrape; what is not known yet is left out. */
@@ -32,6 +32,8 @@ export const gaugeStatus = (status: Status, metrics: Metrics): void => {
   set('cap_upload_bytes_per_second', status.caps.uploadBytesPerSecond)
   set('cap_download_bytes_per_second', status.caps.downloadBytesPerSecond)
   set('training_paused', status.caps.pause === null ? 0 : 1)
+  for (const state of REACHABILITIES)
+    metrics.gauge('gradmesh_status_reachability', state === status.reachability?.state ? 1 : 0, { state })
   for (const phase of PHASES)
     metrics.gauge('gradmesh_status_phase', phase === status.phase ? 1 : 0, { phase })
 }
