@@ -34,6 +34,7 @@ export {
   type TensorToWrite,
   writeSafetensors
 } from './safetensors.ts'
+export { rateAt, type Schedule } from './schedule.ts'
 export { type Numbers, type Op, Tape, type TapeInit, type Value } from './tape.ts'
 export { Evaluation, type Inputs, Training, type TrainingOptions, trainingTape } from './training.ts'
 export { elements, type ModelTensor } from './types.ts'

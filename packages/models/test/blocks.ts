@@ -1,4 +1,7 @@
 /** Every block: result and gradients beside its float64 twin, and the twin beside central differences. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { openDevice } from '@gradmesh/tensor'
 import t from 'tap'
 import {
@@ -17,7 +20,9 @@ import {
   rotary,
   split,
   swiglu,
-  turns
+  type Tape,
+  turns,
+  type Value
 } from '../src/index.ts'
 import { type BlockCase, checkBlock } from './support/block.ts'
 import { keeps } from './support/philox.ts'
@@ -29,7 +34,26 @@ const scalars = { batch: 2, queries: 5, keys: 5, heads: 4, kvHeads: 2, dim: 8, s
 const qkv = { q: [2, 5, 4, 8], k: [2, 5, 2, 8], v: [2, 5, 2, 8] }
 const image = { batch: 2, height: 6, width: 6 }
 
+/** The block that the README shows, taken from the page. */
+const page = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+const [, source] = /## A block of your own.*?```ts\n(.*?)```/s.exec(page)!
+const shown = join(t.testdir({ 'scaled.ts': source! }), 'scaled.ts')
+const { scaled } = (await import(pathToFileURL(shown).href)) as {
+  scaled: (t: Tape, x: Value, factor: number) => Value
+}
+
 const cases: BlockCase[] = [
+  {
+    name: 'the block of the README',
+    shapes: { x: [37] },
+    tape: (t, p) => scaled(t, p('x'), -2.5),
+    twin: (g, p) =>
+      g.each(
+        p('x'),
+        v => -2.5 * v,
+        () => -2.5
+      )
+  },
   {
     name: 'product with bias and residual',
     shapes: { x: [5, 6], w: [7, 6], b: [7], r: [5, 7] },

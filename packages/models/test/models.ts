@@ -26,6 +26,7 @@ import {
   cnnTwin,
   type Find,
   gpt2Twin,
+  llamaBodyTwin,
   llamaTwin,
   maskedTwin,
   poolerTwin
@@ -118,6 +119,20 @@ t.test('gradients equal those in float64', async t => {
     g.crossEntropy(gpt2Twin(g, p, gpt2.config as Gpt2Config, text), labels, real)
   )
 
+  const ranker = modelOf(readConfig({ ...LLAMA, num_labels: 4 }), 'sequence')
+  const last = Uint32Array.of(7, 11)
+  const each = Float32Array.of(0.5, 0.5)
+  await check(
+    'llama, a label a sequence',
+    ranker,
+    shape,
+    { tokens, last, labels: Uint32Array.of(3, 1), weights: each },
+    (g, p) => {
+      const chosen = g.rows(llamaBodyTwin(g, p, ranker.config as LlamaConfig, text), last, 24)
+      return g.crossEntropy(g.linear(chosen, p('score.weight'), undefined, 4), [3, 1], each)
+    }
+  )
+
   const bertOf = (head: Head) => {
     const model = modelOf(readConfig(BERT), head)
     return { model, config: model.config as BertConfig }
@@ -134,7 +149,6 @@ t.test('gradients equal those in float64', async t => {
   )
 
   const sorter = bertOf('sequence')
-  const each = Float32Array.of(0.5, 0.5)
   await check(
     'bert, a label a sequence',
     sorter.model,

@@ -1,5 +1,5 @@
 /** Dense layers: the product with its way back, and the layer of a model with its LoRA adapter. */
-import { columnSum, dropout, dropoutScalars, matmulNN, matmulNT, matmulTN } from '@gradmesh/tensor'
+import { columnSum, matmulNN, matmulNT, matmulTN, scaleAdd } from '@gradmesh/tensor'
 import type { Tape, Value } from '../tape.ts'
 
 export interface ProductShape {
@@ -59,12 +59,11 @@ export const product = (
   return out
 }
 
-/** out = factor · x: dropout that drops nothing. */
 const scaled = (t: Tape, x: Value, factor: number): Value => {
-  const scalars = { count: x.length, ...dropoutScalars({ rate: 0, seed: 0, step: 0 }), scale: factor }
+  const scalars = { count: x.length, scale: factor, add: 0 }
   const out = t.value(x.length, `scaled ${x.label}`)
-  t.run(dropout, { x, out }, scalars)
-  t.back(out, [x], g => t.give(x, to => t.run(dropout, { x: g, out: to }, scalars)))
+  t.run(scaleAdd, { x, y: out }, scalars, { clear: out })
+  t.back(out, [x], g => t.give(x, to => t.run(scaleAdd, { x: g, y: to }, scalars, { clear: to })))
   return out
 }
 

@@ -15,7 +15,8 @@ interface Tokens {
 
 const upTo = (_: number, i: number, j: number): boolean => j <= i
 
-export const llamaTwin = (g: Graph, p: Find, c: LlamaConfig, { tokens, batch, length }: Tokens): Node => {
+/** After the last norm (batch · length, width). */
+export const llamaBodyTwin = (g: Graph, p: Find, c: LlamaConfig, { tokens, batch, length }: Tokens): Node => {
   const sizes = { batch, length, heads: c.heads, kvHeads: c.kvHeads, dim: c.headWidth }
   const [queries, keys] = [c.heads * c.headWidth, c.kvHeads * c.headWidth]
   let x = g.rows(p('model.embed_tokens.weight'), tokens, c.width)
@@ -43,8 +44,12 @@ export const llamaTwin = (g: Graph, p: Find, c: LlamaConfig, { tokens, batch, le
     const up = g.linear(n, w('mlp.up_proj'), undefined, c.inner)
     x = g.add(x, g.linear(g.swiglu(gate, up), w('mlp.down_proj'), undefined, c.width))
   }
-  const last = g.norm(x, p('model.norm.weight'), undefined, c.epsilon)
-  return g.linear(last, p(c.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'), undefined, c.vocabSize)
+  return g.norm(x, p('model.norm.weight'), undefined, c.epsilon)
+}
+
+export const llamaTwin = (g: Graph, p: Find, c: LlamaConfig, text: Tokens): Node => {
+  const output = p(c.tied ? 'model.embed_tokens.weight' : 'lm_head.weight')
+  return g.linear(llamaBodyTwin(g, p, c, text), output, undefined, c.vocabSize)
 }
 
 export const gpt2Twin = (g: Graph, p: Find, c: Gpt2Config, { tokens, batch, length }: Tokens): Node => {
