@@ -36,7 +36,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   delta: ['core'],
   models: ['core', 'tensor'],
   data: ['core'],
-  train: ['core', 'delta', 'tensor', 'data'],
+  train: ['core', 'delta', 'tensor', 'data', 'models'],
   store: ['core', 'wire'],
   net: ['core', 'wire'],
   api: ['core'],

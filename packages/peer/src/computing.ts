@@ -192,7 +192,10 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
 
     /** Rejects with `COMPUTE_LOST` as `round` does. */
     async evaluate(input: { weights: Int32Array }): Promise<Metrics> {
-      return onGpu(trainer => trainer.evaluate(unpack(opened.layout, floatView(input.weights))))
+      const { loss, score, samples } = await onGpu(trainer =>
+        trainer.evaluate(unpack(opened.layout, floatView(input.weights)))
+      )
+      return { loss, score, samples }
     },
 
     /** Gives the adapter and its memory back; whatever needs it next opens it again. */

@@ -14,7 +14,7 @@ export interface OpenTrainerInit {
  * can take seconds, and that must not count against the first round's time. Codes: as the task's trainer.
  */
 export const openTrainer = async ({ device, task, loaded, batch }: OpenTrainerInit): Promise<Trainer> => {
-  const trainer = loaded.trainer(device)
+  const trainer = await loaded.trainer(device)
   if (batch === undefined) return trainer
   const parameters = task.tensors().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const weights = new Float32Array(parameters)

@@ -34,3 +34,13 @@ export const floatView = (weights: Int32Array): Float32Array => {
   for (let i = 0; i < weights.length; i++) view[i] = weights[i]! * 2 ** -24
   return view
 }
+
+const UNIT = 2 ** 24
+
+/** Published weights as master weights, unit 2^-24: the nearest, halves away from zero, saturating. */
+export const quantiseWeights = (weights: Float32Array): Int32Array =>
+  Int32Array.from(weights, weight => {
+    const scaled = weight * UNIT
+    const nearest = scaled < 0 ? Math.ceil(scaled - 0.5) : Math.floor(scaled + 0.5)
+    return Math.min(INT32_MAX, Math.max(INT32_MIN, nearest))
+  })

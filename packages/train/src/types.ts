@@ -19,6 +19,12 @@ export interface Metrics {
   readonly samples: number
 }
 
+/** All that an evaluation found: `text` for people, `figures` for programs. */
+export interface Report extends Metrics {
+  readonly text: string
+  readonly figures: object
+}
+
 /** A data set in memory: `inputs` is (count, inputSize), `labels` is (count). */
 export interface LabelledData {
   readonly count: number
@@ -94,7 +100,7 @@ export interface LoadedTask {
   /** Training samples: rows are numbers below this. */
   readonly samples: number
   /** The task's model on this device, which stays the caller's to close. */
-  trainer(device: Device): Trainer
+  trainer(device: Device): Promise<Trainer>
 }
 
 /**
@@ -111,6 +117,7 @@ export interface Trainer {
   step(rows: Uint32Array, rate: number): Promise<void>
   /** Waits for all steps; base minus local weights, and the mean loss of the steps. */
   finish(): Promise<{ readonly difference: Float32Array; readonly loss: number }>
-  evaluate(weights: Float32Array): Promise<Metrics>
+  /** On the held-out samples. Not between `load` and `finish`, which it would disturb. */
+  evaluate(weights: Float32Array): Promise<Report>
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '@gradmesh/core'
-import type { Trainer } from '@gradmesh/train'
+import { accuracyReport, type Trainer } from '@gradmesh/train'
 import t from 'tap'
 import { Duty, paced } from '../../src/caps/duty.ts'
 
@@ -26,7 +26,7 @@ const busyAdapter = (stepMs: number) => {
     async evaluate() {
       queuedMs = 10 * stepMs
       work()
-      return { loss: 0, score: 0, samples: 1 }
+      return accuracyReport({ loss: 0, score: 0, samples: 1 })
     },
     async close() {}
   }

@@ -1,5 +1,6 @@
 import { countCorrect, type Device, type Recording, softmaxCrossEntropy, type Tensor } from '@gradmesh/tensor'
-import type { LabelledData, Metrics } from '../types.ts'
+import { accuracyReport } from '../report.ts'
+import type { LabelledData, Report } from '../types.ts'
 import type { MlpShape } from './mlp-shape.ts'
 import { Parameters, recordForward, sum } from './mlp-tensors.ts'
 
@@ -33,7 +34,7 @@ export class HeldOut {
     this.#correct = device.tensor('u32', 1, 'correct')
   }
 
-  async evaluate(weights: Float32Array): Promise<Metrics> {
+  async evaluate(weights: Float32Array): Promise<Report> {
     this.#weights.write(weights)
     this.#device.submit(record => {
       record.clear(this.#loss)
@@ -41,7 +42,11 @@ export class HeldOut {
       for (let start = 0; start < this.#count; start += EVALUATE_ROWS) this.#recordPass(record, start)
     })
     const [loss, correct] = await this.#device.read([this.#loss, this.#correct])
-    return { loss: sum(loss) / this.#count, score: correct[0]! / this.#count, samples: this.#count }
+    return accuracyReport({
+      loss: sum(loss) / this.#count,
+      score: correct[0]! / this.#count,
+      samples: this.#count
+    })
   }
 
   free(): void {

@@ -2,7 +2,9 @@
  * What the trainer of `mlp.ts` means, in float64 and plain loops. Tests hold the GPU to it; it is slow
  * and never a fall-back.
  */
-import type { Labelled, LabelledData, Metrics, Trainer } from '../types.ts'
+
+import { accuracyReport } from '../report.ts'
+import type { Labelled, LabelledData, Report, Trainer } from '../types.ts'
 import { INNER_DEFAULT, type InnerOptimiser } from './inner.ts'
 import { checkData, checkRows, checkSteps, checkWeights, type MlpShape, mlpOffsets } from './mlp-shape.ts'
 
@@ -134,7 +136,7 @@ const crossEntropy = (
   }
 }
 
-const evaluate = (shape: MlpShape, weights: Float64Array, data: LabelledData): Metrics => {
+const evaluate = (shape: MlpShape, weights: Float64Array, data: LabelledData): Report => {
   let loss = 0
   let correct = 0
   for (let row = 0; row < data.count; row++) {
@@ -145,5 +147,5 @@ const evaluate = (shape: MlpShape, weights: Float64Array, data: LabelledData): M
     loss += crossEntropy(logits, label).value / data.count
     if (logits.indexOf(logits.reduce((a, b) => Math.max(a, b))) === label) correct++
   }
-  return { loss, score: correct / data.count, samples: data.count }
+  return accuracyReport({ loss, score: correct / data.count, samples: data.count })
 }

@@ -12,7 +12,7 @@ import {
   type Recording,
   type Tensor
 } from '@gradmesh/tensor'
-import type { Labelled, Metrics, Trainer } from '../types.ts'
+import type { Labelled, Report, Trainer } from '../types.ts'
 import { INNER_DEFAULT, type InnerOptimiser } from './inner.ts'
 import { HeldOut } from './mlp-held-out.ts'
 import { checkData, checkRows, checkSteps, checkWeights, type MlpShape } from './mlp-shape.ts'
@@ -111,7 +111,7 @@ class MlpTrainer implements Trainer {
     return { difference, loss: sum(loss!) / (batch.size * this.#steps) }
   }
 
-  async evaluate(weights: Float32Array): Promise<Metrics> {
+  async evaluate(weights: Float32Array): Promise<Report> {
     checkWeights(this.#shape, weights)
     return this.#heldOut.evaluate(weights)
   }

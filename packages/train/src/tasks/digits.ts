@@ -60,7 +60,10 @@ export const digits = ({ folder }: DigitsOptions = {}): TaskKind => {
         bases: async () => new Map(),
         async load({ seed }) {
           const data = await loadDigits(seed, folder)
-          return { samples: data.train.count, trainer: device => mlpTrainer(device, DIGITS_SHAPE, data) }
+          return {
+            samples: data.train.count,
+            trainer: async device => mlpTrainer(device, DIGITS_SHAPE, data)
+          }
         }
       }
     }

@@ -1,9 +1,10 @@
 import { MeshError } from '@gradmesh/core'
 import type { Task, TaskKind, TaskOptions } from '../types.ts'
 import { digits } from './digits.ts'
+import { entities } from './entities.ts'
 
 /** Every kind of task that this version knows. A new one is a file beside this, named here. */
-export const taskKinds = (): readonly TaskKind[] => [digits()]
+export const taskKinds = (): readonly TaskKind[] => [digits(), entities]
 
 /** Throws `TASK_UNKNOWN`. */
 export const taskKind = (id: string): TaskKind => {

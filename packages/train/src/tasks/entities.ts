@@ -1,0 +1,208 @@
+/**
+ * Named entities: a tag for each word, by an encoder of BERT's shape from nothing. The vocabulary is learnt from the
+ * training sentences themselves, so that the data files alone say what everybody learns.
+ */
+import {
+  EntityCounter,
+  openTokenizer,
+  readConll,
+  scoreTable,
+  type TaggedSentence,
+  type Tokenizer,
+  toBio,
+  trainBpe
+} from '@gradmesh/data'
+import { type Model, modelOf, readConfig } from '@gradmesh/models'
+import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
+import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
+import type { Recipe, Report, Task, TaskKind } from '../types.ts'
+import { checkDataset, type DatasetRoots, filesIn, foundDataset, readRoots } from './dataset.ts'
+import { encoderConfig, readEncoder } from './encoder.ts'
+import { OptionReader } from './options.ts'
+
+const ID = 'entities'
+const ENDING = 'conll'
+const SPECIALS = ['[PAD]', '[UNK]']
+
+const RECIPE: Recipe = {
+  rounds: 120,
+  innerSteps: 20,
+  batch: 16,
+  innerRateMicro: 1500,
+  warmupRounds: 0,
+  outerRateQ16: 65_536,
+  chunk: 4096,
+  keep: 64,
+  errorDecayQ8: 243
+}
+
+export const entities: TaskKind = {
+  id: ID,
+  about: 'named entities in sentences (train.conll, dev.conll), by an encoder from nothing',
+  async found(asked, folder) {
+    const files = filesIn(folder, ENDING)
+    const types = new Set<string>()
+    for await (const { tags } of readConll(files.train)) for (const tag of tags) types.add(tag.slice(2))
+    types.delete('')
+    const options = { types: [...types].sort().join(' '), ...asked, ...(await foundDataset(files)) }
+    return entities.open(options).options
+  },
+  open(options): Task {
+    const read = new OptionReader(ID, options)
+    const roots = readRoots(read)
+    const types = read.words('types')
+    const encoder = readEncoder(read)
+    read.end()
+    const tags = ['O', ...types.flatMap(type => [`B-${type}`, `I-${type}`])]
+    const model = modelOf(readConfig(encoderConfig(encoder, tags.length)), 'tokens')
+    const { length, vocabulary } = encoder
+    return {
+      id: ID,
+      options: { ...encoder, types: types.join(' '), train: String(options.train), dev: String(options.dev) },
+      recipe: RECIPE,
+      scoreName: 'F1',
+      scoreTarget: 0.55,
+      tensors: () => meshTensors(model),
+      bases: async () => meshBases(model),
+      load: ({ folder }) => load({ model, tags, length, vocabulary, roots }, folder)
+    }
+  }
+}
+
+interface Parts {
+  readonly model: Model
+  readonly tags: readonly string[]
+  readonly length: number
+  readonly vocabulary: number
+  readonly roots: DatasetRoots
+}
+
+const load = async ({ model, tags, length, vocabulary, roots }: Parts, folder: string | null) => {
+  const files = filesIn(folder, ENDING)
+  await checkDataset(files, roots)
+  const train = await sentencesOf(files.train)
+  const dev = await sentencesOf(files.dev)
+  const texts = train.map(({ tokens }) => tokens.join(' '))
+  const tokenizer = openTokenizer(await trainBpe(texts, { vocabulary, specials: SPECIALS }))
+  const heldOut = new TaggedSamples(dev, tokenizer, tags, length)
+  const shape = { batch: RECIPE.batch, length }
+  return {
+    samples: train.length,
+    trainer: device =>
+      modelTrainer({
+        device,
+        model,
+        shape,
+        train: new TaggedSamples(train, tokenizer, tags, length),
+        heldOut,
+        scoring: () => new EntityScoring(heldOut, tags, length),
+        optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
+      })
+  } satisfies Awaited<ReturnType<Task['load']>>
+}
+
+const sentencesOf = async (path: string): Promise<TaggedSentence[]> => {
+  const sentences: TaggedSentence[] = []
+  for await (const { tokens, tags } of readConll(path)) sentences.push({ tokens, tags: toBio(tags) })
+  return sentences
+}
+
+/** The first piece of a word carries its tag; words beyond the model's length carry none. */
+class TaggedSamples implements Samples {
+  readonly sentences: readonly TaggedSentence[]
+  readonly #length: number
+  readonly #encoded: readonly {
+    readonly ids: Uint32Array
+    readonly starts: Uint32Array
+    readonly tags: Uint32Array
+  }[]
+
+  constructor(
+    sentences: readonly TaggedSentence[],
+    tokenizer: Tokenizer,
+    names: readonly string[],
+    length: number
+  ) {
+    this.sentences = sentences
+    this.#length = length
+    const numbers = new Map(names.map((name, i) => [name, i]))
+    this.#encoded = sentences.map(({ tokens, tags }) => {
+      const { ids, starts } = tokenizer.encodeWords(tokens)
+      const words = starts.filter(start => start < length).length
+      return {
+        ids: Uint32Array.from(ids.slice(0, length)),
+        starts: Uint32Array.from(starts.slice(0, words)),
+        // A type that only the held-out sentences have cannot be learnt.
+        tags: Uint32Array.from(tags.slice(0, words), tag => numbers.get(tag) ?? 0)
+      }
+    })
+  }
+
+  get count(): number {
+    return this.sentences.length
+  }
+
+  /** Where each word that the model sees begins. */
+  startsOf(sample: number): Uint32Array {
+    return this.#encoded[sample]!.starts
+  }
+
+  inputs(samples: Uint32Array, size: number) {
+    const length = this.#length
+    const tokens = new Uint32Array(size * length)
+    const lengths = new Uint32Array(size).fill(1)
+    const labels = new Uint32Array(size * length)
+    const weights = new Float32Array(size * length)
+    const words = samples.reduce((sum, sample) => sum + this.#encoded[sample]!.starts.length, 0)
+    samples.forEach((sample, place) => {
+      const { ids, starts, tags } = this.#encoded[sample]!
+      tokens.set(ids, place * length)
+      lengths[place] = Math.max(1, ids.length)
+      starts.forEach((start, word) => {
+        labels[place * length + start] = tags[word]!
+        weights[place * length + start] = 1 / words
+      })
+    })
+    return { tokens, types: new Uint32Array(size * length), lengths, labels, weights }
+  }
+}
+
+class EntityScoring implements Scoring {
+  readonly #counter = new EntityCounter()
+  readonly #samples: TaggedSamples
+  readonly #tags: readonly string[]
+  readonly #length: number
+
+  constructor(samples: TaggedSamples, tags: readonly string[], length: number) {
+    this.#samples = samples
+    this.#tags = tags
+    this.#length = length
+  }
+
+  add(samples: Uint32Array, [logits]: readonly Float32Array[]): void {
+    const classes = this.#tags.length
+    samples.forEach((sample, place) => {
+      const { tags: actual } = this.#samples.sentences[sample]!
+      const predicted = actual.map(() => 'O')
+      this.#samples.startsOf(sample).forEach((start, word) => {
+        const at = (place * this.#length + start) * classes
+        predicted[word] = this.#tags[largestOf(logits!.subarray(at, at + classes))]!
+      })
+      this.#counter.add(actual, predicted)
+    })
+  }
+
+  report(loss: number): Report {
+    const found = this.#counter.report()
+    return {
+      loss,
+      score: found.micro.f1,
+      samples: this.#samples.count,
+      text: `${scoreTable(found)}\n\ntoken accuracy ${found.tokenAccuracy.toFixed(4)} of ${found.tokens} tokens`,
+      figures: { f1: found.micro.f1, loss, ...found }
+    }
+  }
+}
+
+const largestOf = (values: Float32Array): number =>
+  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0)

@@ -1,0 +1,114 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Prng } from '@gradmesh/core'
+import t, { type Test } from 'tap'
+import { floatView, openTask, type Task, taskKind } from '../../src/index.ts'
+import { deviceOrReason } from '../fixtures/small.ts'
+
+const SMALL = { vocabulary: 300, length: 16, width: 16, layers: 1, heads: 2, inner: 32, dropoutPercent: 0 }
+
+/** Names are those that a title stands before: a rule that is learnt in a moment. */
+const sentences = (count: number, prng: Prng): string =>
+  Array.from({ length: count }, () => {
+    const name = prng.pick(['Ann', 'Bob', 'Cleo'])
+    return `${prng.pick(['today', 'then'])} O\nMx O\n${name} B-PER\nwent O\nto O\n${prng.pick(['Rome', 'Oslo'])} B-LOC\n`
+  }).join('\n')
+
+const dataset = async (t: Test): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'gradmesh-entities-'))
+  const prng = new Prng('entities')
+  await writeFile(join(folder, 'train.conll'), sentences(200, prng))
+  await writeFile(join(folder, 'dev.conll'), sentences(40, prng))
+  t.teardown(async () => (await import('node:fs/promises')).rm(folder, { recursive: true }))
+  return folder
+}
+
+const found = async (folder: string): Promise<Task> => {
+  const kind = taskKind('entities')
+  return kind.open(await kind.found(SMALL, folder))
+}
+
+/** As the ledger draws them, with a generator of the test's own. */
+const startOf = async (task: Task, folder: string): Promise<Float32Array> => {
+  const bases = await task.bases(folder)
+  const parts = task.tensors().map(({ name, shape, initBound, based }) => {
+    const length = shape.reduce((a, b) => a * b, 1)
+    if (based) return floatView(bases.get(name)!)
+    const prng = new Prng(name)
+    return Float32Array.from({ length }, () => (prng.below(2 * initBound + 1) - initBound) * 2 ** -24)
+  })
+  return Float32Array.from(parts.flatMap(part => [...part]))
+}
+
+t.test(
+  'a founder names the data by their content, and a peer opens the same task from the options',
+  async t => {
+    const folder = await dataset(t)
+    const task = await found(folder)
+    t.match(task.options, { ...SMALL, types: 'LOC PER', train: /^[0-9a-f]{64}$/, dev: /^[0-9a-f]{64}$/ })
+    t.strictSame(openTask(task).tensors(), task.tensors())
+    t.strictSame(
+      new Set((await task.bases(folder)).keys()),
+      new Set(
+        task
+          .tensors()
+          .filter(({ based }) => based)
+          .map(({ name }) => name)
+      ),
+      'every based tensor has its base, and no other'
+    )
+  }
+)
+
+t.test('other data, wrong options, no folder', async t => {
+  const folder = await dataset(t)
+  const task = await found(folder)
+  const seed = new Uint8Array(32)
+  await t.rejects(task.load({ seed, folder: null }), { code: 'DATA_MISSING', remedy: /--dataset/ })
+  await writeFile(join(folder, 'dev.conll'), 'other O\n')
+  await t.rejects(task.load({ seed, folder }), { code: 'DATA_CHANGED' })
+  for (const change of [
+    { width: 0 },
+    { width: 'big' },
+    { heads: 3 },
+    { unknown: 1 },
+    { types: '' },
+    { dev: 'ab' }
+  ])
+    t.throws(() => openTask({ id: 'entities', options: { ...task.options, ...change } }), {
+      code: /TASK_OPTIONS|MODEL_CONFIG/
+    })
+})
+
+const device = await deviceOrReason()
+if (typeof device === 'string') t.comment(`no adapter to train on: ${device}`)
+else {
+  t.teardown(() => device.close())
+
+  t.test('it learns, and its report is that of the CoNLL count', async t => {
+    const folder = await dataset(t)
+    const task = await found(folder)
+    const loaded = await task.load({ seed: new Uint8Array(32), folder })
+    t.equal(loaded.samples, 200)
+    const trainer = await loaded.trainer(device)
+    const start = await startOf(task, folder)
+    const before = await trainer.evaluate(start)
+    trainer.load(start)
+    const prng = new Prng('steps')
+    for (let step = 0; step < 60; step++)
+      await trainer.step(
+        Uint32Array.from({ length: task.recipe.batch }, () => prng.below(loaded.samples)),
+        1e-2
+      )
+    const { difference, loss } = await trainer.finish()
+    const after = await trainer.evaluate(start.map((value, i) => value - difference[i]!))
+    t.ok(loss < before.loss, `mean loss ${loss} from ${before.loss}`)
+    t.ok(after.score > 0.9 && before.score < 0.5, `F1 ${before.score} to ${after.score}`)
+    t.match(after, { samples: 40, text: /PER .*40/, figures: { f1: after.score, tokens: 240 } })
+    await t.rejects(trainer.step(Uint32Array.of(1), 1e-3), { code: 'TRAIN_ROWS' })
+    await t.rejects(trainer.step(new Uint32Array(task.recipe.batch).fill(200), 1e-3), { code: 'TRAIN_ROWS' })
+    t.throws(() => trainer.load(start.subarray(1)), { code: 'TRAIN_WEIGHTS' })
+    await trainer.close()
+  })
+}
