@@ -121,7 +121,6 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
   for (let round = 0; round < rounds; round++) {
     steps.push(await seconds(device, () => training.step(inputs, 1e-4)))
   }
-  const loss = await training.loss()
 
   const parameters = model.tensors.reduce((sum, tensor) => sum + elements(tensor), 0)
   const result = {
@@ -134,8 +133,7 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
     weightsBytes: variables.bytes() - variables.bytes('moment '),
     momentsBytes: variables.bytes('moment '),
     activationsBytes: training.memory.slotBytes,
-    peakBytes: device.memory().peakBytes,
-    loss
+    peakBytes: device.memory().peakBytes
   }
   training.free()
   variables.free()

@@ -4,7 +4,7 @@ export { convolution, pooling } from './blocks/images.ts'
 export { type LayerShape, linear, type ProductShape, product } from './blocks/linear.ts'
 export { crossEntropy } from './blocks/loss.ts'
 export { layerNorm, type NormShape, rmsNorm } from './blocks/norms.ts'
-export { embedding, pickRows, split } from './blocks/rows.ts'
+export { embedding, pickRows, type SumShape, split, sumRows } from './blocks/rows.ts'
 export { type Loaded, loadWeights, openFile, readConfigFile, saveWeights } from './checkpoint.ts'
 export {
   type BertConfig,

@@ -1,4 +1,5 @@
 /** A model in training on one device: batches in, one submit each; weights stay there until asked for. */
+import { MeshError } from '@gradmesh/core'
 import type { ElementType, HostArray } from '@gradmesh/tensor'
 import { crossEntropy } from './blocks/loss.ts'
 import type { BatchShape, Model, Output } from './models/model.ts'
@@ -20,17 +21,22 @@ export interface TrainingOptions extends OptimiserOptions {
 const LOSS = 'loss'
 
 /** Labels and weights of an output are the inputs `labels` and `weights`, of `next` with `next.` before. */
-const lossOf = (t: Tape, { name, value, rows, columns }: Output): void => {
+const lossOf = (t: Tape, { name, value, rows, columns }: Output, sum: string): void => {
+  if (name === 'embedding') {
+    throw new MeshError('MODEL_HEAD', 'an embedding has no labels to learn from', {
+      remedy: 'train the model with another head, then take its embeddings'
+    })
+  }
   const prefix = name === 'logits' ? '' : `${name}.`
   const labels = t.input('u32', `${prefix}labels`, rows)
   const weights = t.input('f32', `${prefix}weights`, rows)
-  crossEntropy(t, value, { labels, weights }, { rows, columns }, LOSS)
+  crossEntropy(t, value, { labels, weights }, { rows, columns }, sum)
 }
 
 /** A tape with the model, its losses and the way back. */
 export const trainingTape = (model: Model, { shape, seed = 0 }: TrainingOptions): Tape => {
   const t = new Tape({ tensors: model.tensors, training: true, seed, adapterScale: model.adapterScale })
-  for (const output of model.outputs(t, shape)) lossOf(t, output)
+  for (const output of model.outputs(t, shape)) lossOf(t, output, LOSS)
   t.backward()
   return t
 }
@@ -126,13 +132,9 @@ export class Evaluation {
   constructor(model: Model, variables: Variables, shape: BatchShape, losses = false) {
     const t = new Tape({ tensors: model.tensors, training: false, adapterScale: model.adapterScale })
     this.outputs = model.outputs(t, shape)
-    for (const { name, value, rows, columns } of this.outputs) {
-      t.output(value)
-      if (!losses) continue
-      const prefix = name === 'logits' ? '' : `${name}.`
-      const labels = t.input('u32', `${prefix}labels`, rows)
-      const weights = t.input('f32', `${prefix}weights`, rows)
-      crossEntropy(t, value, { labels, weights }, { rows, columns }, this.#sum)
+    for (const output of this.outputs) {
+      t.output(output.value)
+      if (losses) lossOf(t, output, this.#sum)
     }
     this.#program = new Program(t, variables)
     this.#variables = variables
@@ -146,7 +148,7 @@ export class Evaluation {
     this.#program.run(inputs, numbers)
   }
 
-  /** Logits of the newest run, one array an output. */
+  /** Results of the newest run, one array an output. */
   async logits(): Promise<Float32Array[]> {
     return this.#program.read(this.outputs.map(({ value }) => value))
   }

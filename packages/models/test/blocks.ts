@@ -19,6 +19,7 @@ import {
   rmsNorm,
   rotary,
   split,
+  sumRows,
   swiglu,
   type Tape,
   turns,
@@ -28,6 +29,7 @@ import { type BlockCase, checkBlock } from './support/block.ts'
 import { keeps } from './support/philox.ts'
 
 const index = Uint32Array.of(3, 0, 3, 6, 3)
+const shares = Float32Array.of(0.2, 0.2, 0.2, 0.2, 0.2, 0.5, 0.5, 0, 0, 0)
 const lengths = Uint32Array.of(5, 2)
 const seen = { batch: 2, length: 5, heads: 4, kvHeads: 2, dim: 8 }
 const scalars = { batch: 2, queries: 5, keys: 5, heads: 4, kvHeads: 2, dim: 8, scale: 1 / Math.sqrt(8) }
@@ -163,6 +165,13 @@ const cases: BlockCase[] = [
     inputs: { index },
     tape: (t, p) => pickRows(t, p('x'), t.input('u32', 'index', 5), 6),
     twin: (g, p) => g.rows(p('x'), index, 6)
+  },
+  {
+    name: 'rows weighed together',
+    shapes: { x: [2, 5, 8] },
+    inputs: { shares },
+    tape: (t, p) => sumRows(t, p('x'), t.input('f32', 'shares', 10), { batch: 2, length: 5, width: 8 }),
+    twin: (g, p) => g.weighed(p('x'), shares, 5, 8)
   },
   {
     name: 'columns split',

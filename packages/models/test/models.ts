@@ -5,6 +5,7 @@ import t from 'tap'
 import {
   type BertConfig,
   type CnnConfig,
+  Evaluation,
   type Gpt2Config,
   type Head,
   initialWeights,
@@ -20,6 +21,7 @@ import type { BatchShape } from '../src/models/model.ts'
 import { type Difference, difference } from './support/block.ts'
 import { Graph, Node } from './support/float64.ts'
 import { BERT, CNN, GPT2, LLAMA } from './support/small.ts'
+import { start, weightsOf } from './support/tiny.ts'
 import {
   bertTwin,
   classifierTwin,
@@ -185,4 +187,20 @@ t.test('gradients equal those in float64', async t => {
   await check('cnn', cnn, { batch: 3, length: 1 }, { images, ...digits }, (g, p) =>
     g.crossEntropy(cnnTwin(g, p, cnn.config as CnnConfig, new Node(images), 3), digits.labels, digits.weights)
   )
+})
+
+t.test('an embedding is the mean of the last layer', async t => {
+  using device = await openDevice()
+  const { model, variables } = start(device, BERT, 'embedding')
+  const evaluation = new Evaluation(model, variables, { batch, length })
+  const shares = Float32Array.from({ length: rows }, (_, i) => (i < 8 ? 1 / 8 : i < 12 ? 1 / 4 : 0))
+  const { types, lengths } = sentences
+  evaluation.run({ tokens, types, lengths, shares })
+  const [values] = await evaluation.logits()
+  const nodes = new Map([...(await weightsOf(model, variables))].map(([name, w]) => [name, new Node(w)]))
+  const g = new Graph()
+  const x = bertTwin(g, name => nodes.get(name)!, model.config as BertConfig, sentences)
+  const { worst: by } = difference('', values!, g.weighed(x, shares, length, 24).data)
+  t.ok(by < 1e-5, by.toExponential(1))
+  t.throws(() => trainingTape(model, { shape: { batch, length } }), { code: 'MODEL_HEAD' })
 })

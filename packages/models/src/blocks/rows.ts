@@ -1,5 +1,5 @@
-/** Rows by index: embeddings, picking tokens out of a batch, splitting what was computed in one product. */
-import { gatherRows, scatterRows } from '@gradmesh/tensor'
+/** Rows: embeddings, picking tokens out of a batch, weighing them together, splitting what one product made. */
+import { gatherRows, matmulBatchedNN, matmulBatchedTN, packed, scatterRows } from '@gradmesh/tensor'
 import type { Tape, Value } from '../tape.ts'
 
 /** out (rows, width): row `index[r]` of the parameter `table`; rows = length of the index. */
@@ -51,4 +51,22 @@ export const split = (t: Tape, x: Value, rows: number, parts: number): Value[] =
     )
     return pickRows(t, x, index, width)
   })
+}
+
+export interface SumShape {
+  readonly batch: number
+  readonly length: number
+  readonly width: number
+}
+
+/** out (batch, width): Σ shares[b, t] · x[b, t] for x (batch, length, width); shares of 1 / count make a mean. */
+export const sumRows = (t: Tape, x: Value, shares: Value, { batch, length, width }: SumShape): Value => {
+  const out = t.value(batch * width, `sum of ${x.label}`)
+  t.run(matmulBatchedNN, { a: shares, b: x, out }, packed('nn', { m: 1, n: width, k: length }, batch))
+  t.back(out, [x], g =>
+    t.give(x, to =>
+      t.run(matmulBatchedTN, { a: shares, b: g, out: to }, packed('tn', { m: length, n: width, k: 1 }, batch))
+    )
+  )
+  return out
 }

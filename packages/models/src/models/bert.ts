@@ -11,6 +11,7 @@ import {
   type BatchShape,
   dense,
   drawn,
+  embedded,
   type Head,
   layerNormTensors,
   type Model,
@@ -39,6 +40,8 @@ const headTensors = (c: BertConfig, head: Head): ModelTensor[] => {
         ...(c.tied ? [] : [drawn('cls.predictions.decoder.weight', [c.vocabSize, c.width], spread)]),
         ...dense('cls.seq_relationship', 2, c.width, { spread })
       ]
+    case 'embedding':
+      return []
     default:
       return unsupportedHead('bert', head)
   }
@@ -70,7 +73,7 @@ const tensorsOf = (c: BertConfig, head: Head): ModelTensor[] => {
 }
 
 /** The inputs `tokens`, `types` u32 (batch · length) and `lengths` u32 (batch). */
-const embedded = (t: Tape, c: BertConfig, shape: BatchShape): Value => {
+const firstLayer = (t: Tape, c: BertConfig, shape: BatchShape): Value => {
   const rows = shape.batch * shape.length
   const by = (index: Value, name: string) =>
     embedding(t, index, t.parameter(`bert.embeddings.${name}_embeddings.weight`), c.width)
@@ -155,11 +158,12 @@ export const bert = (config: BertConfig, head: Head): Model => ({
   tensors: tensorsOf(config, head),
   adapterScale: 1,
   outputs(t, shape) {
-    let x = embedded(t, config, shape)
+    let x = firstLayer(t, config, shape)
     for (let i = 0; i < config.layers; i++) {
       const layer = () => layerOf(t, config, `bert.encoder.layer.${i}`, x, shape)
       x = shape.checkpoint === true ? t.checkpoint(layer) : layer()
     }
+    if (head === 'embedding') return embedded(t, x, shape)
     if (head === 'masked') return unmasked(t, config, x, shape)
     if (head === 'tokens') return classified(t, config, x, shape.batch * shape.length)
     return classified(t, config, pooled(t, config, x, shape), shape.batch)

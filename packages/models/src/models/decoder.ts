@@ -3,7 +3,8 @@ import { attention, cached, type Heads } from '../blocks/attention.ts'
 import { linear, product } from '../blocks/linear.ts'
 import { pickRows } from '../blocks/rows.ts'
 import type { Numbers, Tape, Value } from '../tape.ts'
-import type { BatchShape, Head, Output } from './model.ts'
+import type { ModelTensor } from '../types.ts'
+import { type BatchShape, embedded, type Head, type Output, unsupportedHead } from './model.ts'
 
 export interface HeadShape {
   readonly heads: number
@@ -52,6 +53,7 @@ export const decoderOutputs = (
     readonly output: string
   }
 ): readonly Output[] => {
+  if (head === 'embedding') return embedded(t, x, shape)
   if (head === 'sequence') {
     const last = pickRows(t, x, t.input('u32', 'last', shape.batch), width)
     const value = linear(t, last, 'score', { rows: shape.batch, inputs: width, outputs: labels })
@@ -62,3 +64,9 @@ export const decoderOutputs = (
   const value = product(t, hidden, t.parameter(output), { rows, inputs: width, outputs: vocabSize })
   return [{ name: 'logits', value, rows, columns: vocabSize }]
 }
+
+const DECODER_HEADS: readonly Head[] = ['causal', 'sequence', 'embedding']
+
+/** The tensors, if decoders have the head. Throws MODEL_HEAD. */
+export const decoderTensors = (type: string, head: Head, tensors: () => ModelTensor[]): ModelTensor[] =>
+  DECODER_HEADS.includes(head) ? tensors() : unsupportedHead(type, head)

@@ -6,7 +6,7 @@ import { embedding, split } from '../blocks/rows.ts'
 import type { Gpt2Config } from '../config.ts'
 import type { Tape, Value } from '../tape.ts'
 import type { ModelTensor } from '../types.ts'
-import { causalAttention, decoderOutputs } from './decoder.ts'
+import { causalAttention, decoderOutputs, decoderTensors } from './decoder.ts'
 import {
   type BatchShape,
   dense,
@@ -15,7 +15,6 @@ import {
   layerNormTensors,
   type Model,
   positionsOf,
-  unsupportedHead,
   zeros
 } from './model.ts'
 
@@ -72,7 +71,7 @@ const layerOf = (t: Tape, c: Gpt2Config, at: string, x: Value, shape: BatchShape
 export const gpt2 = (config: Gpt2Config, head: Head): Model => ({
   config,
   head,
-  tensors: head === 'causal' || head === 'sequence' ? tensorsOf(config, head) : unsupportedHead('gpt2', head),
+  tensors: decoderTensors('gpt2', head, () => tensorsOf(config, head)),
   adapterScale: 1,
   outputs(t, shape) {
     const { width, vocabSize, labels } = config

@@ -7,8 +7,8 @@ import { embedding } from '../blocks/rows.ts'
 import type { LlamaConfig } from '../config.ts'
 import type { Tape, Value } from '../tape.ts'
 import type { ModelTensor } from '../types.ts'
-import { causalAttention, decoderOutputs } from './decoder.ts'
-import { type BatchShape, dense, drawn, type Head, type Model, ones, unsupportedHead } from './model.ts'
+import { causalAttention, decoderOutputs, decoderTensors } from './decoder.ts'
+import { type BatchShape, dense, drawn, type Head, type Model, ones } from './model.ts'
 
 const EMBEDDING = 'model.embed_tokens.weight'
 
@@ -78,8 +78,7 @@ const layerOf = (t: Tape, c: LlamaConfig, at: string, x: Value, shape: BatchShap
 export const llama = (config: LlamaConfig, head: Head): Model => ({
   config,
   head,
-  tensors:
-    head === 'causal' || head === 'sequence' ? tensorsOf(config, head) : unsupportedHead('llama', head),
+  tensors: decoderTensors('llama', head, () => tensorsOf(config, head)),
   adapterScale: 1,
   outputs(t, shape) {
     const { width, vocabSize, labels, layers, headWidth, lengthMax } = config

@@ -1,5 +1,6 @@
 /** What every model is: tensors by name, and a function that records it on a tape. */
 import { MeshError } from '@gradmesh/core'
+import { sumRows } from '../blocks/rows.ts'
 import type { ModelConfig } from '../config.ts'
 import type { Tape, Value } from '../tape.ts'
 import type { ModelTensor } from '../types.ts'
@@ -7,8 +8,9 @@ import type { ModelTensor } from '../types.ts'
 /**
  * What a model is for. `causal`: the next token. `masked`: tokens picked out, and whether the second sentence
  * follows the first. `tokens`: a label for each token. `sequence`: a label for each sequence (or image).
+ * `embedding`: no logits but a vector for each sequence, the last layer's rows weighed by the input `shares`.
  */
-export type Head = 'causal' | 'masked' | 'tokens' | 'sequence'
+export type Head = 'causal' | 'masked' | 'tokens' | 'sequence' | 'embedding'
 
 export interface BatchShape {
   readonly batch: number
@@ -22,9 +24,12 @@ export interface BatchShape {
   readonly cached?: boolean
 }
 
-/** logits (rows, columns); its labels and weights are the inputs `labels` and `weights`, or named after it. */
+/**
+ * A result (rows, columns). Labels and weights of `logits` are the inputs `labels` and `weights`, those of `next`
+ * `next.labels` and `next.weights`; `embedding` has none.
+ */
 export interface Output {
-  readonly name: 'logits' | 'next'
+  readonly name: 'logits' | 'next' | 'embedding'
   readonly value: Value
   readonly rows: number
   readonly columns: number
@@ -88,3 +93,10 @@ export const positionsOf = (t: Tape, { batch, length, cached }: BatchShape): Val
     : t.constant(`positions ${batch} ${length}`, () =>
         Uint32Array.from({ length: batch * length }, (_, i) => i % length)
       )
+
+/** The input `shares` f32 (batch · length): what each row of x counts; 0 for padding. */
+export const embedded = (t: Tape, x: Value, { batch, length }: BatchShape): readonly Output[] => {
+  const width = x.length / batch / length
+  const value = sumRows(t, x, t.input('f32', 'shares', batch * length), { batch, length, width })
+  return [{ name: 'embedding', value, rows: batch, columns: width }]
+}

@@ -74,6 +74,17 @@ export class Graph {
     return out
   }
 
+  /** Σ shares[b, t] x[b, t] for x (batch, length, width). */
+  weighed(x: Node, shares: ArrayLike<number>, length: number, width: number): Node {
+    const place = (i: number) => Math.floor(i / width / length) * width + (i % width)
+    const share = (i: number) => shares[Math.floor(i / width)]!
+    const out = this.node(x.data.length / length, ({ gradient }) => {
+      for (let i = 0; i < x.data.length; i++) x.gradient[i]! += share(i) * gradient[place(i)]!
+    })
+    for (let i = 0; i < x.data.length; i++) out.data[place(i)]! += share(i) * x.data[i]!
+    return out
+  }
+
   add(a: Node, b: Node): Node {
     const out = this.node(a.data.length, ({ gradient }) => {
       for (let i = 0; i < gradient.length; i++) {
