@@ -26,7 +26,10 @@ t.test('a peer with --json', { skip: skip ?? false }, async t => {
   t.ok(lines.every(line => typeof line === 'object' && line !== null && !Array.isArray(line)))
   const logged = lines.filter(line => 'level' in line)
   const told = lines.filter(line => !('level' in line))
-  t.match(told[0], { ok: true, url: peer.url, key: peer.key, data: peer.folder })
+  t.match(
+    told.find(line => 'ok' in line),
+    { ok: true, url: peer.url, key: peer.key, data: peer.folder }
+  )
   t.match(told.at(-1), { event: 'finished', round: 3, root: /^[0-9a-f]{64}$/ })
 
   const file = (await readFile(join(peer.folder, 'peer.log'), 'utf8')).split('\n').filter(line => line !== '')

@@ -94,6 +94,13 @@ export const status = named(
     ),
     slot: integer({ description: 'frontier slot of the vote' }),
     phase,
+    phaseReason: nullable(text({ description: 'why it is in this phase, where that is not plain' })),
+    progress: nullable(
+      object(
+        { done: integer(), total: integer(), unit: oneOf('blocks', 'pieces') },
+        { description: 'of a phase whose end is known' }
+      )
+    ),
     stateRoot: hex32({ description: 'root of the state after `height`' }),
     loss: nullable(number({ description: 'held-out loss of the final weights' })),
     score: nullable(number({ description: 'held-out score of the final weights' })),

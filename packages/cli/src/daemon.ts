@@ -4,17 +4,21 @@ import { dashboardFiles } from '@gradmesh/dashboard'
 import type { Reachability } from '@gradmesh/net'
 import { type NodeOptions, type Outcome, type Peer, startPeer } from '@gradmesh/peer'
 import { tokenIn } from './client.ts'
+import { followProgress, type StatusSource } from './daemon-progress.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { tellFailure } from './failures.ts'
 import { shortKey } from './format.ts'
 import { bold, type Io } from './io.ts'
+import type { LiveLine } from './live-line.ts'
 
 /** After a signal everything is closed within this time, or the process ends without. */
 const STOP_MS_MAX = 1300
 
 export interface DaemonInit {
   readonly options: NodeOptions
-  readonly io: Io
+  readonly line: LiveLine
+  /** Progress is not shown to who asked for less than the log's `info`. */
+  readonly isQuiet: boolean
   readonly debug: boolean
   readonly flush: () => void
   /** Called with the seconds since the process began when the mesh accepts the peer's first delta. */
@@ -29,14 +33,21 @@ export interface ReadyMessage {
 
 export const runDaemon = async ({
   options,
-  io,
+  line,
+  isQuiet,
   debug,
   flush,
   onFirstAccepted
 }: DaemonInit): Promise<number> => {
+  const { io } = line
   const left = new AbortController()
   const asked = askedToStop(left.signal)
-  const starting = startPeer(options, dashboardFiles(), reachability => tellReachability(reachability, io))
+  const onOpen = (view: StatusSource): void => {
+    if (!isQuiet) followProgress(view, line, left.signal)
+  }
+  const starting = startPeer({ ...options, onOpen }, dashboardFiles(), reachability =>
+    tellReachability(reachability, io)
+  )
   try {
     const peer = await Promise.race([starting, asked])
     if (peer === undefined) return await stopInTime(starting, io)

@@ -26,6 +26,9 @@ export interface PeerLog {
   flush(): void
 }
 
+/** Who wants to see less than `info` wants no progress either. */
+export const isQuiet = (level: LogLevel): boolean => level !== 'debug' && level !== 'info'
+
 /** @throws MeshError `LOG_WRITE` */
 export const openLog = (folder: string, level: LogLevel, io: Io): PeerLog => {
   const path = logFile(folder)

@@ -117,17 +117,19 @@ const openFront = async (
 ): Promise<{ url: string; tokenFile: string | null }> => {
   const { host, port, names } = options.http
   const { tokenFile, access } = await accessOf(options)
+  const view = viewOf(peer.context, () => peer, peer.journal)
   const http = await createHttpServer({
     host,
     port,
     hostNames: names ?? [],
-    view: viewOf(peer.context, () => peer, peer.journal),
+    view,
     metrics,
     logger: options.logger.child({ part: 'http' }),
     ...(access === undefined ? {} : { access }),
     ...(files === undefined ? {} : { files })
   })
   peer.closers.push(() => http.close())
+  options.onOpen?.(view)
   return { url: http.url, tokenFile }
 }
 

@@ -31,7 +31,9 @@ export const lookAround = async (
   journal.enter('syncing', 'looking for peers that are ahead')
   await anyPeer(context, isStopping)
   const sources = context.net.peers().map(({ key }) => key)
-  return fetchCheckpoint(context, sources)
+  return fetchCheckpoint(context, sources, (done, total) =>
+    journal.enter('syncing', 'fetching a checkpoint', { done, total, unit: 'pieces' })
+  )
 }
 
 /** The validators of a new mesh wait for each other: a first round without most of them would be lost work. */

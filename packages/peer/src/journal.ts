@@ -18,6 +18,13 @@ export interface RefusedDelta {
   readonly code: string
 }
 
+/** How far something with a known end is. */
+export interface Progress {
+  readonly done: number
+  readonly total: number
+  readonly unit: 'blocks' | 'pieces'
+}
+
 export interface FinalitySummary {
   readonly p50: number | null
   readonly p99: number | null
@@ -32,6 +39,7 @@ export class Journal {
   readonly #refused = new Map<string, RefusedDelta>()
   #phase: Phase = 'starting'
   #phaseReason: string | null = null
+  #progress: Progress | null = null
 
   subscribe(listener: (event: MeshEvent) => void): () => void {
     this.#listeners.add(listener)
@@ -50,7 +58,12 @@ export class Journal {
     return this.#phaseReason
   }
 
-  enter(phase: Phase, reason: string | null = null): void {
+  get progress(): Progress | null {
+    return this.#progress
+  }
+
+  enter(phase: Phase, reason: string | null = null, progress: Progress | null = null): void {
+    this.#progress = progress
     if (phase === this.#phase && reason === this.#phaseReason) return
     const before = this.#phase
     this.#phase = phase

@@ -1,4 +1,5 @@
 /** What is mine alone. What the mesh agrees on is the genesis; the two are never merged. */
+import type { Status } from '@gradmesh/api'
 import type { Logger } from '@gradmesh/core'
 import type { RelayMode } from '@gradmesh/net'
 import { type Caps, noCaps } from './caps/index.ts'
@@ -42,6 +43,8 @@ export interface NodeOptions {
   /** Held-out accuracy is measured every so many rounds, and after the last. */
   readonly evaluateEvery: number
   readonly logger: Logger
+  /** Called as soon as the peer can say how it is doing: long before it is in step with the mesh. */
+  readonly onOpen?: (view: { status(): Status }) => void
 }
 
 export const nodeDefaults = {

@@ -32,7 +32,7 @@ import { Evidences } from './evidences.ts'
 import { gatherDeltas, recallDeltas } from './gathering.ts'
 import { greet } from './greeting.ts'
 import { invitingAddresses } from './inviting.ts'
-import { Journal } from './journal.ts'
+import { Journal, type Progress } from './journal.ts'
 import { agentWith, Labels } from './labels.ts'
 import { type FinalChange, FinalPoint, Ledger } from './ledger.ts'
 import { type Closers, makeContext, type OpenedCompute, openCompute, openStores } from './opening.ts'
@@ -63,6 +63,8 @@ interface Parts {
   readonly training: Training
   readonly transactions: TransactionPool
 }
+
+const blocks = (done: number, total: number): Progress => ({ done, total, unit: 'blocks' })
 
 export class MeshPeer implements Running {
   readonly agent = AGENT
@@ -216,7 +218,8 @@ export class MeshPeer implements Running {
       chain,
       state,
       () => basesOf(this.#genesis, this.#options.dataset),
-      (height, target) => this.journal.enter('starting', `replaying block ${height} of ${target}`)
+      (height, target) =>
+        this.journal.enter('starting', `replaying block ${height} of ${target}`, blocks(height, target))
     )
     serveRequests(
       this.#context,
@@ -313,7 +316,9 @@ export class MeshPeer implements Running {
     const { ledger, pool, driver, attesting, syncing, training, transactions } = parts
     this.journal.enter('syncing', null)
     syncing.onProgress = progress => {
-      if (progress !== null) this.journal.enter('syncing', `block ${progress.height} of ${progress.target}`)
+      if (progress === null) return
+      const { height, target } = progress
+      this.journal.enter('syncing', `block ${height} of ${target}`, blocks(height, target))
     }
     if (ledger.final.height === 0) await gatherQuorum(context, syncing, this.journal, this.#isStopping)
     const resumed = await catchUp(context, ledger, syncing, this.journal, this.#isStopping)

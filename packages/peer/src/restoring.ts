@@ -144,7 +144,8 @@ const broken = (what: string): MeshError =>
 /** The newest checkpoint that one of these peers proves, with its weights from all of them; undefined when none does. */
 export const fetchCheckpoint = async (
   context: Context,
-  sources: readonly PeerKey[]
+  sources: readonly PeerKey[],
+  onProgress: (leaves: number, total: number) => void = () => {}
 ): Promise<StateHead | undefined> => {
   for (const source of sources) {
     const manifest = await askManifest(context, source)
@@ -155,7 +156,7 @@ export const fetchCheckpoint = async (
       context.log.warn({ source, ...wrong }, 'a peer offered a checkpoint that proves nothing')
       continue
     }
-    const weights = await fetchLeaves(context, manifest, sources)
+    const weights = await fetchLeaves(context, manifest, sources, onProgress)
     if (weights === undefined) continue
     const adopted = await adopt(context, manifest, weights)
     if (adopted !== undefined) return adopted
@@ -208,19 +209,26 @@ const checkManifest = (
 const fetchLeaves = async (
   context: Context,
   manifest: CheckpointManifest,
-  sources: readonly PeerKey[]
+  sources: readonly PeerKey[],
+  onProgress: (leaves: number, total: number) => void
 ): Promise<Int32Array | undefined> => {
   const { height, leaves } = manifest
   const { chunk } = context.genesis.delta
   const weights = new Int32Array(leaves.length * chunk)
   const wanted = leaves.keys()
   let missing = false
+  let held = 0
   const fetcher = async (first: number): Promise<void> => {
     for (const index of wanted) {
       if (missing) return
       const leaf = await fetchLeaf(context, height, index, leaves[index]!, rotate(sources, first + index))
-      if (leaf === undefined) missing = true
-      else setLeaf(weights, index, leaf, chunk)
+      if (leaf === undefined) {
+        missing = true
+        return
+      }
+      setLeaf(weights, index, leaf, chunk)
+      held++
+      onProgress(held, leaves.length)
     }
   }
   await Promise.all(Array.from({ length: LEAVES_AT_ONCE }, (_, i) => fetcher(i)))

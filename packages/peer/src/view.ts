@@ -195,6 +195,8 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     roundsTotal: genesis.end.rounds,
     slot: running.driver?.frontier ?? 0,
     phase: journal.phase,
+    phaseReason: journal.phaseReason,
+    progress: journal.progress,
     stateRoot: toHex(final?.root ?? new Uint8Array(32)),
     loss: evaluation?.loss ?? training?.loss ?? null,
     score: evaluation?.score ?? null,

@@ -5,7 +5,8 @@ import type { Command } from '../command.ts'
 import { runDaemon } from '../daemon.ts'
 import { seconds, shortKey } from '../format.ts'
 import { rememberPeers } from '../known-peers.ts'
-import { openLog } from '../logging.ts'
+import { LiveLine } from '../live-line.ts'
+import { isQuiet, openLog } from '../logging.ts'
 import { passphraseOf } from '../passphrase.ts'
 import { isDebug } from '../run.ts'
 import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
@@ -27,7 +28,8 @@ export const command: Command = {
     readTicket(ticket)
     const passphrase = await passphraseOf(folder, { values, env })
     await ensureKey(folder, { passphrase, tell: io.note })
-    const log = openLog(folder, level, io)
+    const line = new LiveLine(io)
+    const log = openLog(folder, level, line.io)
     const { genesis, bootstrap } = await joinMesh({ ticket, folder, logger: log.logger, passphrase })
     await rememberPeers(folder, bootstrap)
     const chainId = toHex(chainIdOf(genesis))
@@ -36,12 +38,13 @@ export const command: Command = {
     else io.note(`Joined the mesh ${genesis.name} (${shortKey(chainId)}), which learns "${genesis.task.id}".`)
     return runDaemon({
       options: { ...nodeOptions({ values }, folder, bootstrap, log.logger), passphrase },
-      io,
+      line,
+      isQuiet: isQuiet(level),
       debug: isDebug(env),
       flush: log.flush,
       onFirstAccepted(taken) {
-        if (!io.json)
-          io.note(`The mesh accepted the first delta of this peer ${seconds(taken)} after its start.`)
+        if (!line.io.json)
+          line.io.note(`The mesh accepted the first delta of this peer ${seconds(taken)} after its start.`)
         else io.print(JSON.stringify({ event: 'first-accepted-delta', seconds: Number(taken.toFixed(2)) }))
       }
     })

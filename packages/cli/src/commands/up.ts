@@ -2,7 +2,8 @@ import type { Command } from '../command.ts'
 import { runDaemon } from '../daemon.ts'
 import { requireFolder } from '../folder.ts'
 import { knownPeers } from '../known-peers.ts'
-import { openLog } from '../logging.ts'
+import { LiveLine } from '../live-line.ts'
+import { isQuiet, openLog } from '../logging.ts'
 import { passphraseOf } from '../passphrase.ts'
 import { isDebug } from '../run.ts'
 import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
@@ -20,11 +21,12 @@ export const command: Command = {
     const folder = folderOf(values)
     const level = logLevelOf(values)
     await requireFolder(folder)
-    const log = openLog(folder, level, io)
+    const line = new LiveLine(io)
+    const log = openLog(folder, level, line.io)
     const options = {
       ...nodeOptions({ values }, folder, await knownPeers(folder), log.logger),
       passphrase: await passphraseOf(folder, { values, env })
     }
-    return runDaemon({ options, io, debug: isDebug(env), flush: log.flush })
+    return runDaemon({ options, line, isQuiet: isQuiet(level), debug: isDebug(env), flush: log.flush })
   }
 }

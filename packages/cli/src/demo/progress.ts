@@ -1,6 +1,7 @@
 /** Progress as one line: drawn over itself on a terminal, else a new one every few seconds. */
 import { bytes, count, milliseconds, percent } from '../format.ts'
 import { bold, dim, type Io } from '../io.ts'
+import { bar, cut } from '../live-line.ts'
 import type { RunRecord } from './record.ts'
 
 const PLAIN_EVERY_MS = 5000
@@ -43,7 +44,11 @@ export class Progress {
 }
 
 /** Null while nothing is known. */
-export const progressLine = (record: RunRecord, rounds: number, io: Pick<Io, 'colour'>): string | null => {
+export const progressLine = (
+  record: RunRecord,
+  rounds: number,
+  io: Pick<Io, 'colour' | 'live'>
+): string | null => {
   const { statuses } = record
   const [first] = statuses
   if (first === undefined) return null
@@ -60,12 +65,6 @@ export const progressLine = (record: RunRecord, rounds: number, io: Pick<Io, 'co
     ['sent', bytes(sent)],
     ['samples/s', count(record.samplesPerSecond)]
   ]
-  return parts.map(([name, value]) => `${dim(name, io)} ${bold(value, io)}`).join('  ')
-}
-
-/** Cuts visible letters; colour codes take no room. */
-const cut = (line: string, columns: number): string => {
-  let room = columns
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal codes are control characters
-  return line.replace(/\u001b\[\d+m|./gu, part => (part.startsWith('\u001b') ? part : room-- > 0 ? part : ''))
+  const head = io.live ? `${bar(record.roundsClosed, rounds)} ` : ''
+  return `${head}${parts.map(([name, value]) => `${dim(name, io)} ${bold(value, io)}`).join('  ')}`
 }
