@@ -119,12 +119,15 @@ const HEADINGS: Readonly<Record<Reachability['state'], string>> = {
 }
 
 const tellReachability = (reachability: Reachability, io: Io): void => {
+  if (io.json) {
+    const seconds = Number(process.uptime().toFixed(2))
+    io.print(JSON.stringify({ event: 'reachability', seconds, ...reachability }))
+    return
+  }
   const { state, relays, detail, remedy } = reachability
   const through = relays.length === 0 ? '' : ` (${relays.map(shortKey).join(', ')})`
   io.note(`${bold(HEADINGS[state], io)} ${detail}${through}`)
   if (remedy !== null) io.note(`  what to do: ${remedy}`)
-  const seconds = Number(process.uptime().toFixed(2))
-  if (io.json) io.print(JSON.stringify({ event: 'reachability', seconds, ...reachability }))
 }
 
 const tellFirstAccepted = async (
