@@ -1,10 +1,10 @@
 import t from 'tap'
-import { FakeView } from '../../peer/test/http/fixtures/fake-view.ts'
 import { followProgress, progressText } from '../src/daemon-progress.ts'
 import { bar, cut, LiveLine } from '../src/live-line.ts'
 import { FakeIo } from './fixtures/io.ts'
+import { someStatus } from './fixtures/status.ts'
 
-const status = new FakeView().status()
+const status = someStatus()
 const plain = { colour: false }
 
 t.test('a bar where the end is known', async t => {
