@@ -23,6 +23,7 @@ const TARGETS = {
   'bench-models': { file: 'packages/models/bench/models.ts', isTest: false },
   'bench-compute': { file: 'packages/tensor/bench/compute/run.ts', isTest: false },
   'run-sim': { file: 'test/sim/run.ts', isTest: false, isPure: true },
+  'run-fuzz': { file: 'test/fuzz/run.ts', isTest: false, isPure: true },
   'run-mutants': { file: 'test/sim/mutants/run.ts', isTest: false, isPure: true }
 }
 

@@ -1,0 +1,69 @@
+/** What every answer of a decoder must be, and what it may cost. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { equalBytes } from '@gradmesh/core'
+import type { Target } from './targets.ts'
+
+/** Longer than any input of the fuzzer's sizes needs by far; a pause of the machine is told apart by repeating. */
+const MS_MAX = 100
+const TRIES = 3
+/**
+ * What a decoded value may keep alive: a fixed part, and so many times its bytes. The aim is 4; a byte array of 32
+ * bytes costs 190 in V8, so messages full of digests hold 5 to 10 times their bytes, and that is the bound.
+ */
+const MEMORY_TIMES_MAX = 12
+const MEMORY_FIXED_BYTES = 8_192
+const HELD = 64
+
+/** Null for an answer that keeps every promise. */
+export const flawOf = (target: Target, input: Uint8Array): string | null => {
+  const before = Uint8Array.from(input)
+  const startMs = performance.now()
+  let answer: unknown
+  try {
+    answer = target.decode(input)
+    if (!target.isRefusal(answer) && target.encode !== null) {
+      const again = target.encode(answer as never)
+      if (!equalBytes(again, input)) return 'not canonical: it decodes, but re-encodes to other bytes'
+    }
+  } catch (error) {
+    return `threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
+  }
+  if (!equalBytes(before, input)) return 'changed its input'
+  return performance.now() - startMs > MS_MAX && isSlow(target, input) ? `took more than ${MS_MAX} ms` : null
+}
+
+const isSlow = (target: Target, input: Uint8Array): boolean => {
+  for (let i = 0; i < TRIES; i++) {
+    const startMs = performance.now()
+    target.decode(input)
+    if (performance.now() - startMs <= MS_MAX) return false
+  }
+  return true
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+const memory = (): number => {
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+/** What one answer keeps alive, in bytes: the mean of many, between two full collections. */
+export const heldBytes = (target: Target, input: Uint8Array): number => {
+  const held: unknown[] = new Array(HELD)
+  collect()
+  const before = memory()
+  for (let i = 0; i < HELD; i++) held[i] = target.decode(input)
+  collect()
+  const bytes = (memory() - before) / HELD
+  held.length = 0
+  return Math.max(0, Math.round(bytes))
+}
+
+export const memoryFlawOf = (target: Target, input: Uint8Array): string | null => {
+  const bytes = heldBytes(target, input)
+  const max = MEMORY_TIMES_MAX * input.length + MEMORY_FIXED_BYTES
+  return bytes > max ? `holds ${bytes} bytes for an input of ${input.length}, ${max} are allowed` : null
+}
