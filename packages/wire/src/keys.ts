@@ -56,7 +56,8 @@ export const verifyBytesNative = (
   signature: Signature,
   publicKey: PublicKey
 ): boolean => {
-  if (native === undefined) return false
+  // Past a key of 32 bytes OpenSSL would not look: DER says how long it is.
+  if (native === undefined || publicKey.length !== KEY_BYTES) return false
   try {
     const key = native.createPublicKey({ key: Buffer.concat([SPKI, publicKey]), format: 'der', type: 'spki' })
     return native.verify(null, message, key, signature)

@@ -16,6 +16,7 @@ import {
   verifyBytesPortable
 } from '../src/keys.ts'
 import vectors from './vectors/ed25519.json' with { type: 'json' }
+import cases from './vectors/ed25519-cases.json' with { type: 'json' }
 
 const bytes = (hex: string): Uint8Array => fromHex(hex)!
 const P = 2n ** 255n - 19n
@@ -74,6 +75,20 @@ t.test('ZIP-215: all encodings of small order, as key and as R, sign everything 
     }
   }
   t.ok(native < 14 * 14, `OpenSSL alone takes ${native} of 196: its no must be asked again`)
+})
+
+t.test('committed cases on which libraries differ: ZIP-215 decides, on either path', async t => {
+  t.ok(cases.length > 80)
+  let nativeNo = 0
+  for (const { name, message, key, signature, valid } of cases) {
+    const given = [bytes(message), bytes(signature), bytes(key)] as const
+    t.equal(verifyBytes(...given), valid, name)
+    t.equal(verifyBytesPortable(...given), valid, `${name}: noble alone`)
+    const native = verifyBytesNative(...given)
+    if (native && !valid) t.fail(`${name}: OpenSSL takes what ZIP-215 refuses`)
+    if (valid && !native) nativeNo++
+  }
+  t.ok(nativeNo > 0, `OpenSSL refuses ${nativeNo} that are valid, and is asked again`)
 })
 
 t.test('S is not taken twice: S + L is refused by all', async t => {
