@@ -9,6 +9,8 @@ import { openBench } from './mutants/judge.ts'
 
 const SCHEDULES = 1_000
 
+t.setTimeout(900_000)
+
 const killers = JSON.parse(readFileSync(new URL('mutants/killers.json', import.meta.url), 'utf8')) as Record<
   string,
   number

@@ -14,6 +14,8 @@ import { type World, worlds } from './worlds.ts'
 
 const SEEDS = 1_000
 
+t.setTimeout(600_000)
+
 const run = (seed: number) => simulate(drawSchedule(seed, adversaries), rules)
 
 t.test(`${SEEDS} schedules keep every invariant and recover`, async t => {
