@@ -15,7 +15,7 @@ import {
   verifyBlockSignature
 } from '@gradmesh/wire'
 import { checkNamedDeltas, type HeldDeltas } from './deltas.ts'
-import { closesEpoch, turnEpoch } from './election.ts'
+import { closesEpoch, firstRoundOf, turnEpoch } from './election.ts'
 import { updatedLeafDigests } from './roots.ts'
 import { convict, slash } from './slashing.ts'
 import { stateOf } from './state.ts'
@@ -143,7 +143,7 @@ const credit = (
   shares: readonly Share[]
 ): TrainerAccount[] => {
   const credited = [...trainers]
-  const due = (epoch + 1 + epochs.unbonding) * epochs.rounds
+  const due = firstRoundOf(epochs, epoch + 1 + epochs.unbonding)
   for (const { trainer, weightQ16, reward } of shares) {
     if (weightQ16 === 0) continue
     const account = credited[trainer]!

@@ -19,6 +19,10 @@ const CHURN_PARTS = 10n
 /** Whether the block that closes this round is a boundary. */
 export const closesEpoch = ({ rounds }: EpochRules, round: number): boolean => (round + 1) % rounds === 0
 
+/** When an epoch begins; never, where no round has such a number. */
+export const firstRoundOf = ({ rounds }: EpochRules, epoch: number): number =>
+  Math.min(epoch * rounds, BOUNDS.counterMax)
+
 export const epochOf = ({ rounds }: EpochRules, round: number): number => Math.floor(round / rounds)
 
 /** Accounts whose newest round closed their epoch, as the next epoch finds them. */
@@ -36,7 +40,7 @@ export const turnEpoch = (accounts: Accounts, rules: EpochRules): Accounts => {
   const next = { leaderSeed: leaderSeed(epoch + 1, accounts.transcriptRoot), seats }
   const resting = restingOn(accounts.next, next)
   const trainers = freed.map((account, i) =>
-    beginUnbonding(account, resting.get(i) ?? 0n, (epoch + rules.unbonding) * rules.rounds)
+    beginUnbonding(account, resting.get(i) ?? 0n, firstRoundOf(rules, epoch + rules.unbonding))
   )
   return { ...accounts, epoch, running: accounts.next, next, trainers }
 }

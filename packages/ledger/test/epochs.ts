@@ -133,6 +133,17 @@ t.test('slashing is correlated over the window', async t => {
   )
 })
 
+t.test('an epoch without end: what comes due never is the same after a checkpoint', async t => {
+  const chain = new Chain(shortWorld({ rounds: 0xffff_ffff, unbonding: 4 }))
+  chain.round([...chain.world.keyring.values()])
+  const { accounts } = chain.state
+  t.strictSame(decodeAccounts(encodeAccounts(accounts)), accounts)
+  t.ok(
+    accounts.trainers.some(({ vesting }) => vesting.length > 0),
+    'rewards vest'
+  )
+})
+
 t.test('stake transactions: money that is there, once, in order, and no bond too small to vote', async t => {
   const chain = new Chain(shortWorld())
   const [ann, ben] = chain.world.validators as [KeyPair, KeyPair]
