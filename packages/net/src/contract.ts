@@ -10,7 +10,7 @@ import { MeshError, utf8 } from '@gradmesh/core'
 import type { Test } from 'tap'
 import { REQUESTS_MAX } from './limits.ts'
 import { REJECTIONS_MAX } from './strikes.ts'
-import type { Net, PeerKey, Verdict } from './types.ts'
+import type { Net, PeerKey, Reachability, Verdict } from './types.ts'
 
 export interface NetWorld {
   make(n: number): Net | Promise<Net>
@@ -249,6 +249,21 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     t.ok(a!.net.traffic().bytesSent >= 50_000, 'what closed connections carried still counts')
   })
 
+  test('who is of the mesh is asked to call back, and the peer hears whether others can call it', async (t, bench) => {
+    const [a, b] = await bench.line(2)
+    t.equal(a!.net.reachability().state, 'unknown', 'nobody of the mesh is known yet')
+    a!.net.welcome(b!.net.self)
+    b!.net.welcome(a!.net.self)
+    await until(() => a!.reached.length > 0 && b!.reached.length > 0)
+    t.match(a!.reached, [{ state: 'reachable', relays: [], remedy: null }])
+    t.match(b!.net.reachability(), { state: 'reachable' })
+    t.equal(peer(a!.net, b!.net.self).relay, null, 'the connection is direct')
+    await b!.net.stop()
+    await until(() => a!.reached.length > 1)
+    t.match(a!.reached.at(-1), { state: 'cut-off', remedy: /doctor/ })
+    throwsCode(t, () => b!.net.reachability(), 'NET_STATE')
+  })
+
   test('a key that stopped may come back', async (t, bench) => {
     const [a, b] = await bench.line(2)
     await b!.net.stop()
@@ -271,6 +286,8 @@ interface Player {
   readonly heard: [text: string, from: PeerKey][]
   readonly connected: PeerKey[]
   readonly disconnected: PeerKey[]
+  /** What it was told of its reachability. */
+  readonly reached: Reachability[]
   verdict: (text: string) => Verdict
   /** Requests that will never be answered. */
   waiting: number
@@ -297,6 +314,7 @@ class Bench {
       heard: [],
       connected: [],
       disconnected: [],
+      reached: [],
       verdict: () => 'accept',
       waiting: 0
     }
@@ -315,6 +333,7 @@ class Bench {
     })
     net.onConnect(key => player.connected.push(key))
     net.onDisconnect(key => player.disconnected.push(key))
+    net.onReachability(reachability => player.reached.push(reachability))
     await net.start()
     return player
   }

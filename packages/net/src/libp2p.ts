@@ -98,7 +98,7 @@ class Libp2pNet implements Net {
   readonly #tally = new Tally()
   readonly #meter: Meter
   readonly #strikes = new Strikes(systemClock)
-  readonly #allowance = new Allowance({ ...RELAY.perPeer, clock: systemClock, sleep })
+  readonly #allowance = new Allowance(RELAY.perPeer, systemClock)
   readonly #connectListeners: Listeners<PeerKey>
   readonly #disconnectListeners: Listeners<PeerKey>
   readonly #reachListeners: Listeners<Reachability>
@@ -335,10 +335,6 @@ interface Parts {
   readonly neighbours: Neighbours
   readonly streams: Streams
   timer: NodeJS.Timeout | undefined
-}
-
-const sleep = async (timeMs: number): Promise<void> => {
-  await new Promise(resolve => setTimeout(resolve, timeMs).unref())
 }
 
 const whyNotListening = (listen: readonly string[], error: unknown): MeshError => {

@@ -70,12 +70,14 @@ const handling = (registrar: Registrar, wrap: (handler: StreamHandler) => Stream
   replacing(registrar, 'handle', (async (protocol, handler, options) =>
     registrar.handle(protocol, wrap(handler), options)) satisfies Registrar['handle'])
 
-const circuitView = (stream: Stream, sender: PeerKey, allowance: Allowance): Stream => {
+/** Exported for its test. */
+export const circuitView = (stream: Stream, sender: PeerKey, allowance: Allowance): Stream => {
   let isJoined = false
   const duplex = {
     source: (async function* () {
       for await (const piece of paced(stream)) {
-        await allowance.take(sender, piece.byteLength)
+        const waitMs = allowance.take(sender, piece.byteLength)
+        if (waitMs > 0) await new Promise(resolve => setTimeout(resolve, waitMs).unref())
         yield piece
       }
     })(),

@@ -31,7 +31,7 @@ export const RELAY = {
     // libp2p's limits would cut a circuit after 128 KiB or two minutes. Ours slow a sender down instead.
     applyDefaultLimit: false
   },
-  perPeer: { bytesPerSecond: 256 * KiB, burstBytes: 32 * MiB },
+  perPeer: { perSecond: 256 * KiB, burst: 32 * MiB },
   /** Circuits of one peer that are open at once, each way. */
   circuitsPerPeer: 32
 } as const
