@@ -5,6 +5,8 @@ import type { Libp2pNetOptions } from '../src/libp2p.ts'
 import type { Net, PeerKey, Reachability } from '../src/types.ts'
 import { codeOf, localNet, until } from './fixtures/local.ts'
 
+t.setTimeout(120_000)
+
 const TOPIC = '/test/votes'
 const ECHO = '/test/echo'
 const ASK = { timeoutMs: 10_000, maxReplyBytes: 4 << 20 }
