@@ -12,6 +12,9 @@ export interface Io {
   readonly live: boolean
   readonly colour: boolean
   readonly columns: () => number
+  readonly rows: () => number
+  /** Calls `listener` whenever the terminal has another size. */
+  readonly onResize: (listener: () => void) => void
 }
 
 /** A reader that leaves early (`gradmesh blocks | head`) is not an error. */
@@ -34,7 +37,9 @@ export const processIo = (json: boolean): Io => {
     json,
     live: stderr.isTTY === true && env.TERM !== 'dumb',
     colour: stderr.isTTY === true && !plain,
-    columns: () => stderr.columns || 100
+    columns: () => stderr.columns || 100,
+    rows: () => stderr.rows || 40,
+    onResize: listener => void stderr.on('resize', listener)
   }
 }
 

@@ -1,26 +1,27 @@
-import type { Status, StreamEvent } from '@gradmesh/api'
+import type { Client, StreamEvent } from '@gradmesh/api'
 import { clientOf } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { milliseconds, percent, shortKey } from '../format.ts'
 import type { Io } from '../io.ts'
 import { urlOption } from '../settings.ts'
-import { statusText } from './status.ts'
-
-const EVENTS_SHOWN = 8
+import { Watched } from '../watch/facts.ts'
+import { ENTER, frameOf, LEAVE, screen } from '../watch/screen.ts'
 
 export const command: Command = {
   name: 'watch',
   about:
-    'On a terminal the picture is drawn over itself; elsewhere, or with --json, every event is one line.',
+    'On a terminal the same facts as the page at `/`, drawn over themselves; elsewhere, or with --json, every event is one line.',
   options: urlOption,
   examples: ['gradmesh watch', 'gradmesh watch --url http://127.0.0.1:4181 --json'],
   async run({ values, io }) {
-    const url = values.text('url') ?? ''
     const stop = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-    const show = io.json ? asJson(io) : io.live && process.stdout.isTTY ? asPicture(io, url) : asLines(io)
-    for await (const { event } of (await clientOf(values)).events({ signal: stop.signal })) show(event)
+    const client = await clientOf(values)
+    if (!io.json && io.live && process.stdout.isTTY)
+      return picture(io, client, values.text('url') ?? '', stop.signal)
+    const show = io.json ? asJson(io) : asLines(io)
+    for await (const { event } of client.events({ signal: stop.signal })) show(event)
     return EXIT.ok
   }
 }
@@ -39,20 +40,44 @@ const asLines =
     if (line !== null) io.print(line)
   }
 
-/** The status with the newest events under it, from the top left corner of the terminal. */
-const asPicture = (io: Io, url: string): Show => {
-  const recent: string[] = []
-  let status: Status | undefined
-  return event => {
-    if (event.type === 'status') status = event.status
-    const line = lineOf(event)
-    if (line !== null) recent.push(line)
-    recent.splice(0, Math.max(0, recent.length - EVENTS_SHOWN))
-    if (status === undefined) return
-    const width = io.columns() - 1
-    const lines = [`${url}   (Ctrl-C leaves)`, '', ...statusText(status).split('\n'), '', ...recent]
-    io.draw(`\u001b[H\u001b[2J${lines.map(each => each.slice(0, width)).join('\n')}\n`)
+/** Drawn with every status, once a second, and whenever the terminal changes its size. */
+const picture = async (io: Io, client: Client, url: string, signal: AbortSignal): Promise<number> => {
+  const watched = new Watched()
+  let before = ''
+  const draw = (): void => {
+    const facts = watched.facts()
+    if (facts === undefined) return
+    const size = { columns: io.columns(), rows: io.rows(), colour: io.colour }
+    const frame = frameOf(screen(facts, `${url}  Ctrl-C leaves`, size))
+    if (frame !== before) io.draw(frame)
+    before = frame
   }
+  io.onResize(() => {
+    before = ''
+    draw()
+  })
+  io.draw(ENTER)
+  let refreshing = false
+  try {
+    for await (const { event } of client.events({ replay: 'all', signal })) {
+      watched.heard(event)
+      if (event.type !== 'status') continue
+      draw()
+      if (refreshing) continue
+      refreshing = true
+      // A table that can't be had now is asked for again with the next news.
+      void watched
+        .refresh(client)
+        .catch(() => {})
+        .then(() => {
+          refreshing = false
+          if (!signal.aborted) draw()
+        })
+    }
+  } finally {
+    io.draw(LEAVE)
+  }
+  return EXIT.ok
 }
 
 const lineOf = (event: StreamEvent): string | null => {

@@ -7,13 +7,14 @@ import { bashCompletion } from '../../src/completion/bash.ts'
 import { fishCompletion } from '../../src/completion/fish.ts'
 import { completedCommands } from '../../src/completion/model.ts'
 import { zshCompletion } from '../../src/completion/zsh.ts'
+import { peerOptions } from '../../src/settings.ts'
 
 const model = await completedCommands(commands)
 
-const without = (shell: string): string | false =>
+const missing = (shell: string): string | false =>
   spawnSync(shell, ['--version']).status === 0 ? false : `${shell} is not installed here`
 
-t.test('bash completes', { skip: without('bash') }, async t => {
+t.test('bash completes', { skip: missing('bash') }, async t => {
   const folder = t.testdir()
   mkdirSync(join(folder, 'mesh'))
   writeFileSync(join(folder, 'model.txt'), '')
@@ -38,7 +39,11 @@ t.test('bash completes', { skip: without('bash') }, async t => {
   t.strictSame(offered('up', '--label', 'm'), [], 'nothing is known of a label')
   t.strictSame(offered('export', 'm').sort(), ['mesh', 'model.txt'])
   t.strictSame(offered('key', 'd'), ['decrypt'])
-  t.strictSame(offered('--json', 'up', '--no-'), ['--no-train', '--no-mdns'])
+  const without = Object.keys(peerOptions).filter(name => name.startsWith('no-'))
+  t.strictSame(
+    offered('--json', 'up', '--no-'),
+    without.map(name => `--${name}`)
+  )
   t.strictSame(offered('nonsense', ''), [])
 })
 
@@ -62,9 +67,9 @@ const parses = (t: Test, shell: string, script: string, flag: string): void => {
   t.equal(status, 0)
 }
 
-t.test('zsh parses its script', { skip: without('zsh') }, async t =>
+t.test('zsh parses its script', { skip: missing('zsh') }, async t =>
   parses(t, 'zsh', zshCompletion(model), '-n')
 )
-t.test('fish parses its script', { skip: without('fish') }, async t =>
+t.test('fish parses its script', { skip: missing('fish') }, async t =>
   parses(t, 'fish', fishCompletion(model), '--no-execute')
 )
