@@ -16,10 +16,10 @@ await forEachSeed(bench, async (number, seed, trainers, samples) => {
   const input = { ...bench, seed, samples }
   const mesh = await runMesh({ ...input, trainer: trainers.peer })
   const one = await runOneProcess({ ...input, trainer: trainers.single }, bench.oneRate)
-  scores.push(mesh.accuracy)
-  gaps.push(one.accuracy - mesh.accuracy)
+  scores.push(mesh.report.score)
+  gaps.push(one.report.score - mesh.report.score)
   console.log(
-    `seed ${number}: mesh ${percent(mesh.accuracy)}, one process ${percent(one.accuracy)}; ` +
+    `seed ${number}: mesh ${percent(mesh.report.score)}, one process ${percent(one.report.score)}; ` +
       `payload ${mesh.payloadBytes.toFixed(0)} bytes a delta; ` +
       `${(mesh.steps / mesh.seconds).toFixed(0)} and ${(one.steps / one.seconds).toFixed(0)} steps/s`
   )

@@ -10,5 +10,5 @@ const bench = benchOf()
 await forEachSeed(bench, async (number, seed, trainers, samples) => {
   const run = await runOneProcess({ ...bench, seed, samples, trainer: trainers.single }, bench.oneRate)
   const pace = (run.steps / run.seconds).toFixed(0)
-  console.log(`seed ${number}: accuracy ${percent(run.accuracy)}, ${run.steps} steps, ${pace} steps/s`)
+  console.log(`seed ${number}: accuracy ${percent(run.report.score)}, ${run.steps} steps, ${pace} steps/s`)
 })

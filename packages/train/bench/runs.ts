@@ -12,7 +12,15 @@ import {
   unpack,
   WEIGHT_TOTAL
 } from '@gradmesh/delta'
-import { floatView, innerRate, type Recipe, type Task, type Trainer, trainRound } from '@gradmesh/train'
+import {
+  floatView,
+  innerRate,
+  type Recipe,
+  type Report,
+  type Task,
+  type Trainer,
+  trainRound
+} from '@gradmesh/train'
 
 export interface RunInput {
   readonly task: Task
@@ -22,11 +30,15 @@ export interface RunInput {
   readonly seed: Uint8Array
   /** Samples of the training set. */
   readonly samples: number
+  /** Of the task's based tensors. */
+  readonly bases?: ReadonlyMap<string, Int32Array>
+  /** Hears of every round, or as many steps of one process. */
+  readonly tell?: (done: number, of: number, loss: number | null) => void
 }
 
 export interface RunResult {
-  readonly accuracy: number
-  readonly loss: number
+  /** Of the final weights, on the held-out samples. */
+  readonly report: Report
   readonly steps: number
   readonly seconds: number
   /** Mean of a delta's payload, without header and signature; 0 where none is sent. */
@@ -39,14 +51,15 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
   const { innerSteps, batch, rounds, errorDecayQ8 } = recipe
   const layout = layoutOf(task, recipe)
   const rows = rowStream(input)
-  let weights: Int32Array = initialWeights(task, layout, input.seed)
+  let weights: Int32Array = initialWeights(input, layout)
   const errors: Int32Array[] = Array.from({ length: peers }, () => new Int32Array(paddedLength(layout)))
   let payloadBytes = 0
   const startMs = systemClock.nowMs()
   for (let round = 0; round < rounds; round++) {
     const deltas = []
+    let loss = 0
     for (let peer = 0; peer < peers; peer++) {
-      const { payload, accumulated } = await trainRound({
+      const trained = await trainRound({
         trainer,
         layout,
         weights,
@@ -59,33 +72,43 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
         deadlineMs: Number.POSITIVE_INFINITY,
         clock: systemClock
       })
-      const delta = decodeDelta(layout, payload)
+      const delta = decodeDelta(layout, trained.payload)
       assert(!isFault(delta), 'an own delta decodes')
-      errors[peer] = debit(accumulated, delta, layout)
+      errors[peer] = debit(trained.accumulated, delta, layout)
       deltas.push({ delta, weight: Math.floor(WEIGHT_TOTAL / peers) })
-      payloadBytes += payload.length / (rounds * peers)
+      payloadBytes += trained.payload.length / (rounds * peers)
+      loss += trained.loss / peers
     }
     weights = outerStep(weights, aggregate(layout, deltas), recipe.outerRateQ16)
+    input.tell?.(round + 1, rounds, loss)
   }
   const seconds = (systemClock.nowMs() - startMs) / 1000
-  const { score, loss } = await trainer.evaluate(floatView(unpack(layout, weights)))
-  return { accuracy: score, loss, steps: rounds * peers * innerSteps, seconds, payloadBytes }
+  const report = await trainer.evaluate(floatView(unpack(layout, weights)))
+  return { report, steps: rounds * peers * innerSteps, seconds, payloadBytes }
 }
 
 /** As many steps of the same batch as the whole mesh does, one after the other, nothing compressed. */
 export const runOneProcess = async (input: RunInput, rate: number): Promise<RunResult> => {
-  const { task, trainer, recipe, peers } = input
+  const { trainer, recipe, peers } = input
   const steps = recipe.rounds * peers * recipe.innerSteps
-  const layout = layoutOf(task, recipe)
   const rows = rowStream(input)
-  const start = floatView(unpack(layout, initialWeights(task, layout, input.seed)))
+  const start = startOf(input)
   const startMs = systemClock.nowMs()
   trainer.load(start)
-  for (let step = 0; step < steps; step++) await trainer.step(rows(recipe.batch), rate)
+  for (let step = 0; step < steps; step++) {
+    await trainer.step(rows(recipe.batch), rate)
+    if ((step + 1) % (peers * recipe.innerSteps) === 0) input.tell?.(step + 1, steps, null)
+  }
   const { difference } = await trainer.finish()
   const seconds = (systemClock.nowMs() - startMs) / 1000
-  const { score, loss } = await trainer.evaluate(start.map((value, i) => value - difference[i]!))
-  return { accuracy: score, loss, steps, seconds, payloadBytes: 0 }
+  const report = await trainer.evaluate(start.map((value, i) => value - difference[i]!))
+  return { report, steps, seconds, payloadBytes: 0 }
+}
+
+/** The weights that both begin with. */
+export const startOf = (input: RunInput): Float32Array => {
+  const layout = layoutOf(input.task, input.recipe)
+  return floatView(unpack(layout, initialWeights(input, layout)))
 }
 
 const lengthOf = ({ shape }: { readonly shape: readonly number[] }): number =>
@@ -97,17 +120,22 @@ const layoutOf = (task: Task, { chunk, keep }: Recipe): Layout =>
     { chunk, keep }
   )
 
-const initialWeights = (task: Task, layout: Layout, seed: Uint8Array): Int32Array => {
+const initialWeights = ({ task, seed, bases }: RunInput, layout: Layout): Int32Array => {
   const random = new Prng(concatBytes(utf8('bench/weights'), seed))
-  const values = task
-    .tensors()
-    .flatMap(tensor =>
-      Array.from(
-        { length: lengthOf(tensor) },
-        () => random.below(2 * tensor.initBound + 1) - tensor.initBound
-      )
-    )
-  return pack(layout, Int32Array.from(values))
+  const tensors = task.tensors()
+  const values = new Int32Array(tensors.reduce((sum, tensor) => sum + lengthOf(tensor), 0))
+  let at = 0
+  for (const tensor of tensors) {
+    const length = lengthOf(tensor)
+    const base = bases?.get(tensor.name)
+    assert(tensor.based === (base !== undefined), 'every based tensor has its base')
+    if (base !== undefined) values.set(base, at)
+    else
+      for (let i = at; i < at + length; i++)
+        values[i] = random.below(2 * tensor.initBound + 1) - tensor.initBound
+    at += length
+  }
+  return pack(layout, values)
 }
 
 /** Rows of one seeded permutation after another: no sample comes twice before all came once. */

@@ -13,12 +13,13 @@ import {
   type Task,
   type Trainer
 } from '@gradmesh/train'
+import { RECIPE_HELP, recipeFlags, recipeOf, whole } from './flags.ts'
 
 const HELP = `Options, each a whole number:
   --seeds N       runs, each with its own split, start and order (5)
   --peers N       peers of the mesh (4)
-  --rounds N --inner-steps N --batch N --inner-rate-micro N --warmup-rounds N --outer-rate-q16 N
-                  in place of the task's recipe
+${RECIPE_HELP}
+  --batch N       samples of a step (64)
   --one-rate-micro N   rate of the training in one process (4000)`
 
 export interface Bench {
@@ -36,12 +37,8 @@ export const benchOf = (): Bench => {
       seeds: { type: 'string', default: '5' },
       peers: { type: 'string', default: '4' },
       'one-rate-micro': { type: 'string', default: '4000' },
-      rounds: { type: 'string' },
-      'inner-steps': { type: 'string' },
-      batch: { type: 'string' },
-      'inner-rate-micro': { type: 'string' },
-      'warmup-rounds': { type: 'string' },
-      'outer-rate-q16': { type: 'string' }
+      batch: { type: 'string', default: '64' },
+      ...recipeFlags
     }
   })
   if (values.help === true) {
@@ -49,29 +46,13 @@ export const benchOf = (): Bench => {
     process.exit(0)
   }
   const task = openTask({ id: 'digits', options: {} })
-  const own = (text: string | undefined, otherwise: number, least?: number): number =>
-    text === undefined ? otherwise : whole(text, least)
   return {
     task,
-    peers: whole(values.peers),
-    seeds: whole(values.seeds),
-    oneRate: whole(values['one-rate-micro']) * 1e-6,
-    recipe: {
-      ...task.recipe,
-      rounds: own(values.rounds, task.recipe.rounds),
-      innerSteps: own(values['inner-steps'], task.recipe.innerSteps),
-      batch: own(values.batch, task.recipe.batch),
-      innerRateMicro: own(values['inner-rate-micro'], task.recipe.innerRateMicro),
-      warmupRounds: own(values['warmup-rounds'], task.recipe.warmupRounds, 0),
-      outerRateQ16: own(values['outer-rate-q16'], task.recipe.outerRateQ16)
-    }
+    peers: whole(values.peers, HELP),
+    seeds: whole(values.seeds, HELP),
+    oneRate: whole(values['one-rate-micro'], HELP) * 1e-6,
+    recipe: { ...recipeOf(task.recipe, values, HELP), batch: whole(values.batch, HELP) }
   }
-}
-
-const whole = (text: string, least = 1): number => {
-  if (/^[0-9]{1,9}$/.test(text) && Number(text) >= least) return Number(text)
-  console.error(`"${text}" is no whole number from ${least} on.\n${HELP}`)
-  process.exit(2)
 }
 
 /** Usual for one long run, and the best seen of a few rates and decays on the digits. */

@@ -1,41 +1,60 @@
-/** A data set is a folder with one file to learn from and one held out; a mesh knows both by their content. */
+/** A data set is a folder with files to learn from and files held out; a mesh knows each by its content. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { MeshError, toHex } from '@gradmesh/core'
 import { checkFile, fingerprint } from '@gradmesh/data'
 import type { OptionReader } from './options.ts'
 
-export interface DatasetFiles {
-  readonly train: string
-  readonly dev: string
-}
+/** A file's name in the folder, by the option that holds its root. */
+export type FileNames<Option extends string> = Readonly<Record<Option, string>>
+export type FilePaths<Option extends string> = Readonly<Record<Option, string>>
+export type FileRoots<Option extends string> = Readonly<Record<Option, Uint8Array>>
 
-export interface DatasetRoots {
-  readonly train: Uint8Array
-  readonly dev: Uint8Array
-}
-
-/** Code: `DATA_MISSING` when no folder was named. */
-export const filesIn = (folder: string | null, ending: string): DatasetFiles => {
+/** A file may also lie there packed, with `.gz` after its name. Code: `DATA_MISSING` when no folder was named. */
+export const filesIn = <Option extends string>(
+  folder: string | null,
+  names: FileNames<Option>
+): FilePaths<Option> => {
   if (folder === null)
     throw new MeshError('DATA_MISSING', 'this task learns from a data set, and no folder was named', {
-      remedy: `name the folder that holds train.${ending} and dev.${ending} with --dataset DIR`
+      remedy: `name the folder that holds ${Object.values(names).join(', ')} with --dataset DIR`
     })
-  return { train: join(folder, `train.${ending}`), dev: join(folder, `dev.${ending}`) }
+  return mapValues(names, name => {
+    const path = join(folder, name)
+    return existsSync(path) || !existsSync(`${path}.gz`) ? path : `${path}.gz`
+  })
 }
 
-/** As options of the genesis. Codes: `DATA_MISSING`, `DATA_UNREADABLE`. */
-export const foundDataset = async (files: DatasetFiles): Promise<{ train: string; dev: string }> => ({
-  train: toHex((await fingerprint(files.train)).root),
-  dev: toHex((await fingerprint(files.dev)).root)
-})
+/** As options of the genesis. Code: `DATA_UNREADABLE`. */
+export const foundRoots = async <Option extends string>(
+  files: FilePaths<Option>
+): Promise<Record<Option, string>> => {
+  const found: [string, string][] = []
+  for (const [option, path] of Object.entries<string>(files))
+    found.push([option, toHex((await fingerprint(path)).root)])
+  return Object.fromEntries(found) as Record<Option, string>
+}
 
-export const readRoots = (options: OptionReader): DatasetRoots => ({
-  train: options.root('train'),
-  dev: options.root('dev')
-})
+export const readRoots = <Option extends string>(
+  options: OptionReader,
+  names: FileNames<Option>
+): FileRoots<Option> => mapValues(names, (_, option) => options.root(option))
+
+export const rootOptions = <Option extends string>(roots: FileRoots<Option>): Record<Option, string> =>
+  mapValues(roots, toHex)
 
 /** Codes: `DATA_CHANGED`, `DATA_UNREADABLE`. */
-export const checkDataset = async (files: DatasetFiles, roots: DatasetRoots): Promise<void> => {
-  await checkFile(files.train, roots.train)
-  await checkFile(files.dev, roots.dev)
+export const checkFiles = async <Option extends string>(
+  files: FilePaths<Option>,
+  roots: FileRoots<Option>
+): Promise<void> => {
+  for (const option of Object.keys(files) as Option[]) await checkFile(files[option], roots[option])
 }
+
+const mapValues = <Option extends string, From, To>(
+  record: Readonly<Record<Option, From>>,
+  to: (value: From, option: Option) => To
+): Record<Option, To> =>
+  Object.fromEntries(
+    Object.entries<From>(record).map(([option, value]) => [option, to(value, option as Option)])
+  ) as Record<Option, To>

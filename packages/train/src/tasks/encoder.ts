@@ -6,15 +6,30 @@ export type EncoderOptions = Readonly<
 >
 
 /** A few hundred thousand parameters: what trains in minutes without a GPU. */
-export const readEncoder = (read: OptionReader): EncoderOptions => ({
-  vocabulary: read.whole('vocabulary', { least: 300, most: 100_000, otherwise: 2048 }),
-  length: read.whole('length', { least: 8, most: 4096, otherwise: 64 }),
-  width: read.whole('width', { least: 8, most: 8192, otherwise: 96 }),
-  layers: read.whole('layers', { least: 1, most: 128, otherwise: 2 }),
-  heads: read.whole('heads', { least: 1, most: 128, otherwise: 4 }),
-  inner: read.whole('inner', { least: 8, most: 65_536, otherwise: 256 }),
-  dropoutPercent: read.whole('dropoutPercent', { least: 0, most: 90, otherwise: 10 })
-})
+const SMALL: EncoderOptions = {
+  vocabulary: 2048,
+  length: 64,
+  width: 96,
+  layers: 2,
+  heads: 4,
+  inner: 256,
+  dropoutPercent: 10
+}
+
+export const readEncoder = (read: OptionReader, own: Partial<EncoderOptions> = {}): EncoderOptions => {
+  const small = { ...SMALL, ...own }
+  const whole = (name: keyof EncoderOptions, least: number, most: number): number =>
+    read.whole(name, { least, most, otherwise: small[name] })
+  return {
+    vocabulary: whole('vocabulary', 300, 100_000),
+    length: whole('length', 8, 4096),
+    width: whole('width', 8, 8192),
+    layers: whole('layers', 1, 128),
+    heads: whole('heads', 1, 128),
+    inner: whole('inner', 8, 65_536),
+    dropoutPercent: whole('dropoutPercent', 0, 90)
+  }
+}
 
 export const encoderConfig = (options: EncoderOptions, labels: number): object => ({
   model_type: 'bert',

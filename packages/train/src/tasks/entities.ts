@@ -13,15 +13,16 @@ import {
   trainBpe
 } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
+import { argmax } from '../argmax.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { Recipe, Report, Task, TaskKind } from '../types.ts'
-import { checkDataset, type DatasetRoots, filesIn, foundDataset, readRoots } from './dataset.ts'
+import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { encoderConfig, readEncoder } from './encoder.ts'
 import { OptionReader } from './options.ts'
 
 const ID = 'entities'
-const ENDING = 'conll'
+const FILES = { train: 'train.conll', dev: 'dev.conll' } as const
 const SPECIALS = ['[PAD]', '[UNK]']
 
 const RECIPE: Recipe = {
@@ -40,16 +41,16 @@ export const entities: TaskKind = {
   id: ID,
   about: 'named entities in sentences (train.conll, dev.conll), by an encoder from nothing',
   async found(asked, folder) {
-    const files = filesIn(folder, ENDING)
+    const files = filesIn(folder, FILES)
     const types = new Set<string>()
     for await (const { tags } of readConll(files.train)) for (const tag of tags) types.add(tag.slice(2))
     types.delete('')
-    const options = { types: [...types].sort().join(' '), ...asked, ...(await foundDataset(files)) }
+    const options = { types: [...types].sort().join(' '), ...asked, ...(await foundRoots(files)) }
     return entities.open(options).options
   },
   open(options): Task {
     const read = new OptionReader(ID, options)
-    const roots = readRoots(read)
+    const roots = readRoots(read, FILES)
     const types = read.words('types')
     const encoder = readEncoder(read)
     read.end()
@@ -58,7 +59,7 @@ export const entities: TaskKind = {
     const { length, vocabulary } = encoder
     return {
       id: ID,
-      options: { ...encoder, types: types.join(' '), train: String(options.train), dev: String(options.dev) },
+      options: { ...encoder, types: types.join(' '), ...rootOptions(roots) },
       recipe: RECIPE,
       scoreName: 'F1',
       scoreTarget: 0.55,
@@ -74,12 +75,12 @@ interface Parts {
   readonly tags: readonly string[]
   readonly length: number
   readonly vocabulary: number
-  readonly roots: DatasetRoots
+  readonly roots: FileRoots<keyof typeof FILES>
 }
 
 const load = async ({ model, tags, length, vocabulary, roots }: Parts, folder: string | null) => {
-  const files = filesIn(folder, ENDING)
-  await checkDataset(files, roots)
+  const files = filesIn(folder, FILES)
+  await checkFiles(files, roots)
   const train = await sentencesOf(files.train)
   const dev = await sentencesOf(files.dev)
   const texts = train.map(({ tokens }) => tokens.join(' '))
@@ -186,7 +187,7 @@ class EntityScoring implements Scoring {
       const predicted = actual.map(() => 'O')
       this.#samples.startsOf(sample).forEach((start, word) => {
         const at = (place * this.#length + start) * classes
-        predicted[word] = this.#tags[largestOf(logits!.subarray(at, at + classes))]!
+        predicted[word] = this.#tags[argmax(logits!.subarray(at, at + classes))]!
       })
       this.#counter.add(actual, predicted)
     })
@@ -203,6 +204,3 @@ class EntityScoring implements Scoring {
     }
   }
 }
-
-const largestOf = (values: Float32Array): number =>
-  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0)

@@ -37,8 +37,10 @@ export class OptionReader {
     )
   }
 
-  text(name: string): string {
+  /** `otherwise` may be empty. */
+  text(name: string, otherwise?: string): string {
     const value = this.#take(name)
+    if (value === undefined && otherwise !== undefined) return otherwise
     if (value !== undefined && String(value) !== '') return String(value)
     throw badOption(this.#task, name, 'a text wanted')
   }
@@ -46,6 +48,13 @@ export class OptionReader {
   /** Words parted by spaces. */
   words(name: string): readonly string[] {
     return this.text(name).split(' ')
+  }
+
+  oneOf<Known extends string>(name: string, known: readonly Known[], otherwise: Known): Known {
+    const value = this.text(name, otherwise)
+    const found = known.find(word => word === value)
+    if (found !== undefined) return found
+    throw badOption(this.#task, name, `one of ${known.join(', ')} wanted, found "${value}"`)
   }
 
   /** What a data file is known by: 64 hexadecimal digits. */

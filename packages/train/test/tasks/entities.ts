@@ -1,10 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Prng } from '@gradmesh/core'
 import t, { type Test } from 'tap'
-import { floatView, openTask, type Task, taskKind } from '../../src/index.ts'
+import { openTask, type Task } from '../../src/index.ts'
 import { deviceOrReason } from '../fixtures/small.ts'
+import { folderOf, foundTask, learn, startOf } from '../fixtures/task.ts'
 
 const SMALL = { vocabulary: 300, length: 16, width: 16, layers: 1, heads: 2, inner: 32, dropoutPercent: 0 }
 
@@ -15,31 +15,12 @@ const sentences = (count: number, prng: Prng): string =>
     return `${prng.pick(['today', 'then'])} O\nMx O\n${name} B-PER\nwent O\nto O\n${prng.pick(['Rome', 'Oslo'])} B-LOC\n`
   }).join('\n')
 
-const dataset = async (t: Test): Promise<string> => {
-  const folder = await mkdtemp(join(tmpdir(), 'gradmesh-entities-'))
+const dataset = (t: Test): Promise<string> => {
   const prng = new Prng('entities')
-  await writeFile(join(folder, 'train.conll'), sentences(200, prng))
-  await writeFile(join(folder, 'dev.conll'), sentences(40, prng))
-  t.teardown(async () => (await import('node:fs/promises')).rm(folder, { recursive: true }))
-  return folder
+  return folderOf(t, { 'train.conll': sentences(200, prng), 'dev.conll': sentences(40, prng) })
 }
 
-const found = async (folder: string): Promise<Task> => {
-  const kind = taskKind('entities')
-  return kind.open(await kind.found(SMALL, folder))
-}
-
-/** As the ledger draws them, with a generator of the test's own. */
-const startOf = async (task: Task, folder: string): Promise<Float32Array> => {
-  const bases = await task.bases(folder)
-  const parts = task.tensors().map(({ name, shape, initBound, based }) => {
-    const length = shape.reduce((a, b) => a * b, 1)
-    if (based) return floatView(bases.get(name)!)
-    const prng = new Prng(name)
-    return Float32Array.from({ length }, () => (prng.below(2 * initBound + 1) - initBound) * 2 ** -24)
-  })
-  return Float32Array.from(parts.flatMap(part => [...part]))
-}
+const found = (folder: string): Promise<Task> => foundTask('entities', SMALL, folder)
 
 t.test(
   'a founder names the data by their content, and a peer opens the same task from the options',
@@ -89,23 +70,19 @@ else {
   t.test('it learns, and its report is that of the CoNLL count', async t => {
     const folder = await dataset(t)
     const task = await found(folder)
-    const loaded = await task.load({ seed: new Uint8Array(32), folder })
-    t.equal(loaded.samples, 200)
-    const trainer = await loaded.trainer(device)
-    const start = await startOf(task, folder)
-    const before = await trainer.evaluate(start)
-    trainer.load(start)
-    const prng = new Prng('steps')
-    for (let step = 0; step < 60; step++)
-      await trainer.step(
-        Uint32Array.from({ length: task.recipe.batch }, () => prng.below(loaded.samples)),
-        1e-2
-      )
-    const { difference, loss } = await trainer.finish()
-    const after = await trainer.evaluate(start.map((value, i) => value - difference[i]!))
+    const { before, after, loss, samples } = await learn(device, task, folder, { steps: 60, rate: 1e-2 })
+    t.equal(samples, 200)
     t.ok(loss < before.loss, `mean loss ${loss} from ${before.loss}`)
     t.ok(after.score > 0.9 && before.score < 0.5, `F1 ${before.score} to ${after.score}`)
     t.match(after, { samples: 40, text: /PER .*40/, figures: { f1: after.score, tokens: 240 } })
+  })
+
+  t.test('rows and weights that do not fit are refused', async t => {
+    const folder = await dataset(t)
+    const task = await found(folder)
+    const trainer = await (await task.load({ seed: new Uint8Array(32), folder })).trainer(device)
+    const start = await startOf(task, folder)
+    trainer.load(start)
     await t.rejects(trainer.step(Uint32Array.of(1), 1e-3), { code: 'TRAIN_ROWS' })
     await t.rejects(trainer.step(new Uint32Array(task.recipe.batch).fill(200), 1e-3), { code: 'TRAIN_ROWS' })
     t.throws(() => trainer.load(start.subarray(1)), { code: 'TRAIN_WEIGHTS' })

@@ -1,0 +1,98 @@
+/**
+ * A task of every kind, on real data: a mesh of four in this process, through the same integers that peers
+ * exchange, beside training in one process with as many steps.
+ *
+ *     npm run tasks -- ner-btc --json
+ */
+import { parseArgs } from 'node:util'
+import { sha256, utf8 } from '@gradmesh/core'
+import { openDevice } from '@gradmesh/tensor'
+import { openTrainer, taskKind } from '@gradmesh/train'
+import { RECIPE_HELP, recipeFlags, recipeOf, whole } from './flags.ts'
+import { runMesh, runOneProcess, startOf } from './runs.ts'
+import { isPrepared, NAMES, prepare } from './task-data.ts'
+
+const HELP = `npm run tasks -- ${NAMES.join('|')} [options]
+
+Trains the task by a mesh in this process and by one process with as many steps, and prints both reports.
+Needs ../shared/data beside the repository.
+
+${RECIPE_HELP}
+  --peers N       peers of the mesh (4)
+  --seed TEXT     start and order of the samples (0)
+  --single-rate-micro N   rate of the training in one process (the mesh's)
+  --only mesh|single      one of the two
+  --option KEY=VALUE      of the task, may be repeated
+  --json          nothing but the last line, one object with the figures`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    help: { type: 'boolean', short: 'h', default: false },
+    json: { type: 'boolean', default: false },
+    peers: { type: 'string', default: '4' },
+    seed: { type: 'string', default: '0' },
+    only: { type: 'string' },
+    option: { type: 'string', multiple: true, default: [] },
+    'single-rate-micro': { type: 'string' },
+    ...recipeFlags
+  }
+})
+const name = NAMES.find(known => known === positionals[0])
+if (values.help || name === undefined) {
+  console.log(HELP)
+  process.exit(values.help ? 0 : 2)
+}
+if (!isPrepared(name)) {
+  console.log(`skipped: the data of ${name} are not in ../shared/data`)
+  process.exit(0)
+}
+
+const say = (text: string): void => {
+  if (!values.json) console.log(text)
+}
+
+const asked = Object.fromEntries(
+  values.option.map(word => {
+    const [key = '', value = ''] = word.split(/=(.*)/s)
+    return [key, /^\d{1,9}$/.test(value) ? Number(value) : value]
+  })
+)
+const data = prepare(name)
+const kind = taskKind(data.task)
+const task = kind.open(await kind.found({ ...data.options, ...asked }, data.folder))
+const recipe = recipeOf(task.recipe, values, HELP)
+const seed = sha256(utf8('gradmesh/bench'), utf8(values.seed))
+const loaded = await task.load({ seed, folder: data.folder })
+using device = await openDevice()
+const trainer = await openTrainer({ device, task, loaded, batch: recipe.batch })
+const input = {
+  task,
+  trainer,
+  recipe,
+  peers: whole(values.peers, HELP),
+  seed,
+  samples: loaded.samples,
+  bases: await task.bases(data.folder),
+  tell: (done: number, of: number, loss: number | null) => {
+    if (!values.json && process.stderr.isTTY)
+      process.stderr.write(`\r${done} of ${of}${loss === null ? '' : `, loss ${loss.toFixed(3)}`}   `)
+  }
+}
+const rate = whole(values['single-rate-micro'] ?? String(recipe.innerRateMicro), HELP)
+const start = startOf(input)
+say(`${device.info.name}; ${loaded.samples} samples, ${start.length} parameters, ${JSON.stringify(recipe)}`)
+
+const result: Record<string, unknown> = {}
+for (const [which, run] of [
+  ['mesh', () => runMesh(input)],
+  ['single', () => runOneProcess(input, rate * 1e-6)]
+] as const) {
+  if (values.only !== undefined && values.only !== which) continue
+  const { report, steps, seconds, payloadBytes } = await run()
+  say(`\n${which}: ${steps} steps in ${seconds.toFixed(0)} s, ${payloadBytes.toFixed(0)} bytes a delta`)
+  say(report.text)
+  result[which] = { [task.scoreName.toLowerCase()]: report.score }
+}
+await trainer.close()
+console.log(JSON.stringify(result))

@@ -1,0 +1,61 @@
+import { Prng } from '@gradmesh/core'
+import t, { type Test } from 'tap'
+import { openTask } from '../../src/index.ts'
+import { deviceOrReason } from '../fixtures/small.ts'
+import { folderOf, foundTask, learn } from '../fixtures/task.ts'
+
+const SMALL = {
+  columns: 3,
+  label: 1,
+  text: 2,
+  leaveOut: 'none',
+  vocabulary: 300,
+  length: 12,
+  width: 16,
+  heads: 2,
+  inner: 32,
+  dropoutPercent: 0
+}
+
+/** One word of each text tells its label; a fifth of the rows have none. */
+const rows = (count: number, prng: Prng): string =>
+  Array.from({ length: count }, (_, i) => {
+    const label = i % 5 === 4 ? 'none' : prng.pick(['cold', 'warm'])
+    const word = { cold: 'ice', warm: 'sun', none: 'air' }[label]
+    return `x\t${label}\t${prng.pick(['so', 'then'])} the ${word} ${prng.pick(['came', 'went'])}\n`
+  }).join('')
+
+const dataset = (t: Test): Promise<string> => {
+  const prng = new Prng('sequences')
+  return folderOf(t, { 'train.tsv': rows(200, prng), 'dev.tsv': `${rows(50, prng)}x\tstranger\tthe sun\n` })
+}
+
+t.test('the classes are those of the training file, and the options say all', async t => {
+  const folder = await dataset(t)
+  const task = await foundTask('sequences', SMALL, folder)
+  t.match(task.options, { ...SMALL, classes: 2 })
+  t.strictSame(openTask(task).tensors(), task.tensors())
+  const seed = new Uint8Array(32)
+  const three = openTask({ id: 'sequences', options: { ...task.options, classes: 3 } })
+  await t.rejects(three.load({ seed, folder }), { code: 'TASK_OPTIONS', message: /2 labels, not 3/ })
+  for (const change of [{ label: 3 }, { text: -1 }, { columns: 1 }, { unknown: 1 }])
+    t.throws(() => openTask({ id: 'sequences', options: { ...task.options, ...change } }), {
+      code: 'TASK_OPTIONS'
+    })
+})
+
+const device = await deviceOrReason()
+if (typeof device === 'string') t.comment(`no adapter to train on: ${device}`)
+else {
+  t.teardown(() => device.close())
+
+  t.test('it learns; rows left out and labels never seen are no samples', async t => {
+    const folder = await dataset(t)
+    const task = await foundTask('sequences', SMALL, folder)
+    const { before, after, samples } = await learn(device, task, folder, { steps: 30, rate: 1e-2 })
+    t.equal(samples, 160)
+    t.ok(after.score > 0.95 && before.score < 0.8, `accuracy ${before.score} to ${after.score}`)
+    t.match(after, { samples: 40, text: /cold[\s\S]*warm[\s\S]*accuracy/ })
+    t.match(after.figures, { accuracy: after.score, labels: ['cold', 'warm'], macro: { support: 40 } })
+  })
+}
