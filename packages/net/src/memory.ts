@@ -53,7 +53,17 @@ import { judge } from './verdict.ts'
 const QUEUE_MAX = 1024
 /** Message ids remembered by a peer, so that each message is judged once. */
 const SEEN_MAX = 16_384
+const NOTHING = new Uint8Array()
 const ADDRESS = /^\/memory\/([0-9a-f]{64})$/
+
+/** Something on its way from one peer to the next. */
+export interface Hop {
+  readonly from: PeerKey
+  readonly to: PeerKey
+  /** The gossip topic, or the protocol of a request and its reply; empty for a dial. */
+  readonly name: string
+  readonly message: Uint8Array
+}
 
 export interface MemoryHubOptions {
   /** For delays and losses; default 0. */
@@ -62,6 +72,11 @@ export interface MemoryHubOptions {
   readonly delay?: { readonly minMs: number; readonly maxMs: number }
   /** The share of gossip messages that a hop loses, 0 to 1; default 0. */
   readonly loss?: number
+  /**
+   * In the place of `delay` and `loss`: after how many milliseconds the copies of something arrive, none
+   * when it is lost, and then a request waits until it times out. Here gossip may overtake gossip.
+   */
+  readonly route?: (hop: Hop) => readonly number[]
   readonly clock?: Clock
   readonly logger?: Logger
   readonly metrics?: Metrics
@@ -88,6 +103,7 @@ class Hub {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly route: ((hop: Hop) => readonly number[]) | undefined
   readonly running = new Map<PeerKey, MemoryNet>()
   readonly #prng: Prng
   readonly #delay: { readonly minMs: number; readonly maxMs: number }
@@ -100,11 +116,18 @@ class Hub {
     this.#prng = new Prng(options.seed ?? 0)
     this.#delay = options.delay ?? { minMs: 0, maxMs: 0 }
     this.#loss = options.loss ?? 0
+    this.route = options.route
   }
 
   drawDelayMs(): number {
     const { minMs, maxMs } = this.#delay
     return minMs + (maxMs > minMs ? this.#prng.below(maxMs - minMs + 1) : 0)
+  }
+
+  /** Resolves at the other end of a stream; never, when it is cut on the way. */
+  travel(hop: Hop): Promise<void> {
+    const [delayMs] = this.route === undefined ? [this.drawDelayMs()] : this.route(hop)
+    return delayMs === undefined ? new Promise(() => {}) : pause(this.clock, delayMs)
   }
 
   drawsLoss(): boolean {
@@ -197,7 +220,9 @@ class MemoryNet implements Net {
     const peer = ADDRESS.exec(address)?.[1]
     if (peer === undefined || peer === this.self) throw badAddress(address)
     this.#quietUntilMs.delete(peer)
-    await this.#after(this.#hub.drawDelayMs())
+    const route = this.#hub.route?.({ from: this.self, to: peer, name: '', message: NOTHING })
+    if (route?.length === 0) throw dialFailed(address)
+    await pause(this.#hub.clock, route?.[0] ?? this.#hub.drawDelayMs())
     if (this.#links.has(peer)) return peer
     const other = this.#hub.running.get(peer)
     if (other === undefined || !this.#isRunning() || other.#isQuiet(this.self)) throw dialFailed(address)
@@ -318,11 +343,11 @@ class MemoryNet implements Net {
     maxReplyBytes: number
   ): Promise<Uint8Array> {
     const other = link.net
-    await this.#after(this.#hub.drawDelayMs())
+    await this.#hub.travel({ from: this.self, to: peer, name: protocol, message })
     this.#count(peer, message.length, 'sent')
     other.#count(this.self, message.length, 'received')
     const reply = await other.#answer(this.self, protocol, message, maxReplyBytes)
-    await this.#after(this.#hub.drawDelayMs())
+    await this.#hub.travel({ from: peer, to: this.self, name: protocol, message: reply })
     other.#count(this.self, reply.length, 'sent')
     this.#count(peer, reply.length, 'received')
     return reply
@@ -359,10 +384,16 @@ class MemoryNet implements Net {
     const link = this.#links.get(peer)
     if (link === undefined) return
     this.#count(peer, envelope.message.length, 'sent')
+    const { topic, message } = envelope
+    const other = link.net
+    if (this.#hub.route !== undefined) {
+      for (const delayMs of this.#hub.route({ from: this.self, to: peer, name: topic, message }))
+        this.#hub.clock.after(delayMs, () => other.#arrived(this.self, envelope))
+      return
+    }
     if (this.#hub.drawsLoss()) return
     const now = this.#hub.clock.nowMs()
     link.lastArrivalMs = Math.max(link.lastArrivalMs, now + this.#hub.drawDelayMs())
-    const other = link.net
     this.#hub.clock.after(link.lastArrivalMs - now, () => other.#arrived(this.self, envelope))
   }
 
@@ -451,10 +482,6 @@ class MemoryNet implements Net {
 
   #mustRun(): void {
     if (!this.#isRunning()) throw wrongState('the net is not running')
-  }
-
-  #after(delayMs: number): Promise<void> {
-    return pause(this.#hub.clock, delayMs)
   }
 }
 

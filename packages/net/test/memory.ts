@@ -89,6 +89,47 @@ t.test('one seed, one run', async t => {
   t.equal((await trace(3, 1)).length, 1, 'with nothing but loss, only the request does')
 })
 
+t.test('a route may lose, double, delay and reorder, and sees what it carries', async t => {
+  const time = virtualTime()
+  const seen: string[] = []
+  const delays: Record<string, readonly number[]> = { a: [9], b: [1, 2], c: [] }
+  const hub = createMemoryHub({
+    ...time,
+    route: ({ from, to, name, message }) => {
+      seen.push(`${from === key(1)} ${to === key(2)} ${name}`)
+      return name === 't' ? delays[new TextDecoder().decode(message)]! : name === 'lost' ? [] : [1]
+    }
+  })
+  const [a, b] = [hub.net(key(1)), hub.net(key(2))] as [Net, Net]
+  const got: string[] = []
+  for (const net of [a, b]) {
+    net.subscribe('t', { maxBytes: 10 }, message => {
+      got.push(new TextDecoder().decode(message))
+      return 'accept'
+    })
+    for (const name of ['r', 'lost']) net.handle(name, 10, async message => message)
+    await net.start()
+  }
+  const dialled = a.dial(b.addresses()[0]!)
+  await time.drain()
+  await dialled
+  for (const text of ['a', 'b', 'c']) void a.publish('t', utf8(text))
+  const options = { timeoutMs: 50, maxReplyBytes: 10 }
+  const lost = t.rejects(a.request(b.self, 'lost', utf8('x'), options), { code: 'NET_TIMEOUT' })
+  const reply = a.request(b.self, 'r', utf8('x'), options)
+  await time.drain()
+  t.strictSame(got, ['b', 'a'], 'one overtook, its copy was known, the third was lost')
+  t.strictSame(await reply, utf8('x'))
+  await lost
+  t.strictSame(seen, [
+    'true true ',
+    ...Array(3).fill('true true t'),
+    'true true lost',
+    'true true r',
+    'false false r'
+  ])
+})
+
 t.test('a peer that cannot keep up loses messages, not memory', async t => {
   const hub = createMemoryHub()
   const [a, b] = [hub.net(key(1)), hub.net(key(2))] as [Net, Net]

@@ -5,6 +5,7 @@ import type { Mirror, MirrorRecord } from './mirror.ts'
 import { openSafetyOn, type SafetyStore } from './safety.ts'
 import { encodeEntry, operationsOf, SEQUENCE } from './safety-entry.ts'
 import { put } from './sealed.ts'
+import type { Database } from './types.ts'
 
 /** What survives a crash: hand it to `openMemorySafety` again, with `database` crashed. */
 export interface MemorySafetyDisk {
@@ -33,7 +34,14 @@ export const newMemorySafetyDisk = async (key: Uint8Array): Promise<MemorySafety
   return disk
 }
 
-export const openMemorySafety = ({ database, mirror }: MemorySafetyDisk): Promise<SafetyStore> => {
+/** Also on ports around them, where a test wants to come between. */
+export const openMemorySafety = ({
+  database,
+  mirror
+}: {
+  readonly database: Database
+  readonly mirror: Mirror & Pick<MemoryMirror, 'newest'>
+}): Promise<SafetyStore> => {
   const { newest } = mirror
   assert(newest !== undefined, 'a memory disk of safety was made by newMemorySafetyDisk')
   return openSafetyOn(database, { mirror, newest }, 'memory')

@@ -1,0 +1,7 @@
+/** What a peer is put together from where there is no machine under it: in a simulation. */
+export type { ComputeTable, StoredError } from './computing.ts'
+export type { NodeOptions } from './options.ts'
+export { MeshPeer } from './peer.ts'
+export type { Ports } from './ports.ts'
+export { makeStateTable } from './state-table.ts'
+export { type Remote, serveHere, type WorkerThread } from './worker-rpc.ts'
