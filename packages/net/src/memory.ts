@@ -386,6 +386,8 @@ class MemoryNet implements Net {
     this.#count(peer, envelope.message.length, 'sent')
     const { topic, message } = envelope
     const other = link.net
+    // What it has judged by now would be dropped unread when it comes.
+    if (other.#seen.has(envelope.id)) return
     if (this.#hub.route !== undefined) {
       for (const delayMs of this.#hub.route({ from: this.self, to: peer, name: topic, message }))
         this.#hub.clock.after(delayMs, () => other.#arrived(this.self, envelope))
@@ -401,6 +403,7 @@ class MemoryNet implements Net {
     const link = this.#links.get(from)
     if (link === undefined || !this.#isRunning()) return
     this.#count(from, envelope.message.length, 'received')
+    if (this.#seen.has(envelope.id)) return
     if (link.queue.length >= QUEUE_MAX) {
       this.#hub.metrics.count('net_gossip_dropped_total', { topic: envelope.topic })
       return

@@ -3,8 +3,8 @@
  * buffer lies here, in this machine's memory: an adapter that goes away costs the round it was at work
  * on, and the next call opens it again.
  */
-import { isFault, MeshError, systemClock } from '@gradmesh/core'
-import { type Delta, debit, decodeDelta, type Layout, makeLayout, unpack } from '@gradmesh/delta'
+import { MeshError, systemClock } from '@gradmesh/core'
+import { type Layout, makeLayout, unpack } from '@gradmesh/delta'
 import type { AdapterInfo, Device, OpenDeviceOptions } from '@gradmesh/tensor'
 import {
   floatView,
@@ -18,6 +18,7 @@ import {
 } from '@gradmesh/train'
 import { Duty, paced } from './caps/duty.ts'
 import { collectGarbage } from './caps/memory.ts'
+import { ErrorBuffer, type StoredError } from './error-buffer.ts'
 import { moving } from './worker-rpc.ts'
 
 export interface ComputeOptions {
@@ -32,16 +33,6 @@ export interface ComputeOptions {
   readonly decayQ8: number
   /** Share of wall time in which the adapter may be busy; null: no cap. */
   readonly gpuShare: number | null
-}
-
-/** What a peer wrote down when it published its newest delta: enough to go on after a crash. */
-export interface StoredError {
-  /** The error buffer with that round's work added, nothing debited. */
-  readonly accumulated: Int32Array
-  /** Empty when it is gone; it was not accepted then. */
-  readonly payload: Uint8Array
-  /** What became of the delta; null while its round is open. */
-  readonly accepted: boolean | null
 }
 
 export interface TrainedRound {
@@ -78,24 +69,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
   let opened: Opened
   let duty: Duty | null = null
   let gpu: { readonly device: Device; readonly trainer: Trainer } | null = null
-  /** What earlier rounds have not sent yet, unit 2^-32, padded. */
-  let error: Int32Array
-  /** The round under way: what was gathered and what of it was sent, until the ledger has spoken. */
-  let pending: { accumulated: Int32Array; delta: Delta } | null = null
-
-  const settle = (accepted: boolean): void => {
-    if (pending === null) return
-    error = accepted ? debit(pending.accumulated, pending.delta, opened.layout) : pending.accumulated
-    pending = null
-  }
-
-  const resume = ({ accumulated, payload, accepted }: StoredError): void => {
-    const delta = decodeDelta(opened.layout, payload)
-    if (isFault(delta))
-      throw new MeshError('ERROR_BUFFER', `the stored delta does not decode: ${delta.fault}`)
-    pending = { accumulated, delta }
-    if (accepted !== null) settle(accepted)
-  }
+  let buffer: ErrorBuffer
 
   const openGpu = async () => {
     const { task, loaded, options } = opened
@@ -138,9 +112,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       )
       opened = { options, task, loaded, layout }
       duty = options.gpuShare === null ? null : new Duty(options.gpuShare, systemClock)
-      error = new Int32Array(layout.chunks * layout.chunk)
-      pending = null
-      if (options.stored !== null) resume(options.stored)
+      buffer = new ErrorBuffer(layout, options.stored)
       gpu = await openGpu()
       return { adapter: gpu.device.info, samples: loaded.samples }
     },
@@ -164,7 +136,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
           trainer,
           layout,
           weights: input.weights,
-          error,
+          error: buffer.error,
           decayQ8: opened.options.decayQ8,
           rows: input.rows,
           innerSteps: input.steps,
@@ -174,7 +146,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
           clock: systemClock
         })
       )
-      pending = { accumulated, delta }
+      buffer.gathered(accumulated, delta)
       const copy = accumulated.slice()
       const allMs = systemClock.nowMs() - started
       const restMs = (duty?.restedMs ?? 0) - restedMs
@@ -185,9 +157,8 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       return moving({ payload, accumulated: copy, steps, samples, loss, seconds, restSeconds }, copy.buffer)
     },
 
-    /** The round is final: what it accepted is paid off, what it did not stays owed. */
     settle(input: { accepted: boolean }): void {
-      settle(input.accepted)
+      buffer.settle(input.accepted)
     },
 
     /** Rejects with `COMPUTE_LOST` as `round` does. */

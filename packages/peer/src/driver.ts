@@ -204,7 +204,7 @@ export class Driver {
         const votes = (await safety.votesFrom(effect.slot)).filter(({ slot }) => slot === effect.slot)
         for (const { bytes } of votes) await net.publish(topics.votes.name, bytes)
         const own = await safety.ownBlock(effect.slot)
-        if (own !== undefined) await net.publish(topics.blocks.name, own.bytes)
+        if (own?.bytes) await net.publish(topics.blocks.name, own.bytes)
         return
       }
       case 'certificate':

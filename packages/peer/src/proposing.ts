@@ -61,6 +61,8 @@ export class Proposer {
   /** A durable, signed block for this slot; undefined when the slot is over before there is one. */
   async propose(proposal: Proposal, lapsed: () => boolean): Promise<Block | undefined> {
     const stored = await this.#context.safety.ownBlock(proposal.slot)
+    // Of a block that was signed and lost in a crash nothing but the id is left: the slot has to pass without one.
+    if (stored?.bytes === null) return undefined
     if (stored !== undefined) {
       const block = decodeBlock(stored.bytes)
       return isFault(block) ? undefined : block

@@ -3,9 +3,9 @@ import type { Restored } from '@gradmesh/consensus'
 import { isFault, toHex } from '@gradmesh/core'
 import type { ChainStore } from '@gradmesh/store'
 import { blockIdOf, decodeVote, type Vote } from '@gradmesh/wire'
-import type { StoredError } from './computing.ts'
 import type { Context } from './context.ts'
 import { refOf } from './driver.ts'
+import type { StoredError } from './error-buffer.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface Resumed {

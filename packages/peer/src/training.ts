@@ -196,8 +196,7 @@ export class Training {
     const digest = deltaDigest(header)
     // From here on the ledger's word on this round counts, even if it comes while the disk writes.
     this.#open = { round, digest: toHex(digest) }
-    await chain.putDeltas([signed])
-    await chain.putError(round, accumulated, digest)
+    await chain.putError(round, accumulated, signed)
     this.#context.log.debug({ round, steps, loss: trained.loss, seconds: trained.seconds }, 'trained')
     this.onTrained({
       round,

@@ -3,7 +3,7 @@
  * them the live blocks and certificates that a restart goes on from. One batch makes blocks final, so
  * the height index, the head and the receipts never disagree. Table of keys: README.
  */
-import { assert, equalBytes, type Fault, sha256, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, sha256, toHex } from '@gradmesh/core'
 import {
   type Block,
   blockIdOf,
@@ -124,8 +124,11 @@ export interface ChainStore {
   checkpointAt(height: number): Promise<Checkpoint | undefined>
   leaf(height: number, index: number): Promise<Uint8Array | undefined>
 
-  /** Replaces the buffer at once and durably. */
-  putError(round: number, buffer: Int32Array, pendingDelta: Digest | null): Promise<void>
+  /**
+   * Replaces the buffer at once and durably, and with it comes the own delta whose verdict it waits for: either
+   * both are held after a crash or neither is, so that no round is trained a second time into another delta.
+   */
+  putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void>
   error(): Promise<ErrorFeedback | undefined>
 
   /** Small values of the daemon's own. */
@@ -540,12 +543,11 @@ class OpenChain implements ChainStore {
     return this.#get(leafKey(height, index), `leaf ${index} of the checkpoint of height ${height}`, height)
   }
 
-  putError(round: number, buffer: Int32Array, pendingDelta: Digest | null): Promise<void> {
-    assert(pendingDelta === null || pendingDelta.length === 32, 'a pending delta is named by its digest')
-    const head = encodeErrorHead(round, buffer.length, pendingDelta)
+  putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void> {
+    const head = encodeErrorHead(round, buffer.length, pending === null ? null : deltaDigest(pending.header))
     const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength).slice()
     return this.#inBulkTurn(async () => {
-      const operations: Operation[] = []
+      const operations = pending === null ? [] : await this.#newDeltas([pending])
       for await (const [key] of this.#database.entries(allOf('e'))) operations.push(del(key))
       for (let at = 0, piece = 0; at < bytes.length; at += ERROR_PIECE_BYTES, piece++) {
         operations.push(put(errorKey(round, piece), bytes.subarray(at, at + ERROR_PIECE_BYTES)))

@@ -206,7 +206,8 @@ export interface SafetyStore {
   highWaterSlot(): number
   /** One block a slot for ever. Codes as `recordVote`. */
   recordOwnBlock(slot: number, id: Uint8Array, bytes: Uint8Array): Promise<void>
-  ownBlock(slot: number): Promise<{ readonly id: Uint8Array; readonly bytes: Uint8Array } | undefined>
+  /** `bytes` are null when a crash left the id alone: that slot has a block, and nobody will ever see it. */
+  ownBlock(slot: number): Promise<{ readonly id: Uint8Array; readonly bytes: Uint8Array | null } | undefined>
   /** The newest final block; call it after the chain has it. Lower heights change nothing. */
   recordFinal(height: number, id: Uint8Array): Promise<void>
   final(): Promise<FinalHead | undefined>
@@ -298,9 +299,13 @@ class OpenSafety implements SafetyStore {
     })
   }
 
-  async ownBlock(slot: number): Promise<{ readonly id: Uint8Array; readonly bytes: Uint8Array } | undefined> {
+  async ownBlock(
+    slot: number
+  ): Promise<{ readonly id: Uint8Array; readonly bytes: Uint8Array | null } | undefined> {
     const held = await this.#bound(blockKey(slot), `the own block of slot ${slot}`)
-    return held === undefined || held.bytes.length === 0 ? undefined : held
+    return held === undefined
+      ? undefined
+      : { id: held.id, bytes: held.bytes.length === 0 ? null : held.bytes }
   }
 
   recordFinal(height: number, id: Uint8Array): Promise<void> {

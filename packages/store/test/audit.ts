@@ -50,7 +50,7 @@ const grow = async (): Promise<{ database: MemoryDatabase; blocks: Block[] }> =>
       prng.bytes(9)
     ])
   }
-  await chain.putError(5, new Int32Array(100_000).fill(9), idOf('pending'))
+  await chain.putError(5, new Int32Array(100_000).fill(9), deltaOf(prng, 98))
   await chain.putMeta('x', Uint8Array.of(1))
   return { database, blocks }
 }

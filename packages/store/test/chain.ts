@@ -206,15 +206,17 @@ t.test('a joiner starts at a verified checkpoint', async t => {
 t.test('the error buffer is replaced whole', async t => {
   const { database, chain } = await grow()
   const buffer = Int32Array.from({ length: 200_000 }, () => prng.u32() | 0)
-  await chain.putError(3, buffer, deltaDigest(deltaOf(prng, 3).header))
+  await chain.putError(3, buffer, deltaOf(prng, 3))
   await chain.putError(4, buffer.subarray(0, 100_001), null)
   const crashed = await openChain(database.crash())
   const error = (await crashed.error())!
   t.equal(error.round, 4)
   t.equal(error.pendingDelta, null)
   t.strictSame(error.buffer, buffer.slice(0, 100_001))
-  await crashed.putError(5, buffer, CHAIN_ID)
-  t.equal(toHex((await crashed.error())!.pendingDelta!), toHex(CHAIN_ID))
+  const own = deltaOf(prng, 5)
+  await crashed.putError(5, buffer, own)
+  t.strictSame((await crashed.error())!.pendingDelta, deltaDigest(own.header))
+  t.strictSame(await crashed.delta(deltaDigest(own.header)), own, 'the delta it waits for came with it')
 })
 
 t.test('a full disk: nothing half done, and it goes on when there is space', async t => {

@@ -3,7 +3,7 @@
  * over the header's bytes carries the same digest; the header binds the body by `bodyHash`.
  * Attestations stand in the body as byte strings in their own binary form.
  */
-import { equalBytes, type Fault, sha256 } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, sha256 } from '@gradmesh/core'
 import { decodeAttest, encodeAttest } from './attest.ts'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
@@ -12,6 +12,7 @@ import { refuse, type WireFault } from './faults.ts'
 import { digest, signature, trainerIndex, validatorIndex } from './fields.ts'
 import { encodeHeader, headerShape } from './header.ts'
 import { type KeyPair, sign } from './keys.ts'
+import { once } from './once.ts'
 import { bytes, embedded, integer, list, record, tuple } from './shape.ts'
 import { transactionShape } from './transaction.ts'
 import type { Block, BlockBody, BlockHeader, Digest } from './types.ts'
@@ -48,7 +49,7 @@ const bodyCodec = cborCodec<BlockBody>({
   itemsMax: ITEMS_MAX
 })
 
-export const bodyHashOf = (body: BlockBody): Digest => sha256(bodyCodec.encode(body))
+export const bodyHashOf = once((body: BlockBody): Digest => sha256(bodyCodec.encode(body)))
 
 const codec = cborCodec<Block>({
   name: 'block',
@@ -62,14 +63,19 @@ const codec = cborCodec<Block>({
       : refuse('WIRE_HASH', 'block.body: not what header.bodyHash says')
 })
 
-export const encodeBlock = (block: Block): Uint8Array => codec.encode(block)
+export const encodeBlock = once((block: Block): Uint8Array => codec.encode(block))
 
 /**
  * The header's `bodyHash` has been checked, the leader's signature and all rules have not.
  * Faults: WIRE_LENGTH, WIRE_CBOR, WIRE_PROTOCOL, WIRE_SHAPE, WIRE_RANGE, WIRE_BOUNDS, WIRE_CANONICAL,
  * WIRE_HASH, and those of attestations, transactions and evidence inside.
  */
-export const decodeBlock = (input: Uint8Array): Block | Fault<WireFault> => codec.decode(input)
+export const decodeBlock = (input: Uint8Array): Block | Fault<WireFault> => {
+  const bytes = input.slice()
+  const block = codec.decode(bytes)
+  if (!isFault(block)) encodeBlock.know(block, bytes)
+  return block
+}
 
 /** Puts the body's hash into the header (whatever stood there) and signs as the slot's leader. */
 export const signBlock = (

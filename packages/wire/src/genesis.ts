@@ -5,6 +5,7 @@ import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
 import { digest, protocol, publicKey } from './fields.ts'
+import { once } from './once.ts'
 import { integer, list, literal, money, nullable, options, record, text, truth } from './shape.ts'
 import type { Digest, EpochRules, Genesis, PublicKey, TensorSpec } from './types.ts'
 
@@ -71,9 +72,11 @@ export const encodeGenesis = (genesis: Genesis): Uint8Array => codec.encode(gene
  */
 export const decodeGenesis = (bytes: Uint8Array): Genesis | Fault<WireFault> => codec.decode(bytes)
 
-export const chainIdOf = (genesis: Genesis): Digest => sha256(encodeGenesis(genesis))
+export const chainIdOf = once((genesis: Genesis): Digest => sha256(encodeGenesis(genesis)))
 
-export const rulesHashOf = (genesis: Genesis): Digest => sha256(dagCbor.encode(rulesShape.write(genesis)))
+export const rulesHashOf = once(
+  (genesis: Genesis): Digest => sha256(dagCbor.encode(rulesShape.write(genesis)))
+)
 
 /** SHA-256 of "mesh/v1/validators" · count u32 · (key 32 · stake u64) each, in the set's order. */
 export const validatorSetHash = (

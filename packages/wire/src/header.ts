@@ -4,6 +4,7 @@ import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { counter, digest, protocol, signature } from './fields.ts'
 import { verify } from './keys.ts'
+import { once } from './once.ts'
 import { record } from './shape.ts'
 import type { BlockHeader, Digest, PublicKey, SignedBlockHeader } from './types.ts'
 
@@ -34,9 +35,9 @@ const codec = cborCodec<BlockHeader>({
   protocolAt: ['protocol']
 })
 
-export const encodeHeader = (header: BlockHeader): Uint8Array => codec.encode(header)
+export const encodeHeader = once((header: BlockHeader): Uint8Array => codec.encode(header))
 
-export const blockIdOf = (header: BlockHeader): Digest => sha256(encodeHeader(header))
+export const blockIdOf = once((header: BlockHeader): Digest => sha256(encodeHeader(header)))
 
 /** Of a whole block or of its signed header. */
 export const verifyBlockSignature = (
