@@ -1,5 +1,6 @@
 /** What several adversaries share: a net whose publishing, or answering, somebody else takes over. */
 import type { Net, RequestHandler } from '@gradmesh/net'
+import { bound } from '../../sim/mesh/bound.ts'
 
 type Publish = Net['publish']
 
@@ -17,24 +18,14 @@ export const bendNet = (
     readonly answer?: (protocol: string, handler: RequestHandler) => RequestHandler
     readonly hears?: (topic: string, message: Uint8Array) => void
   }
-): Net => ({
-  self: net.self,
-  start: () => net.start(),
-  stop: () => net.stop(),
-  addresses: () => net.addresses(),
-  dial: address => net.dial(address),
-  hangUp: peer => net.hangUp(peer),
-  peers: () => net.peers(),
-  onConnect: listener => net.onConnect(listener),
-  onDisconnect: listener => net.onDisconnect(listener),
-  subscribe: (topic, options, handler) =>
-    net.subscribe(topic, options, (message, from) => {
-      changes.hears?.(topic, message)
-      return handler(message, from)
-    }),
-  publish: changes.publish ?? ((topic, message) => net.publish(topic, message)),
-  handle: (protocol, maxBytes, handler) =>
-    net.handle(protocol, maxBytes, changes.answer?.(protocol, handler) ?? handler),
-  request: (peer, protocol, message, options) => net.request(peer, protocol, message, options),
-  traffic: () => net.traffic()
-})
+): Net =>
+  bound(net, {
+    subscribe: (topic, options, handler) =>
+      net.subscribe(topic, options, (message, from) => {
+        changes.hears?.(topic, message)
+        return handler(message, from)
+      }),
+    handle: (protocol, maxBytes, handler) =>
+      net.handle(protocol, maxBytes, changes.answer?.(protocol, handler) ?? handler),
+    ...(changes.publish === undefined ? {} : { publish: changes.publish })
+  })

@@ -19,12 +19,13 @@ import type { MeshAdversary } from './types.ts'
 export const evidenceForger: MeshAdversary = {
   name: 'evidence-forger',
   twin: false,
-  bend: (net, { prng, topics, keys, validator, chainId }) => {
+  bend: (net, { prng, topics, keys, validator, chainId, genesis }) => {
     let heard: Vote | undefined
     const forged = (first: Vote): Evidence => {
       const body = { ...first, kind: VoteKind.NOTAR, blockId: prng.bytes(32) }
       const signature = prng.oneIn(2) ? first.signature : signVote(body, validator, chainId, keys).signature
-      return { kind: 'votes', first, second: prng.oneIn(4) ? first : { ...body, signature } }
+      const key = genesis.validators[first.validator]!.key
+      return { kind: 'votes', key, first, second: prng.oneIn(4) ? first : { ...body, signature } }
     }
     return bendNet(net, {
       hears: (topic, message) => {

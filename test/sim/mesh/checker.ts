@@ -151,16 +151,16 @@ export class Checker {
   }
 
   #accounts(height: number, accounts: Accounts): void {
-    const { validators, trainers, burnt, minted } = accounts
-    const stakes = validators.reduce((sum, { stake }) => sum + stake, 0n)
-    const balances = trainers.reduce((sum, { balance }) => sum + balance, 0n)
-    if (stakes + balances + burnt !== minted)
-      violate(
-        `at height ${height} stakes, balances and what was burnt come to ${stakes + balances + burnt}, minted were ${minted}`
-      )
-    for (const [index, { slashed }] of validators.entries()) {
+    const { trainers, burnt, minted } = accounts
+    const held = trainers.reduce((sum, { balance, bond, unbonding, vesting }) => {
+      return [...unbonding, ...vesting].reduce((all, { amount }) => all + amount, sum + balance + bond)
+    }, 0n)
+    if (held + burnt !== minted)
+      violate(`at height ${height} ${held} is held and ${burnt} burnt, but ${minted} were minted`)
+    // Validators of the genesis come first in the registry.
+    for (const [index, { slashed }] of trainers.entries()) {
       if (slashed > 0n && index !== this.#liar)
-        violate(`honest validator ${index} was slashed at height ${height}`)
+        violate(`honest peer ${index} was slashed at height ${height}`)
     }
     const earned = minted - this.#money
     const most = this.#genesis.rewardPerRound * BigInt(accounts.round)

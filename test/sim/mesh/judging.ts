@@ -79,14 +79,14 @@ t.test('final chains, roots and what a restart keeps', async t => {
 
 t.test('money and slashing', async t => {
   const accounts = (change: Partial<typeof start.accounts>) => ({ ...start.accounts, ...change })
-  const slashed = start.accounts.validators.map((account, i) =>
-    i === 1 ? { ...account, stake: account.stake - 5n, slashed: 5n } : account
+  const slashed = start.accounts.trainers.map((account, i) =>
+    i === 1 ? { ...account, bond: account.bond - 5n, slashed: 5n } : account
   )
-  t.throws(() => fresh().state(0, 1, 'r', accounts({ burnt: 1n })), { message: /minted were/ })
-  t.throws(() => fresh().state(0, 1, 'r', accounts({ validators: slashed, burnt: 5n })), {
+  t.throws(() => fresh().state(0, 1, 'r', accounts({ burnt: 1n })), { message: /were minted/ })
+  t.throws(() => fresh().state(0, 1, 'r', accounts({ trainers: slashed, burnt: 5n })), {
     message: /was slashed/
   })
-  t.doesNotThrow(() => fresh(1).state(0, 1, 'r', accounts({ validators: slashed, burnt: 5n })))
+  t.doesNotThrow(() => fresh(1).state(0, 1, 'r', accounts({ trainers: slashed, burnt: 5n })))
   const paid = start.accounts.trainers.map((account, i) => (i === 0 ? { ...account, balance: 7n } : account))
   t.throws(() => fresh().state(0, 1, 'r', accounts({ trainers: paid, minted: start.accounts.minted + 7n })), {
     message: /at most 0 could be/

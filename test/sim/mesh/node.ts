@@ -26,6 +26,7 @@ import {
   type KeyPair,
   type VoteKind
 } from '@gradmesh/wire'
+import { bound } from './bound.ts'
 import { type Checker, violate } from './checker.ts'
 import { SimDisk, watched } from './disk.ts'
 import { skewedClock, type Timeline } from './timeline.ts'
@@ -398,17 +399,6 @@ export class Life {
   }
 }
 
-/** `inner` with some of its functions replaced. */
-export const bound = <T extends object>(inner: T, changes: Partial<T>): T =>
-  new Proxy(inner, {
-    get(target, name) {
-      const changed = changes[name as keyof T]
-      if (changed !== undefined) return changed
-      const value = target[name as keyof T]
-      return typeof value === 'function' ? value.bind(target) : value
-    }
-  })
-
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
 const OPTIONS: NodeOptions = {
@@ -418,6 +408,7 @@ const OPTIONS: NodeOptions = {
   bootstrap: [],
   mdns: false,
   adapter: null,
+  dataset: null,
   train: true,
   label: 'simulated',
   evaluateEvery: 1_000_000,

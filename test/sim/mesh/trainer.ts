@@ -37,11 +37,13 @@ export const simTrainer = (genesis: Genesis, clock: Clock, prng: Prng): ComputeT
         steps: done,
         samples: done,
         loss: 1,
-        seconds: tookMs / 1000
+        seconds: tookMs / 1000,
+        restSeconds: 0
       }
     },
     settle: ({ accepted }) => buffer.settle(accepted),
     evaluate: async () => ({ loss: 1, score: 0.5, samples: 1 }),
+    release: async () => {},
     close: async () => {}
   }
 }

@@ -511,6 +511,7 @@ const genesisOf = (plan: Plan, keys: readonly KeyPair[]): Genesis => ({
   end: { rounds: null },
   rewardPerRound: 1000n,
   checkpointEvery: plan.checkpointEvery,
+  epochs: { rounds: 256, bondMin: 1n, unbonding: 4, absentRounds: 256 },
   validators: plan.stakes.map((stake, i) => ({ key: keys[i]!.publicKey, stake }))
 })
 
