@@ -3,25 +3,26 @@
  * refused but answered later, so that a flood waits in its sender's own queue (the net bounds how many
  * requests of one peer are under way) and a peer that catches up is only slowed.
  */
-import { type Clock, pause, TokenBucket } from '@gradmesh/core'
+import { type Clock, pause, TokenBucket, type TokenBucketInit } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 
-const RATE = { perSecond: 512, burst: 2048 }
 const PEERS_MAX = 1024
 
 export class Budget {
   readonly #clock: Clock
+  readonly #rate: TokenBucketInit
   /** Insertion order is age. */
   readonly #buckets = new Map<PeerKey, TokenBucket>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, rate: TokenBucketInit) {
     this.#clock = clock
+    this.#rate = rate
   }
 
   /** Takes `tokens` and answers how many milliseconds to wait before the work. */
   take(peer: PeerKey, tokens: number): number {
     const now = this.#clock.nowMs()
-    const bucket = this.#buckets.get(peer) ?? new TokenBucket(RATE, now)
+    const bucket = this.#buckets.get(peer) ?? new TokenBucket(this.#rate, now)
     this.#buckets.delete(peer)
     this.#buckets.set(peer, bucket)
     if (this.#buckets.size > PEERS_MAX) this.#buckets.delete(this.#buckets.keys().next().value as PeerKey)

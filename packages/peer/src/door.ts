@@ -1,12 +1,19 @@
-/** Gossip comes in here: bytes are offered to the part that knows them, and its answer becomes the verdict. */
+/**
+ * Gossip comes in here: bytes are offered to the part that knows them, and its answer becomes the verdict. What is
+ * ignored costs its bringer nothing until it exceeds the topic's budget; from there on each such message is
+ * rejected, and ten rejections put a peer out. Nothing is left unread before: a message that we do not read is lost
+ * to us, whoever else has it.
+ */
 import { type Fault, isFault } from '@gradmesh/core'
 import type { GossipHandler } from '@gradmesh/net'
 import type { Attesting } from './attesting.ts'
+import { Budget } from './budget.ts'
 import type { Context } from './context.ts'
 import type { DeltaPool, PooledDelta } from './delta-pool.ts'
 import type { Driver } from './driver.ts'
-import type { FaultCode } from './faults.ts'
+import { type FaultCode, peerFault } from './faults.ts'
 import type { Ledger } from './ledger.ts'
+import type { Topics } from './topics.ts'
 import type { TransactionPool } from './transaction-pool.ts'
 
 type Answer = Fault<FaultCode> | null
@@ -24,53 +31,60 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
   const { net, topics, faults } = context
 
   const through = (
+    topic: keyof Topics,
     judge: (parts: DoorParts, bytes: Uint8Array, from: string) => Answer | Promise<Answer>
   ): GossipHandler => {
+    const spent = new Budget(context.clock, topics[topic].budget)
     return async (bytes, from) => {
       const ready = parts()
       if (ready === undefined) return 'ignore'
       const wrong = await judge(ready, bytes, from)
       if (wrong === null) return 'accept'
       const verdict = faults.count(wrong)
-      if (verdict === 'reject') context.log.debug({ from, ...wrong }, 'rejected a message')
-      return verdict
+      const flooded = verdict === 'ignore' && spent.take(from, 1) > 0
+      if (flooded) faults.count(peerFault('GOSSIP_FLOOD', topic))
+      else if (verdict !== 'reject') return verdict
+      context.log.debug({ from, flooded, ...wrong }, 'rejected a message')
+      return 'reject'
     }
   }
 
   net.subscribe(
     topics.votes.name,
     topics.votes,
-    through(({ driver }, bytes) => driver.offerVote(bytes))
+    through('votes', ({ driver }, bytes) => driver.offerVote(bytes))
   )
   net.subscribe(
     topics.certificates.name,
     topics.certificates,
-    through(({ driver }, bytes) => driver.offerCertificate(bytes))
+    through('certificates', ({ driver }, bytes) => driver.offerCertificate(bytes))
   )
   net.subscribe(
     topics.blocks.name,
     topics.blocks,
-    through(({ driver }, bytes) => driver.offerBlock(bytes))
+    through('blocks', ({ driver }, bytes) => driver.offerBlock(bytes))
   )
   net.subscribe(
     topics.attests.name,
     topics.attests,
-    through(({ attesting }, bytes) => attesting.offer(bytes))
+    through('attests', ({ attesting }, bytes) => attesting.offer(bytes))
   )
   net.subscribe(
     topics.transactions.name,
     topics.transactions,
-    through(({ transactions, ledger }, bytes) => transactions.offer(bytes, ledger.final))
+    through('transactions', ({ transactions, ledger }, bytes, from) =>
+      transactions.offer(bytes, ledger.final, from)
+    )
   )
   net.subscribe(
     topics.deltas.name,
     topics.deltas,
-    through(async ({ pool }, bytes) => faultIn(await pool.offer(bytes, 'gossip')))
+    through('deltas', async ({ pool }, bytes) => faultIn(await pool.offer(bytes, 'gossip')))
   )
   net.subscribe(
     topics.announcements.name,
     topics.announcements,
-    through(async ({ pool }, bytes, from) => faultIn(await pool.offerHeader(bytes, from)))
+    through('announcements', async ({ pool }, bytes, from) => faultIn(await pool.offerHeader(bytes, from)))
   )
 }
 

@@ -99,7 +99,7 @@ export const keepRegistering = (
     if (!options.train || final.isTrainer(self) || isOver(context, ledger)) return
     const tx = signRegister({ key: keys.publicKey, label: options.label }, chainId, keys)
     const bytes = encodeTransaction(tx)
-    transactions.offer(bytes, final)
+    transactions.offer(bytes, final, null)
     void net.publish(topics.transactions.name, bytes)
     timer = clock.after(REGISTER_EVERY_MS, ask)
   }

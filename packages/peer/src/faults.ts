@@ -32,6 +32,7 @@ export type PeerFault =
   | 'BLOCK_LEADER'
   | 'TX_KNOWN'
   | 'TX_FULL'
+  | 'GOSSIP_FLOOD'
   | 'STATE_PARENT'
   | 'STATE_ROOT'
   | 'SYNC_CERTIFICATE'

@@ -26,13 +26,11 @@ import type { Driver } from './driver.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import { differenceTo } from './greeting.ts'
 import type { Ledger } from './ledger.ts'
-import { PIECE_BYTES, PROTOCOLS } from './topics.ts'
+import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from './topics.ts'
 
 const SYNC_BLOCKS_MAX = 64
 const SYNC_BYTES_MAX = 1024 * 1024
 const LIVE_MAX = 32
-/** Tokens of the peer's budget: a sync reads up to 64 blocks. */
-const COST = { hello: 1, sync: 16, get: 1 } as const
 
 /** Parts are undefined while the peer starts: what is on the disk is served all the same. */
 export interface ServingParts {
@@ -46,7 +44,7 @@ const NOTHING = new Uint8Array()
 
 export const serveRequests = (context: Context, parts: ServingParts, agent: string): void => {
   const { net, faults } = context
-  const budget = new Budget(context.clock)
+  const budget = new Budget(context.clock, REQUEST_BUDGET)
   const refuse = (wrong: Fault<FaultCode>): never => {
     faults.count(wrong)
     throw new MeshError(
@@ -56,7 +54,7 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   }
 
   net.handle(PROTOCOLS.hello.name, PROTOCOLS.hello.requestBytes, async (request, from) => {
-    await budget.spend(from, COST.hello)
+    await budget.spend(from, PROTOCOLS.hello.tokens)
     const hello = decodeHello(request)
     // Answer all the same: the other side must be able to name the difference too.
     if (isFault(hello)) faults.count(hello)
@@ -69,14 +67,14 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   })
 
   net.handle(PROTOCOLS.sync.name, PROTOCOLS.sync.requestBytes, async (request, from) => {
-    await budget.spend(from, COST.sync)
+    await budget.spend(from, PROTOCOLS.sync.tokens)
     const asked = decodeSyncRequest(request)
     if (isFault(asked)) return refuse(asked)
     return encodeSyncReply(await syncReply(context, parts, asked.finalHeight))
   })
 
   net.handle(PROTOCOLS.get.name, PROTOCOLS.get.requestBytes, async (request, from) => {
-    await budget.spend(from, COST.get)
+    await budget.spend(from, PROTOCOLS.get.tokens)
     const asked = decodeGetRequest(request)
     if (isFault(asked)) return refuse(asked)
     return (await get(context, parts, asked)) ?? NOTHING

@@ -40,7 +40,7 @@ import { Evidences } from '../src/evidences.ts'
 import type { FaultCode } from '../src/faults.ts'
 import { FinalPoint, Ledger } from '../src/ledger.ts'
 import { restoreFromDisk } from '../src/restoring.ts'
-import type { Topics } from '../src/topics.ts'
+import { type Topics, topicsOf } from '../src/topics.ts'
 import { TransactionPool } from '../src/transaction-pool.ts'
 import { makeNode } from './fixtures/node.ts'
 import { keysOf, Script, validatorKeys } from './fixtures/script.ts'
@@ -50,7 +50,7 @@ type Said = readonly [verdict: Verdict, code: FaultCode | 'none']
 interface Door {
   readonly pool: DeltaPool
   readonly evidences: Evidences
-  say(topic: keyof Topics, bytes: Uint8Array): Promise<Said>
+  say(topic: keyof Topics, bytes: Uint8Array, from?: string): Promise<Said>
 }
 
 const ROUNDS = 3
@@ -89,9 +89,9 @@ const doorOf = async (t: Test, script: Script): Promise<Door> => {
   return {
     pool,
     evidences,
-    async say(topic, bytes) {
+    async say(topic, bytes, from = 'a neighbour') {
       const before = context.faults.totals()
-      const verdict = await handlers.get(context.topics[topic].name)!(bytes, 'a neighbour')
+      const verdict = await handlers.get(context.topics[topic].name)!(bytes, from)
       const news = Object.entries(context.faults.totals()).find(
         ([code, count]) => count !== before[code as FaultCode]
       )
@@ -340,4 +340,30 @@ t.test('what honest peers say is never rejected, however far this one is behind 
     )
     t.ok(answers.some(([verdict]) => verdict === 'accept'))
   }
+})
+
+t.test('a flood of what is merely ignored costs its bringer in the end, and nobody else', async t => {
+  const script = new Script().grow(ROUNDS)
+  const door = await doorOf(t, script)
+  const known = encodeTransaction(signRegister({ key: FIRST.publicKey, label: '' }, script.chainId, FIRST))
+  const { burst } = topicsOf(script.chainId).transactions.budget
+  const floods = burst + 200
+  let rejected = 0
+  for (let i = 0; i < floods; i++) {
+    const [verdict] = await door.say('transactions', known, 'flooder')
+    if (verdict === 'reject') rejected++
+  }
+  t.ok(rejected > 10, `${rejected} of ${floods} rejected: ten put a peer out`)
+  t.strictSame(await door.say('transactions', known, 'flooder'), ['reject', 'GOSSIP_FLOOD'])
+  t.strictSame(await door.say('transactions', known), ['ignore', 'TX_KNOWN'])
+  const vote = encodeVote(
+    signVote(
+      { epoch: 0, slot: 1, kind: VoteKind.SKIP, blockId: new Uint8Array(32) },
+      1,
+      script.chainId,
+      validatorKeys[1]!
+    )
+  )
+  const [verdict] = await door.say('votes', vote, 'flooder')
+  t.not(verdict, 'reject', 'each topic has a budget of its own')
 })

@@ -23,15 +23,17 @@ t.test('registrations wait for a block, one a key, and go when the ledger has th
   const register = (name: string, label = name, signer = keysOf(name)): Uint8Array =>
     encodeTransaction(signRegister({ key: keysOf(name).publicKey, label }, script.chainId, signer))
 
-  t.equal(pool.offer(register('ann'), final), null)
-  t.equal(pool.offer(register('ann', 'second thought'), final), null)
-  t.equal(pool.offer(register('bob'), final), null)
-  t.match(pool.offer(register('eve', 'eve', keysOf('mallory')), final), { fault: 'WIRE_SIGNATURE' })
-  t.match(pool.offer(new Uint8Array(5), final), { fault: /^WIRE_/ })
+  t.equal(pool.offer(register('ann'), final, 'neighbour'), null)
+  t.equal(pool.offer(register('ann', 'second thought'), final, 'neighbour'), null)
+  t.equal(pool.offer(register('bob'), final, 'neighbour'), null)
+  t.match(pool.offer(register('eve', 'eve', keysOf('mallory')), final, 'neighbour'), {
+    fault: 'WIRE_SIGNATURE'
+  })
+  t.match(pool.offer(new Uint8Array(5), final, 'neighbour'), { fault: /^WIRE_/ })
   const own = encodeTransaction(
     signRegister({ key: validatorKeys[1]!.publicKey, label: '' }, script.chainId, validatorKeys[1]!)
   )
-  t.match(pool.offer(own, final), { fault: 'TX_KNOWN' })
+  t.match(pool.offer(own, final, 'neighbour'), { fault: 'TX_KNOWN' })
   t.strictSame(
     new Set(pool.forBlock(final).map(({ key }) => toHex(key))),
     new Set(['ann', 'bob'].map(name => toHex(keysOf(name).publicKey)))
@@ -45,8 +47,23 @@ t.test('registrations wait for a block, one a key, and go when the ledger has th
     pool.forBlock(after).map(({ key }) => toHex(key)),
     [toHex(keysOf('bob').publicKey)]
   )
-  t.match(pool.offer(register('ann'), after), { fault: 'TX_KNOWN' })
+  t.match(pool.offer(register('ann'), after, 'neighbour'), { fault: 'TX_KNOWN' })
 
-  for (let i = 0; i < 1023; i++) pool.offer(register(`many ${i}`), after)
-  t.match(pool.offer(register('one too many'), after), { fault: 'TX_FULL' })
+  for (let i = 0; i < 1023; i++) pool.offer(register(`many ${i}`), after, 'neighbour')
+  t.match(pool.offer(register('one too many'), after, 'neighbour'), { fault: 'TX_FULL' })
+
+  t.equal(pool.offer(register('one of our own'), after, null), null, 'our own always gets in')
+  for (let i = 0; i < 400; i++) t.equal(pool.offer(register(`other ${i}`), after, 'other'), null)
+  for (let i = 0; i < 300; i++) pool.offer(register(`third ${i}`), after, 'third')
+  t.match(pool.offer(register('more of many'), after, 'neighbour'), { fault: 'TX_FULL' })
+  t.equal(
+    pool.offer(register('a fourth'), after, 'fourth'),
+    null,
+    'a flood leaves room for whoever brings less'
+  )
+  t.equal(
+    pool.offer(register('other 0', 'again'), after, 'neighbour'),
+    null,
+    'a key that waits may change its mind'
+  )
 })

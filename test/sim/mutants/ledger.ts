@@ -16,8 +16,8 @@ export const ledgerMutants: readonly Mutant[] = [
   applied(
     'rewards-not-conserved',
     'packages/ledger/src/apply.ts',
-    'balance: balance + reward }',
-    'balance: balance + reward + 1n }'
+    'const amount = reward + (isOpen',
+    'const amount = reward + 1n + (isOpen'
   ),
   applied(
     'minted-not-counted',
@@ -29,7 +29,7 @@ export const ledgerMutants: readonly Mutant[] = [
     'slash-of-the-wrong-one',
     'packages/ledger/src/slashing.ts',
     '    convicted.push(index)',
-    '    convicted.push((index + 1) % validatorKeys.length)'
+    '    convicted.push((index + 1) % accounts.trainers.length)'
   ),
   applied(
     'slashed-stake-not-burnt',
@@ -40,8 +40,8 @@ export const ledgerMutants: readonly Mutant[] = [
   applied(
     'cursor-not-moved',
     'packages/ledger/src/apply.ts',
-    'cursor: accounts.cursor + BigInt(accounts.trainers.length)',
-    'cursor: accounts.cursor + 0n * BigInt(accounts.trainers.length)'
+    'cursor: accounts.cursor + rows,',
+    'cursor: accounts.cursor + rows - rows,'
   ),
   applied(
     'steps-uncredited',
@@ -70,8 +70,8 @@ export const ledgerMutants: readonly Mutant[] = [
   validated(
     'slashed-twice',
     'packages/ledger/src/slashing.ts',
-    'if (accounts.validators[index]!.slashed > 0n || convicted.includes(index)) {',
-    'if (index < 0) {'
+    'if (isConvict(account, epoch, epochs)) return fault',
+    'if (isConvict(account, epoch, epochs) && epoch < 0) return fault'
   ),
   by('packages/wire/test/evidence.ts')(
     'evidence-by-different-slots',
