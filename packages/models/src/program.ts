@@ -56,6 +56,13 @@ export class Program {
     return [...this.#inputs.keys()]
   }
 
+  /** Compiles what the first run would compile, without blocking. */
+  async prepare(): Promise<void> {
+    await Promise.all(
+      this.#dispatches.map(({ kernel, scalars, options }) => this.device.prepare(kernel, scalars, options))
+    )
+  }
+
   /** Sets an input for the next run. Throws MODEL_INPUT for a name that the program has not. */
   write(name: string, data: HostArray<ElementType>): void {
     const tensor = this.#inputs.get(name)

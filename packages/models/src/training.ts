@@ -85,6 +85,12 @@ export class Training {
     return this.#batch.dispatches
   }
 
+  /** Compiles what the first step would compile, without blocking. */
+  async prepare(): Promise<void> {
+    await this.#batch.prepare()
+    await this.#update?.prepare()
+  }
+
   /** One batch; every `accumulate`-th also steps the weights. Does not wait: `await device.room()` in a loop. */
   step(inputs: Inputs, rate: number): void {
     const step = Math.floor(this.#batches / this.#every) + 1
@@ -142,6 +148,11 @@ export class Evaluation {
 
   get memory(): ProgramMemory {
     return this.#program.memory
+  }
+
+  /** Compiles what the first run would compile, without blocking. */
+  async prepare(): Promise<void> {
+    await this.#program.prepare()
   }
 
   run(inputs: Inputs, numbers: Readonly<Record<string, number>> = {}): void {

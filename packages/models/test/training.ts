@@ -210,6 +210,18 @@ t.test('memory', async t => {
   t.ok(again.slotBytes < 0.5 * plain.slotBytes, `with checkpoints ${again.slotBytes}`)
 })
 
+t.test('what is prepared compiles nothing more', async t => {
+  using device = await openDevice()
+  const { model, variables } = start(device, LLAMA, 'causal')
+  const training = new Training(model, variables, { shape, accumulate: 2, normMax: 1 })
+  await training.prepare()
+  const { compilations } = device.memory()
+  t.ok(compilations > 10)
+  for (let batch = 0; batch < 2; batch++) training.step(inputs, RATE)
+  await device.idle()
+  t.equal(device.memory().compilations, compilations)
+})
+
 t.test('inputs are checked by name and length', async t => {
   using device = await openDevice()
   const { model, variables } = start(device, LLAMA, 'causal')
