@@ -74,7 +74,6 @@ interface Back {
 interface Block {
   readonly from: number
   readonly to: number
-  readonly result: Value
 }
 
 const updates = ({ kernel, arrays, scalars, options }: Op): Value[] =>
@@ -240,7 +239,7 @@ export class Tape {
     const from = this.ops.length
     const firstBack = this.#backs.length
     const result = build()
-    const block = { from, to: this.ops.length, result }
+    const block = { from, to: this.ops.length }
     this.#backs = this.#backs.map((back, i) => (i < firstBack ? back : { ...back, block }))
     return result
   }
@@ -287,19 +286,20 @@ export class Tape {
       .toReversed()
   }
 
-  #again({ from, to, result }: Block): void {
-    const fresh = new Map<Value, Value>()
+  #again({ from, to }: Block): void {
     for (const op of this.ops.slice(from, to)) {
       for (const value of updates(op)) {
         assert(value.role === 'computed', 'a block that is computed again changes nothing but its values')
-        if (!fresh.has(value)) fresh.set(value, this.value(value.length, value.label, value.type))
+        if (!this.#renamed.has(value))
+          this.#renamed.set(value, this.value(value.length, value.label, value.type))
       }
-      const arrays = Object.entries(op.arrays).map(([name, value]) => [name, fresh.get(value) ?? value])
-      const cleared = op.cleared && (fresh.get(op.cleared) ?? op.cleared)
+      const arrays = Object.entries(op.arrays).map(([name, value]) => [
+        name,
+        this.#renamed.get(value) ?? value
+      ])
+      const cleared = op.cleared && (this.#renamed.get(op.cleared) ?? op.cleared)
       this.ops.push({ ...op, arrays: Object.fromEntries(arrays), cleared })
     }
-    fresh.delete(result)
-    for (const [old, now] of fresh) this.#renamed.set(old, now)
   }
 
   #once(key: string, make: () => Value): Value {

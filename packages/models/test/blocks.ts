@@ -58,12 +58,12 @@ const cases: BlockCase[] = [
   },
   {
     name: 'product with bias and residual',
-    shapes: { x: [5, 6], w: [7, 6], b: [7], r: [5, 7] },
+    shapes: { x: [5, 8], w: [12, 8], b: [12], r: [5, 12] },
     tape: (t, p) => {
-      const shape = { rows: 5, inputs: 6, outputs: 7 }
+      const shape = { rows: 5, inputs: 8, outputs: 12 }
       return product(t, p('x'), p('w'), shape, { bias: p('b'), residual: p('r') })
     },
-    twin: (g, p) => g.add(g.linear(p('x'), p('w'), p('b'), 7), p('r'))
+    twin: (g, p) => g.add(g.linear(p('x'), p('w'), p('b'), 12), p('r'))
   },
   {
     name: 'product with weights as (inputs, outputs)',
@@ -73,12 +73,12 @@ const cases: BlockCase[] = [
   },
   {
     name: 'one matrix twice, its gradients added up',
-    shapes: { x: [4, 6], w: [6, 6] },
+    shapes: { x: [4, 8], w: [8, 8] },
     tape: (t, p) => {
-      const shape = { rows: 4, inputs: 6, outputs: 6 }
+      const shape = { rows: 4, inputs: 8, outputs: 8 }
       return product(t, product(t, p('x'), p('w'), shape), p('w'), shape)
     },
-    twin: (g, p) => g.linear(g.linear(p('x'), p('w'), undefined, 6), p('w'), undefined, 6)
+    twin: (g, p) => g.linear(g.linear(p('x'), p('w'), undefined, 8), p('w'), undefined, 8)
   },
   {
     name: 'a layer with its adapter',
@@ -86,14 +86,14 @@ const cases: BlockCase[] = [
       x: [5, 8],
       'l.weight': [12, 8],
       'l.bias': [12],
-      'l.lora_A.weight': [2, 8],
-      'l.lora_B.weight': [12, 2]
+      'l.lora_A.weight': [4, 8],
+      'l.lora_B.weight': [12, 4]
     },
     tape: (t, p) => linear(t, p('x'), 'l', { rows: 5, inputs: 8, outputs: 12, bias: true }),
     twin: (g, p) =>
       g.add(
         g.linear(p('x'), p('l.weight'), p('l.bias'), 12),
-        g.linear(g.linear(p('x'), p('l.lora_A.weight'), undefined, 2), p('l.lora_B.weight'), undefined, 12)
+        g.linear(g.linear(p('x'), p('l.lora_A.weight'), undefined, 4), p('l.lora_B.weight'), undefined, 12)
       )
   },
   {
@@ -144,27 +144,27 @@ const cases: BlockCase[] = [
   },
   {
     name: 'embeddings, a row more than once',
-    shapes: { table: [7, 6] },
+    shapes: { table: [7, 8] },
     inputs: { index },
-    tape: (t, p) => embedding(t, t.input('u32', 'index', 5), p('table'), 6),
-    twin: (g, p) => g.rows(p('table'), index, 6)
+    tape: (t, p) => embedding(t, t.input('u32', 'index', 5), p('table'), 8),
+    twin: (g, p) => g.rows(p('table'), index, 8)
   },
   {
     name: 'a tied table: looked up and multiplied by',
-    shapes: { table: [7, 8] },
+    shapes: { table: [8, 8] },
     inputs: { index },
     tape: (t, p) => {
       const x = embedding(t, t.input('u32', 'index', 5), p('table'), 8)
-      return product(t, x, p('table'), { rows: 5, inputs: 8, outputs: 7 })
+      return product(t, x, p('table'), { rows: 5, inputs: 8, outputs: 8 })
     },
-    twin: (g, p) => g.linear(g.rows(p('table'), index, 8), p('table'), undefined, 7)
+    twin: (g, p) => g.linear(g.rows(p('table'), index, 8), p('table'), undefined, 8)
   },
   {
     name: 'rows picked',
-    shapes: { x: [7, 6] },
+    shapes: { x: [7, 8] },
     inputs: { index },
-    tape: (t, p) => pickRows(t, p('x'), t.input('u32', 'index', 5), 6),
-    twin: (g, p) => g.rows(p('x'), index, 6)
+    tape: (t, p) => pickRows(t, p('x'), t.input('u32', 'index', 5), 8),
+    twin: (g, p) => g.rows(p('x'), index, 8)
   },
   {
     name: 'rows weighed together',
@@ -193,8 +193,8 @@ const cases: BlockCase[] = [
   },
   {
     name: 'layer norm after a residual stream',
-    shapes: { x: [3, 7], r: [3, 7], 'n.weight': [7], 'n.bias': [7] },
-    tape: (t, p) => layerNorm(t, p('x'), 'n', { rows: 3, columns: 7, epsilon: 1e-12 }, p('r')),
+    shapes: { x: [3, 12], r: [3, 12], 'n.weight': [12], 'n.bias': [12] },
+    tape: (t, p) => layerNorm(t, p('x'), 'n', { rows: 3, columns: 12, epsilon: 1e-12 }, p('r')),
     twin: (g, p) => g.norm(g.add(p('x'), p('r')), p('n.weight'), p('n.bias'), 1e-12)
   },
   {
@@ -235,25 +235,25 @@ const cases: BlockCase[] = [
   },
   {
     name: 'convolution',
-    shapes: { x: [2, 6, 6, 3], 'c.weight': [3, 3, 3, 5], 'c.bias': [5] },
+    shapes: { x: [2, 6, 6, 4], 'c.weight': [3, 3, 4, 8], 'c.bias': [8] },
     tape: (t, p) => {
-      const shape = { ...image, inputs: 3, outputs: 5, size: 3, stride: 1, padding: 1 }
+      const shape = { ...image, inputs: 4, outputs: 8, size: 3, stride: 1, padding: 1 }
       return convolution(t, p('x'), 'c', shape, { relu: false })
     },
     twin: (g, p) => {
-      const shape = { batch: 2, size: 6, window: 3, inputs: 3, outputs: 5 }
+      const shape = { batch: 2, size: 6, window: 3, inputs: 4, outputs: 8 }
       return g.convolution(p('x'), p('c.weight'), p('c.bias'), shape)
     }
   },
   {
     name: 'convolution with ReLU and pooling',
-    shapes: { x: [2, 6, 6, 2], 'c.weight': [3, 3, 2, 4], 'c.bias': [4] },
+    shapes: { x: [2, 6, 6, 1], 'c.weight': [3, 3, 1, 4], 'c.bias': [4] },
     tape: (t, p) => {
-      const shape = { ...image, inputs: 2, outputs: 4, size: 3, stride: 1, padding: 1 }
+      const shape = { ...image, inputs: 1, outputs: 4, size: 3, stride: 1, padding: 1 }
       return pooling(t, convolution(t, p('x'), 'c', shape), { ...image, channels: 4, size: 2, stride: 2 })
     },
     twin: (g, p) => {
-      const shape = { batch: 2, size: 6, window: 3, inputs: 2, outputs: 4 }
+      const shape = { batch: 2, size: 6, window: 3, inputs: 1, outputs: 4 }
       return g.pooling(g.relu(g.convolution(p('x'), p('c.weight'), p('c.bias'), shape)), 2, 6, 4)
     }
   },

@@ -20,8 +20,8 @@ import { largest, start, weightsOf } from './support/tiny.ts'
 
 const prng = new Prng('training')
 const draw = (length: number) => Uint32Array.from({ length }, () => prng.below(24))
-const shape = { batch: 4, length: 8 }
-const rows = 32
+const shape = { batch: 2, length: 8 }
+const rows = 16
 const inputs = { tokens: draw(rows), labels: draw(rows), weights: new Float32Array(rows).fill(1 / rows) }
 
 /** The gradients by name. */
