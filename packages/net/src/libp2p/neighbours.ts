@@ -69,6 +69,12 @@ export class Neighbours {
       hasRoom: () => this.roster.size < init.maxConnections / 2,
       call: async addresses => this.#call(addresses)
     })
+    node.addEventListener('self:peer:update', () => {
+      if (this.#stopped) return
+      node.services.identifyPush.push().catch((error: unknown) => {
+        logger.debug({ error }, 'new addresses of our own could not be told')
+      })
+    })
     node.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
       const peer = keyOf(id)
       const addresses = multiaddrs.map(address => withPeer(address, id))

@@ -3,7 +3,7 @@ import { type GossipSub, type GossipsubOpts, gossipsub } from '@chainsafe/libp2p
 import { assert } from '@gradmesh/core'
 import { bootstrap } from '@libp2p/bootstrap'
 import { dcutr } from '@libp2p/dcutr'
-import { type Identify, identify, identifyPush } from '@libp2p/identify'
+import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
 import { type ConnectionGater, type Libp2p, type PrivateKey, serviceCapabilities } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
@@ -17,10 +17,12 @@ import { pacedRegistrar } from './paced.ts'
 import { type RelayInside, relayServer, relayTransport } from './relaying.ts'
 
 /** What is only started and stopped with the node has no type here. */
-export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub } & Record<
-  'identifyPush' | 'dcutr' | 'callingBack',
-  unknown
->
+export type Services = {
+  identify: Identify
+  identifyPush: IdentifyPush
+  ping: Ping
+  pubsub: GossipSub
+} & Record<'dcutr' | 'callingBack', unknown>
 export type Node = Libp2p<Services>
 
 export interface NodeInit {
@@ -112,7 +114,13 @@ export const createNode = async (
     services: {
       identify: identify({ maxMessageSize: 8 * KiB, maxInboundStreams: 4, maxOutboundStreams: 4 }),
       // What others know of our addresses follows when a relay or the router gives us one.
-      identifyPush: identifyPush({ maxMessageSize: 8 * KiB, maxInboundStreams: 4, maxOutboundStreams: 4 }),
+      identifyPush: identifyPush({
+        maxMessageSize: 8 * KiB,
+        maxInboundStreams: 4,
+        maxOutboundStreams: 4,
+        // By itself it would also start a timer because a node stops.
+        runOnSelfUpdate: false
+      }),
       dcutr: dcutr({ timeout: 5000, retries: 1 }),
       ...(init.relayAllowance === null ? {} : { relay: relayServer(init.relayAllowance) }),
       ...(init.upnp ? { upnp: uPnPNAT(UPNP) } : {}),

@@ -67,7 +67,7 @@ export class Reaching {
 
   welcome(peer: PeerKey): void {
     this.#members.add(peer)
-    if (this.#results.size === 0) void this.#ask(this.#ports())
+    if (this.#results.size === 0) void this.#ask()
   }
 
   isMember(peer: PeerKey): boolean {
@@ -101,12 +101,7 @@ export class Reaching {
   tick(): void {
     const now = this.#clock.nowMs()
     for (const [peer, { atMs }] of this.#results) if (now - atMs > FORGET_MS) this.#results.delete(peer)
-    const ports = this.#ports()
-    if (ports.join() !== this.#askedPorts) {
-      this.#askedPorts = ports.join()
-      this.#results.clear()
-    }
-    void this.#ask(ports)
+    void this.#ask()
     this.#seek()
     this.#consider()
   }
@@ -125,7 +120,11 @@ export class Reaching {
     return [...new Set(own)].filter(port => port !== '0').slice(0, PROBE_PORTS_MAX)
   }
 
-  async #ask(ports: readonly string[]): Promise<void> {
+  async #ask(): Promise<void> {
+    const ports = this.#ports()
+    // What was heard of other ports says nothing.
+    if (ports.join() !== this.#askedPorts) this.#results.clear()
+    this.#askedPorts = ports.join()
     const peer = this.#isAsking ? undefined : this.#whomToAsk()
     const connection = peer === undefined ? undefined : this.#init.connectionTo(peer)
     if (peer === undefined || connection === undefined) return
