@@ -1,8 +1,9 @@
-/** Final weights as a safetensors file: an 8-byte header length, a JSON header, the tensors as f32. */
-import { writeFile } from 'node:fs/promises'
-import { MeshError, toHex, utf8 } from '@gradmesh/core'
+/** Final weights as a safetensors file, which says what state they are. */
+import { stat, writeFile } from 'node:fs/promises'
+import { MeshError, toHex } from '@gradmesh/core'
 import { unpack } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
+import { type TensorToWrite, writeSafetensors } from '@gradmesh/models'
 import { openChain } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import { floatView } from '@gradmesh/train'
@@ -12,8 +13,6 @@ import { restoreFromDisk } from './restoring.ts'
 import type { StateTable } from './state-table.ts'
 import { basesOf } from './task.ts'
 import { startWorker } from './worker-rpc.ts'
-
-const SPACE = 0x20
 
 export interface Exported {
   readonly height: number
@@ -44,8 +43,7 @@ export const exportWeights = async (
     const weights = await worker.call.weights({ id: head.id })
     if (weights === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
     const root = toHex(head.root)
-    const content = safetensors(genesis, floatView(unpack(layoutOf(genesis), weights)), {
-      format: 'pt',
+    const content = writeSafetensors(tensorsOf(genesis, floatView(unpack(layoutOf(genesis), weights))), {
       chain_height: String(head.height),
       round: String(head.accounts.round),
       state_root: root
@@ -60,7 +58,7 @@ export const exportWeights = async (
         }
       )
     })
-    return { height: head.height, round: head.accounts.round, root, bytes: content.length }
+    return { height: head.height, round: head.accounts.round, root, bytes: (await stat(file)).size }
   } finally {
     await worker.close()
     await database.close()
@@ -68,26 +66,12 @@ export const exportWeights = async (
 }
 
 /** `weights`: f32, tensors in genesis order, without padding. */
-export const safetensors = (
-  genesis: Genesis,
-  weights: Float32Array,
-  metadata: Readonly<Record<string, string>>
-): Uint8Array => {
-  const header: Record<string, unknown> = { __metadata__: metadata }
+const tensorsOf = (genesis: Genesis, weights: Float32Array): TensorToWrite[] => {
   let at = 0
-  for (const { name, shape } of genesis.tensors) {
-    const bytes = 4 * shape.reduce((a, b) => a * b, 1)
-    header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] }
-    at += bytes
-  }
-  // The header is padded with spaces so that the data begin on 8 bytes.
-  const text = utf8(JSON.stringify(header))
-  const head = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(SPACE)
-  head.set(text)
-  const file = new Uint8Array(8 + head.length + at)
-  const view = new DataView(file.buffer)
-  view.setBigUint64(0, BigInt(head.length), true)
-  file.set(head, 8)
-  for (let i = 0; i < weights.length; i++) view.setFloat32(8 + head.length + 4 * i, weights[i]!, true)
-  return file
+  return genesis.tensors.map(({ name, shape }) => {
+    const start = at
+    at += shape.reduce((a, b) => a * b, 1)
+    const end = at
+    return { name, shape, values: () => weights.subarray(start, end) }
+  })
 }
