@@ -377,7 +377,10 @@ export class MeshPeer implements Running {
 
   async #onWake(parts: Parts, seconds: number): Promise<void> {
     this.#context.log.info({ seconds }, 'was asleep, catching up')
-    await wakeUp(this.#context, parts.syncing, this.journal, seconds, this.#agent)
+    const context = this.#context
+    const isStopping = this.#isStopping
+    const { syncing } = parts
+    await wakeUp({ context, syncing, journal: this.journal, agent: this.#agent, isStopping }, seconds)
     if (this.#isStopping()) return
     this.#settlePhase(parts.ledger)
     parts.training.wake()

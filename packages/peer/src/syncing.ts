@@ -68,6 +68,10 @@ export class Syncing {
     return Math.max(this.#ledger.final.height, ...this.#heights.values())
   }
 
+  get isBehind(): boolean {
+    return this.#ledger.final.height < this.target
+  }
+
   wake(): void {
     if (this.#stopped) return
     if (this.#running !== null) {
