@@ -12,7 +12,7 @@ import { runTap, type Totals, totalsLine } from './runner/tap.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** Meshes of real processes, which need the machine for themselves. */
-const ALONE = /^test\/e2e\//
+const ALONE = /^test\/(e2e|docs)\//
 
 const started = performance.now()
 const wanted = process.argv.slice(2)

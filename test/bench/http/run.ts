@@ -115,6 +115,10 @@ const measure = async () => {
       const one = await phase(first)
       const other = await phase(first === url ? peer.url : url)
       const [idle, loaded] = first === url ? [one, other] : [other, one]
+      if (Number.isNaN(loaded / idle)) {
+        console.error('left out: hardly a round closed, so busy was the machine')
+        continue
+      }
       slowdowns.push(1 - loaded / idle)
       rates.push({ idle, loaded })
       console.error(
