@@ -1,4 +1,8 @@
-/** Every command in README.md and docs/ does what its page says. How blocks declare what they need: blocks.ts. */
+/**
+ * Every command in README.md and docs/ does what its page says. How blocks declare what they need: blocks.ts.
+ *
+ *     node test/docs/commands.ts how-to/keys     only scenes with such a page
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +17,7 @@ import { pagesInOrder } from './pages.ts'
 import { machineOf, Scene } from './scene.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-t.setTimeout(600_000)
+t.setTimeout(880_000)
 
 const paths = await pagesInOrder(root)
 const pages = new Map<string, Page>()
@@ -22,6 +26,9 @@ const scenes = Map.groupBy(
   [...pages].filter(([, { steps }]) => steps.length > 0),
   ([path, { scene }]) => scene ?? path
 )
+const wanted = process.argv.slice(2)
+const isWanted = (members: readonly (readonly [string, Page])[]): boolean =>
+  wanted.length === 0 || members.some(([path]) => wanted.some(part => path.includes(part)))
 
 const withoutGpu = await withoutAdapter()
 const withoutDocker = [...pages.values()].some(({ steps }) => steps.some(needsDocker))
@@ -49,6 +56,7 @@ const lookAt = (t: Test, { script, elsewhere }: Block): void => {
 }
 
 for (const [name, members] of scenes) {
+  if (!isWanted(members)) continue
   t.test(name, async t => {
     const scene = new Scene(root, await mkdtemp(join(tmpdir(), 'gradmesh-docs-')))
     t.teardown(() => scene.close())
