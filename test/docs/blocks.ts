@@ -54,7 +54,7 @@ export const readPage = (text: string): Page => {
   const lines = text.split('\n')
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!
-    scene = /^<!-- scene: (\S+) -->$/.exec(line)?.[1] ?? scene
+    scene = /^<!-- scene: (.+) -->$/.exec(line)?.[1] ?? scene
     const ctrlC = /^<!-- Ctrl-C(?: on (\S+))? -->$/.exec(line)
     if (ctrlC !== null) steps.push({ line: at + 1, interrupts: ctrlC[1] ?? HERE })
     const fence = /^( *)```(\w*) ?(.*)$/.exec(line)
