@@ -51,7 +51,7 @@ export interface Loaded {
 export const loadWeights = async (
   model: Model,
   source: ByteSource,
-  variables: Variables
+  variables: Pick<Variables, 'write'>
 ): Promise<Loaded> => {
   const header = await readHeader(source)
   if (isFault(header)) throw refuse('the file', `${header.fault} ${header.detail ?? ''}`, 'download it again')
@@ -132,7 +132,11 @@ export const openFile = async (path: string): Promise<ByteSource & AsyncDisposab
 }
 
 /** `config.json` of a folder, also in the original form of Llama's release. */
-export const readConfigFile = async (folder: string): Promise<ModelConfig> => {
+export const readConfigFile = async (folder: string): Promise<ModelConfig> =>
+  readConfig(await readConfigJson(folder))
+
+/** The same as JSON in Hugging Face's form; nothing in it is checked. */
+export const readConfigJson = async (folder: string): Promise<unknown> => {
   const path = join(folder, 'config.json')
   let json: unknown
   try {
@@ -143,5 +147,5 @@ export const readConfigFile = async (folder: string): Promise<ModelConfig> => {
       remedy: 'check the folder'
     })
   }
-  return readConfig(isMetaConfig(json) ? metaConfig(json) : json)
+  return isMetaConfig(json) ? metaConfig(json) : json
 }

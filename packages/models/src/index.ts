@@ -5,7 +5,14 @@ export { type LayerShape, linear, type ProductShape, product } from './blocks/li
 export { crossEntropy } from './blocks/loss.ts'
 export { layerNorm, type NormShape, rmsNorm } from './blocks/norms.ts'
 export { embedding, pickRows, type SumShape, split, sumRows } from './blocks/rows.ts'
-export { type Loaded, loadWeights, openFile, readConfigFile, saveWeights } from './checkpoint.ts'
+export {
+  type Loaded,
+  loadWeights,
+  openFile,
+  readConfigFile,
+  readConfigJson,
+  saveWeights
+} from './checkpoint.ts'
 export {
   type BertConfig,
   type CnnConfig,

@@ -1,34 +1,80 @@
 /** The data sets of `../shared/data` as folders that tasks read. */
 import { existsSync } from 'node:fs'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { openTokenizer, readLlama2cPieces, sentencePieceJson } from '@gradmesh/data'
+import { Generator, loadWeights, modelOf, openFile, readConfigFile, Variables } from '@gradmesh/models'
+import type { Device } from '@gradmesh/tensor'
 import type { TaskOptions } from '@gradmesh/train'
 
 const SHARED = fileURLToPath(new URL('../../../../shared/data/', import.meta.url))
+const STORIES = join(SHARED, 'model-stories260k')
+const SHAKESPEARE = join(SHARED, 'lm-shakespeare')
 
 interface Source {
   readonly task: string
   readonly options: TaskOptions
-  readonly folder: string
+  /** All must be there. */
+  readonly folders: readonly string[]
 }
 
 const SOURCES = {
-  'ner-btc': { task: 'entities', options: {}, folder: 'ner-btc' },
-  'text-polarity': { task: 'sequences', options: {}, folder: 'text-polarity' },
+  'ner-btc': { task: 'entities', options: {}, folders: [join(SHARED, 'ner-btc')] },
+  'text-polarity': { task: 'sequences', options: {}, folders: [join(SHARED, 'text-polarity')] },
   'text-clinc150': {
     task: 'sequences',
-    options: { columns: 3, label: 1, text: 2, leaveOut: 'oos' },
-    folder: 'text-clinc150'
+    options: { columns: 3, label: 1, text: 2, leaveOut: 'oos', length: 32 },
+    folders: [join(SHARED, 'text-clinc150')]
   },
-  fashion: { task: 'images', options: {}, folder: 'img-fashion-mnist' }
+  fashion: { task: 'images', options: {}, folders: [join(SHARED, 'img-fashion-mnist')] },
+  stories: { task: 'causal', options: { start: 'lora' }, folders: [STORIES, SHAKESPEARE] }
 } as const satisfies Record<string, Source>
 
 export type Name = keyof typeof SOURCES
 export const NAMES = Object.keys(SOURCES) as Name[]
 
-export const isPrepared = (name: Name): boolean => existsSync(join(SHARED, SOURCES[name].folder))
+export const isThere = (name: Name): boolean => SOURCES[name].folders.every(folder => existsSync(folder))
 
-export const prepare = (name: Name): Source => ({
-  ...SOURCES[name],
-  folder: join(SHARED, SOURCES[name].folder)
-})
+export interface Prepared extends AsyncDisposable {
+  readonly task: string
+  readonly options: TaskOptions
+  readonly folder: string
+}
+
+export const prepare = async (name: Name): Promise<Prepared> => {
+  const { task, options, folders } = SOURCES[name]
+  if (name !== 'stories') return { task, options, folder: folders[0], async [Symbol.asyncDispose]() {} }
+  const folder = await mkdtemp(join(tmpdir(), 'gradmesh-stories-'))
+  const text = await readFile(join(SHAKESPEARE, 'input.txt'), 'utf8')
+  const cut = Math.floor(0.9 * text.length)
+  await writeFile(join(folder, 'train.txt'), text.slice(0, cut))
+  await writeFile(join(folder, 'dev.txt'), text.slice(cut))
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(await storiesTokenizer()))
+  for (const file of ['config.json', 'model.safetensors'])
+    await copyFile(join(STORIES, file), join(folder, file))
+  return { task, options, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}
+
+const storiesTokenizer = async (): Promise<object> =>
+  sentencePieceJson(readLlama2cPieces(await readFile(join(STORIES, 'tok512.bin'))))
+
+const BEGIN = 1
+const TOKENS = 200
+
+/** The published greedy text of the pretrained model, token by token. */
+export const greedyTokensEqual = async (device: Device): Promise<boolean> => {
+  const model = modelOf(await readConfigFile(STORIES), 'causal')
+  const variables = new Variables(device)
+  await using file = await openFile(join(STORIES, 'model.safetensors'))
+  await loadWeights(model, file, variables)
+  const generator = new Generator(model, variables)
+  const tokens: number[] = []
+  for await (const token of generator.generate([BEGIN], { tokensMax: TOKENS })) tokens.push(token)
+  generator.free()
+  variables.free()
+  const published = await readFile(join(STORIES, 'greedy-sample.txt'), 'utf8')
+  const text = openTokenizer(await storiesTokenizer()).decode(tokens)
+  return tokens.length === TOKENS && text.trim() === published.trim()
+}

@@ -7,10 +7,10 @@
 import { parseArgs } from 'node:util'
 import { sha256, utf8 } from '@gradmesh/core'
 import { openDevice } from '@gradmesh/tensor'
-import { openTrainer, taskKind } from '@gradmesh/train'
+import { openTrainer, type Report, taskKind } from '@gradmesh/train'
 import { RECIPE_HELP, recipeFlags, recipeOf, whole } from './flags.ts'
 import { runMesh, runOneProcess, startOf } from './runs.ts'
-import { isPrepared, NAMES, prepare } from './task-data.ts'
+import { greedyTokensEqual, isThere, NAMES, prepare } from './task-data.ts'
 
 const HELP = `npm run tasks -- ${NAMES.join('|')} [options]
 
@@ -43,10 +43,12 @@ if (values.help || name === undefined) {
   console.log(HELP)
   process.exit(values.help ? 0 : 2)
 }
-if (!isPrepared(name)) {
+if (!isThere(name)) {
   console.log(`skipped: the data of ${name} are not in ../shared/data`)
   process.exit(0)
 }
+
+const perplexityOf = ({ figures }: Report): number => (figures as { perplexity: number }).perplexity
 
 const say = (text: string): void => {
   if (!values.json) console.log(text)
@@ -58,7 +60,7 @@ const asked = Object.fromEntries(
     return [key, /^\d{1,9}$/.test(value) ? Number(value) : value]
   })
 )
-const data = prepare(name)
+await using data = await prepare(name)
 const kind = taskKind(data.task)
 const task = kind.open(await kind.found({ ...data.options, ...asked }, data.folder))
 const recipe = recipeOf(task.recipe, values, HELP)
@@ -83,6 +85,10 @@ const rate = whole(values['single-rate-micro'] ?? String(recipe.innerRateMicro),
 const start = startOf(input)
 say(`${device.info.name}; ${loaded.samples} samples, ${start.length} parameters, ${JSON.stringify(recipe)}`)
 
+/** A language model is judged by its perplexity, which its start has as well. */
+const before = name === 'stories' ? perplexityOf(await trainer.evaluate(start)) : null
+if (before !== null) say(`perplexity ${before.toFixed(3)} before`)
+
 const result: Record<string, unknown> = {}
 for (const [which, run] of [
   ['mesh', () => runMesh(input)],
@@ -92,7 +98,11 @@ for (const [which, run] of [
   const { report, steps, seconds, payloadBytes } = await run()
   say(`\n${which}: ${steps} steps in ${seconds.toFixed(0)} s, ${payloadBytes.toFixed(0)} bytes a delta`)
   say(report.text)
-  result[which] = { [task.scoreName.toLowerCase()]: report.score }
+  result[which] =
+    before === null
+      ? { [task.scoreName.toLowerCase()]: report.score }
+      : { perplexityBefore: before, perplexityAfter: perplexityOf(report) }
 }
 await trainer.close()
+if (name === 'stories') result.greedyTokensEqual = await greedyTokensEqual(device)
 console.log(JSON.stringify(result))

@@ -1,9 +1,11 @@
-/** The options of a small encoder, and its configuration in Hugging Face's form. */
+/** The options of a small transformer, and its configuration in Hugging Face's form. */
 import type { OptionReader } from './options.ts'
 
-export type EncoderOptions = Readonly<
-  Record<'vocabulary' | 'length' | 'width' | 'layers' | 'heads' | 'inner' | 'dropoutPercent', number>
->
+export type Sizes = Readonly<Record<'vocabulary' | 'length' | 'width' | 'layers' | 'heads' | 'inner', number>>
+
+export interface EncoderOptions extends Sizes {
+  readonly dropoutPercent: number
+}
 
 /** A few hundred thousand parameters: what trains in minutes without a GPU. */
 const SMALL: EncoderOptions = {
@@ -16,9 +18,9 @@ const SMALL: EncoderOptions = {
   dropoutPercent: 10
 }
 
-export const readEncoder = (read: OptionReader, own: Partial<EncoderOptions> = {}): EncoderOptions => {
+export const readSizes = (read: OptionReader, own: Partial<Sizes> = {}): Sizes => {
   const small = { ...SMALL, ...own }
-  const whole = (name: keyof EncoderOptions, least: number, most: number): number =>
+  const whole = (name: keyof Sizes, least: number, most: number): number =>
     read.whole(name, { least, most, otherwise: small[name] })
   return {
     vocabulary: whole('vocabulary', 300, 100_000),
@@ -26,10 +28,17 @@ export const readEncoder = (read: OptionReader, own: Partial<EncoderOptions> = {
     width: whole('width', 8, 8192),
     layers: whole('layers', 1, 128),
     heads: whole('heads', 1, 128),
-    inner: whole('inner', 8, 65_536),
-    dropoutPercent: whole('dropoutPercent', 0, 90)
+    inner: whole('inner', 8, 65_536)
   }
 }
+
+export const readEncoder = (
+  read: OptionReader,
+  { dropoutPercent = SMALL.dropoutPercent, ...own }: Partial<EncoderOptions> = {}
+): EncoderOptions => ({
+  ...readSizes(read, own),
+  dropoutPercent: read.whole('dropoutPercent', { least: 0, most: 90, otherwise: dropoutPercent })
+})
 
 export const encoderConfig = (options: EncoderOptions, labels: number): object => ({
   model_type: 'bert',
@@ -41,4 +50,16 @@ export const encoderConfig = (options: EncoderOptions, labels: number): object =
   max_position_embeddings: options.length,
   hidden_dropout_prob: options.dropoutPercent / 100,
   num_labels: labels
+})
+
+export const decoderConfig = (sizes: Sizes): object => ({
+  model_type: 'llama',
+  vocab_size: sizes.vocabulary,
+  hidden_size: sizes.width,
+  num_hidden_layers: sizes.layers,
+  num_attention_heads: sizes.heads,
+  num_key_value_heads: sizes.heads,
+  intermediate_size: sizes.inner,
+  max_position_embeddings: sizes.length,
+  tie_word_embeddings: true
 })

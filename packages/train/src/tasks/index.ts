@@ -1,12 +1,13 @@
 import { MeshError } from '@gradmesh/core'
 import type { Task, TaskKind, TaskOptions } from '../types.ts'
+import { causal } from './causal.ts'
 import { digits } from './digits.ts'
 import { entities } from './entities.ts'
 import { images } from './images.ts'
 import { sequences } from './sequences.ts'
 
 /** Every kind of task that this version knows. A new one is a file beside this, named here. */
-export const taskKinds = (): readonly TaskKind[] => [digits(), entities, sequences, images]
+export const taskKinds = (): readonly TaskKind[] => [digits(), entities, sequences, images, causal]
 
 /** Throws `TASK_UNKNOWN`. */
 export const taskKind = (id: string): TaskKind => {

@@ -1,0 +1,289 @@
+/**
+ * The next token of plain text. A new decoder with a tokenizer of its own, or a pretrained one whose folder lies in
+ * the data set: in full, or by LoRA, where the base is frozen and only adapters travel through the mesh.
+ */
+import { readFile } from 'node:fs/promises'
+import { MeshError } from '@gradmesh/core'
+import { linesOf, openTokenizer, PerplexityMeter, type Tokenizer, trainBpe } from '@gradmesh/data'
+import {
+  loadWeights,
+  type Model,
+  modelOf,
+  openFile,
+  readConfig,
+  readConfigJson,
+  type Variables,
+  withLora
+} from '@gradmesh/models'
+import { argmax } from '../argmax.ts'
+import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
+import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
+import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskOptions } from '../types.ts'
+import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
+import { decoderConfig, readSizes } from './encoder.ts'
+import { badOption, OptionReader } from './options.ts'
+
+const ID = 'causal'
+const TEXTS = { train: 'train.txt', dev: 'dev.txt' } as const
+const PRETRAINED = { weights: 'model.safetensors', tokenizer: 'tokenizer.json' } as const
+const SPECIALS = ['<|endoftext|>']
+const STARTS = ['new', 'full', 'lora'] as const
+/** Of Llama: all layers of every block. */
+const TARGETS = 'q_proj k_proj v_proj o_proj gate_proj up_proj down_proj'
+
+type Start = (typeof STARTS)[number]
+
+const RECIPE: Recipe = {
+  rounds: 20,
+  innerSteps: 10,
+  batch: 8,
+  innerRateMicro: 2000,
+  warmupRounds: 0,
+  outerRateQ16: 65_536,
+  chunk: 4096,
+  keep: 256,
+  errorDecayQ8: 243
+}
+
+const RECIPES: Readonly<Record<Start, Recipe>> = {
+  new: RECIPE,
+  full: RECIPE,
+  lora: { ...RECIPE, innerRateMicro: 10_000, keep: 64 }
+}
+
+export const causal: TaskKind = {
+  id: ID,
+  about: 'the next token of plain text (train.txt, dev.txt), by a new or a pretrained decoder',
+  async found(asked, folder) {
+    const isNew = startOf(new OptionReader(ID, asked)) === 'new'
+    const files = filesIn(folder, isNew ? TEXTS : { ...TEXTS, ...PRETRAINED })
+    const config = isNew ? {} : { config: JSON.stringify(await readConfigJson(folder!)) }
+    return causal.open({ ...config, ...asked, ...(await foundRoots(files)) }).options
+  },
+  open(options): Task {
+    const read = new OptionReader(ID, options)
+    const texts = readRoots(read, TEXTS)
+    const heldOut = read.whole('heldOut', { least: 1, most: 1_000_000, otherwise: 256 })
+    const start = startOf(read)
+    const decoder = start === 'new' ? newDecoder(read) : pretrainedDecoder(read, start)
+    read.end()
+    const { model, pretrained } = decoder
+    const parts = { ...decoder, texts, heldOut }
+    return {
+      id: ID,
+      options: { ...rootOptions(texts), heldOut, start, ...decoder.options },
+      recipe: RECIPES[start],
+      scoreName: 'share of next tokens',
+      scoreTarget: 0,
+      tensors: () => meshTensors(model, start === 'full'),
+      bases: async folder =>
+        meshBases(model, start === 'full' ? await pretrainedValues(pretrained!, folder) : new Map()),
+      load: ({ folder }) => load(parts, folder)
+    }
+  }
+}
+
+const startOf = (read: OptionReader): Start => read.oneOf('start', STARTS, 'new')
+
+interface Pretrained {
+  /** Without adapters. */
+  readonly base: Model
+  readonly roots: FileRoots<keyof typeof PRETRAINED>
+}
+
+interface Decoder {
+  readonly model: Model
+  /** Tokens of a window, and of the vocabulary. */
+  readonly length: number
+  readonly vocabulary: number
+  /** null: everything is learnt. */
+  readonly pretrained: Pretrained | null
+  readonly options: TaskOptions
+}
+
+const newDecoder = (read: OptionReader): Decoder => {
+  const sizes = readSizes(read, { length: 128, vocabulary: 1024 })
+  const model = modelOf(readConfig(decoderConfig(sizes)), 'causal')
+  return { ...sizes, model, pretrained: null, options: { ...sizes } }
+}
+
+const pretrainedDecoder = (read: OptionReader, start: Start): Decoder => {
+  const roots = readRoots(read, PRETRAINED)
+  const config = read.text('config')
+  const base = modelOf(readConfig(parsed(config)), 'causal')
+  if (!('lengthMax' in base.config && 'vocabSize' in base.config))
+    throw badOption(ID, 'config', 'a decoder wanted: llama or gpt2')
+  const { lengthMax: most, vocabSize: vocabulary } = base.config
+  const length = read.whole('length', { least: 2, most, otherwise: Math.min(128, most) })
+  const common = { config, length, ...rootOptions(roots) }
+  const pretrained = { base, roots }
+  if (start === 'full') return { model: base, length, vocabulary, pretrained, options: common }
+  const rank = read.whole('rank', { least: 1, most: 1024, otherwise: 8 })
+  const alpha = read.whole('alpha', { least: 1, most: 65_536, otherwise: 2 * rank })
+  const targets = read.text('targets', TARGETS)
+  const model = withLora(base, { rank, alpha, targets: targets.split(' ') })
+  return { model, length, vocabulary, pretrained, options: { ...common, rank, alpha, targets } }
+}
+
+const parsed = (config: string): unknown => {
+  try {
+    return JSON.parse(config)
+  } catch {
+    throw badOption(ID, 'config', 'the JSON of a config.json wanted')
+  }
+}
+
+/** Of every tensor of the base. Codes: `DATA_…`, `MODEL_CHECKPOINT`. */
+const pretrainedValues = async (
+  pretrained: Pretrained,
+  folder: string | null
+): Promise<Map<string, Float32Array>> => {
+  const values = new Map<string, Float32Array>()
+  await writePretrained(pretrained, folder, { write: (name, data) => values.set(name, data) })
+  return values
+}
+
+const writePretrained = async (
+  { base, roots }: Pretrained,
+  folder: string | null,
+  to: Pick<Variables, 'write'>
+): Promise<void> => {
+  const files = filesIn(folder, PRETRAINED)
+  await checkFiles(files, roots)
+  await using file = await openFile(files.weights)
+  const { missing } = await loadWeights(base, file, to)
+  if (missing.length === 0) return
+  throw new MeshError('TRAIN_DATA', `${files.weights} lacks ${missing.length} tensors, ${missing[0]} first`, {
+    remedy: 'use a checkpoint with the whole decoder',
+    data: { path: files.weights, missing: missing.length }
+  })
+}
+
+interface Parts extends Decoder {
+  readonly texts: FileRoots<keyof typeof TEXTS>
+  readonly heldOut: number
+}
+
+const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> => {
+  const { model, length, pretrained, texts, heldOut: most } = parts
+  const files = filesIn(folder, TEXTS)
+  await checkFiles(files, texts)
+  const tokenizer = await tokenizerOf(parts, folder, files.train)
+  const train = new Windows(files.train, await tokensOf(files.train, tokenizer), length)
+  const heldOut = new Windows(files.dev, await tokensOf(files.dev, tokenizer), length, most)
+  return {
+    samples: train.count,
+    trainer: device =>
+      modelTrainer({
+        device,
+        model,
+        shape: { batch: RECIPE.batch, length },
+        train,
+        heldOut,
+        scoring: () => new NextTokenScoring(heldOut),
+        optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.01, normMax: 1 },
+        base: async variables => {
+          if (pretrained !== null) await writePretrained(pretrained, folder, variables)
+        }
+      })
+  }
+}
+
+const tokenizerOf = async (
+  { pretrained, vocabulary }: Decoder,
+  folder: string | null,
+  train: string
+): Promise<Tokenizer> => {
+  if (pretrained === null)
+    return openTokenizer(await trainBpe(textLines(train), { vocabulary, specials: SPECIALS }))
+  const files = filesIn(folder, PRETRAINED)
+  await checkFiles(files, pretrained.roots)
+  const tokenizer = openTokenizer(JSON.parse(await readFile(files.tokenizer, 'utf8')))
+  if (tokenizer.vocabulary <= vocabulary) return tokenizer
+  throw new MeshError(
+    'TRAIN_DATA',
+    `the tokenizer has ${tokenizer.vocabulary} tokens, the model ${vocabulary}`,
+    { remedy: 'use the tokenizer that belongs to the model', data: { path: files.tokenizer } }
+  )
+}
+
+async function* textLines(path: string): AsyncGenerator<string> {
+  for await (const { text } of linesOf(path)) yield `${text}\n`
+}
+
+/** Line by line: what a tokenizer makes of a line does not hang on the lines around it. */
+const tokensOf = async (path: string, tokenizer: Tokenizer): Promise<Uint32Array> => {
+  const tokens: number[] = []
+  for await (const line of textLines(path)) for (const id of tokenizer.encode(line)) tokens.push(id)
+  return Uint32Array.from(tokens)
+}
+
+/** Windows side by side; each token's label is the token after it. */
+class Windows implements Samples {
+  readonly count: number
+  readonly length: number
+  readonly #tokens: Uint32Array
+
+  constructor(path: string, tokens: Uint32Array, length: number, most = Number.POSITIVE_INFINITY) {
+    this.count = Math.min(most, Math.floor((tokens.length - 1) / length))
+    if (this.count < 1)
+      throw new MeshError('TRAIN_DATA', `${path} has ${tokens.length} tokens, a window ${length + 1}`, {
+        remedy: 'choose more text or a smaller length',
+        data: { path, tokens: tokens.length }
+      })
+    this.length = length
+    this.#tokens = tokens
+  }
+
+  /** The tokens after each of a window's. */
+  labelsOf(sample: number): Uint32Array {
+    return this.#tokens.subarray(sample * this.length + 1, (sample + 1) * this.length + 1)
+  }
+
+  inputs(samples: Uint32Array, size: number) {
+    const tokens = new Uint32Array(size * this.length)
+    const labels = new Uint32Array(size * this.length)
+    const rows = samples.length * this.length
+    samples.forEach((sample, place) => {
+      const at = sample * this.length
+      tokens.set(this.#tokens.subarray(at, at + this.length), place * this.length)
+      labels.set(this.labelsOf(sample), place * this.length)
+    })
+    return { tokens, labels, weights: new Float32Array(size * this.length).fill(1 / rows, 0, rows) }
+  }
+}
+
+class NextTokenScoring implements Scoring {
+  readonly #windows: Windows
+  #right = 0
+
+  constructor(windows: Windows) {
+    this.#windows = windows
+  }
+
+  add(samples: Uint32Array, [logits]: readonly Float32Array[]): void {
+    const { length } = this.#windows
+    const vocabulary = logits!.length / (RECIPE.batch * length)
+    samples.forEach((sample, place) => {
+      this.#windows.labelsOf(sample).forEach((label, token) => {
+        const at = (place * length + token) * vocabulary
+        if (argmax(logits!.subarray(at, at + vocabulary)) === label) this.#right++
+      })
+    })
+  }
+
+  report(loss: number): Report {
+    const { count, length } = this.#windows
+    const meter = new PerplexityMeter()
+    meter.add(loss * count * length, count * length)
+    const { perplexity, tokens } = meter.report()
+    const share = this.#right / tokens
+    return {
+      loss,
+      score: share,
+      samples: count,
+      text: `perplexity ${perplexity.toFixed(3)} (loss ${loss.toFixed(4)}), ${(100 * share).toFixed(2)} % of the next tokens right; ${tokens} tokens`,
+      figures: { perplexity, loss, nextTokenShare: share, tokens }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { trainBpe } from '@gradmesh/data'
+import { initialWeights, modelOf, readConfig, writeSafetensors } from '@gradmesh/models'
+import t, { type Test } from 'tap'
+import { floatView, openTask, type TaskOptions } from '../../src/index.ts'
+import { deviceOrReason } from '../fixtures/small.ts'
+import { folderOf, foundTask, learn } from '../fixtures/task.ts'
+
+const NEW = { vocabulary: 300, length: 16, width: 16, layers: 1, heads: 2, inner: 32, heldOut: 4 }
+const LENGTH = { length: 16, heldOut: 4 }
+const CONFIG = {
+  model_type: 'llama',
+  vocab_size: 300,
+  hidden_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 32,
+  max_position_embeddings: 32,
+  tie_word_embeddings: true
+}
+
+/** Every word says what the next is. */
+const TEXT = 'one two three four five six seven\n'.repeat(60)
+
+/** Weights of a seed stand for pretrained ones. */
+const pretrained = async () => {
+  const tensors = modelOf(readConfig(CONFIG), 'causal').tensors
+  const values = new Map(tensors.map(tensor => [tensor.name, initialWeights(tensor, new Uint8Array(32))]))
+  const parts: Uint8Array[] = []
+  const toWrite = tensors.map(tensor => ({ ...tensor, values: async () => values.get(tensor.name)! }))
+  for await (const part of writeSafetensors(toWrite)) parts.push(part)
+  return { values, file: new Uint8Array(Buffer.concat(parts)) }
+}
+
+const dataset = async (t: Test): Promise<string> =>
+  folderOf(t, {
+    'train.txt': TEXT,
+    'dev.txt': TEXT.slice(0, 400),
+    'config.json': JSON.stringify(CONFIG),
+    'model.safetensors': (await pretrained()).file,
+    'tokenizer.json': JSON.stringify(await trainBpe([TEXT], { vocabulary: 300, specials: ['<|endoftext|>'] }))
+  })
+
+t.test('in full the mesh starts from the published weights', async t => {
+  const folder = await dataset(t)
+  const task = await foundTask('causal', { start: 'full', ...LENGTH }, folder)
+  t.strictSame(openTask(task).tensors(), task.tensors())
+  const bases = await task.bases(folder)
+  const { values } = await pretrained()
+  t.strictSame([...bases.keys()], [...values.keys()])
+  for (const [name, base] of bases) t.strictSame(floatView(base), values.get(name), name)
+  await t.rejects(task.bases(null), { code: 'DATA_MISSING' })
+})
+
+t.test('by LoRA the mesh has the adapters alone, and the base is named by its content', async t => {
+  const folder = await dataset(t)
+  const task = await foundTask(
+    'causal',
+    { start: 'lora', rank: 2, targets: 'q_proj v_proj', ...LENGTH },
+    folder
+  )
+  t.strictSame(
+    task.tensors().map(({ name }) => name.replace('model.layers.0.self_attn.', '')),
+    ['q_proj.lora_A.weight', 'q_proj.lora_B.weight', 'v_proj.lora_A.weight', 'v_proj.lora_B.weight']
+  )
+  t.equal((await task.bases(folder)).size, 0)
+  t.match(task.options, { alpha: 4, weights: /^[0-9a-f]{64}$/, tokenizer: /^[0-9a-f]{64}$/ })
+})
+
+t.test('options that cannot be, and texts too short', async t => {
+  const folder = await dataset(t)
+  const refused: readonly TaskOptions[] = [
+    { start: 'half' },
+    { start: 'new', rank: 4 },
+    { start: 'lora', config: '{' }
+  ]
+  for (const asked of refused)
+    await t.rejects(foundTask('causal', asked, folder), { code: 'TASK_OPTIONS' }, JSON.stringify(asked))
+  const short = await folderOf(t, { 'train.txt': 'one\n', 'dev.txt': 'one\n' })
+  const task = await foundTask('causal', NEW, short)
+  await t.rejects(task.load({ seed: new Uint8Array(32), folder: short }), { code: 'TRAIN_DATA' })
+})
+
+const device = await deviceOrReason()
+if (typeof device === 'string') t.comment(`no adapter to train on: ${device}`)
+else {
+  t.teardown(() => device.close())
+
+  t.test('every start learns', async t => {
+    const folder = await dataset(t)
+    for (const [asked, rate, shareMin] of [
+      [NEW, 1e-2, 0.8],
+      [{ start: 'full', ...LENGTH }, 1e-2, 0.8],
+      [{ start: 'lora', ...LENGTH }, 3e-2, 0.3]
+    ] as const) {
+      const task = await foundTask('causal', asked, folder)
+      const { before, after } = await learn(device, task, folder, { steps: 60, rate })
+      const said = `${JSON.stringify(asked)}: ${before.text}; ${after.text}`
+      t.ok(after.score >= shareMin && before.score < 0.2, said)
+      t.ok(after.loss < before.loss - 0.2, said)
+      t.match(after.figures, { tokens: 64, perplexity: Math.exp(after.loss) })
+    }
+  })
+
+  t.test('the loss is that of the whole held-out text', async t => {
+    const folder = await dataset(t)
+    const task = await foundTask('causal', { ...NEW, heldOut: 3 }, folder)
+    const { before } = await learn(device, task, folder, { steps: 1, rate: 0 })
+    t.ok(Math.abs(before.loss - Math.log(300)) < 0.3, `${before.loss}: as likely as not, each of 300`)
+    t.equal(before.samples, 3)
+  })
+}
