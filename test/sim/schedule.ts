@@ -44,7 +44,7 @@ export interface Schedule {
   readonly estimateMsMax: number
   /** Everything but the liar is well from here on. */
   readonly healMs: number
-  /** Without a liar who could withhold them for ever, certificates may be lost: votes sent again remake them. */
+  /** Where nobody's votes are withheld or rotten for ever, certificates may be lost: votes sent again remake them. */
   readonly losesCertificates: boolean
   /** A validator below a third of the stake whose disk loses records of votes at a crash, its high-water mark not. */
   readonly rots: number | null
@@ -90,8 +90,7 @@ export const drawSchedule = (seed: number, adversaries: readonly Adversary[]): S
     healedDelayMs: slow ? 250 : 30,
     estimateMsMax: slow ? 60 : 400,
     healMs,
-    losesCertificates,
-    rots: adversary === null && prng.oneIn(2) ? suspect : null,
+    ...rotOrLoss(losesCertificates, adversary === null && prng.oneIn(2) ? suspect : null),
     duplicates: true,
     skews: true,
     partitions: Array.from({ length: below(3) }, () => {
@@ -111,6 +110,12 @@ export const drawSchedule = (seed: number, adversaries: readonly Adversary[]): S
     })
   }
 }
+
+/** Lost certificates and rotten votes together can leave a slot open for good: one of the two at a time. */
+const rotOrLoss = (loses: boolean, rots: number | null): Pick<Schedule, 'losesCertificates' | 'rots'> => ({
+  losesCertificates: loses && rots === null,
+  rots
+})
 
 /** Everybody with less than a third of the stake, heavy ones first: they can do the most harm. */
 const lightest = (validators: readonly Validator[]): number[] => {
