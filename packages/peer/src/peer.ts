@@ -95,6 +95,8 @@ export class MeshPeer implements Running {
   #keeper: CapKeeper | undefined
   #stopRegistering: () => void = () => {}
   #stopping: Promise<void> | undefined
+  /** Opening or starting, while it lasts. */
+  #underway: Promise<void> = Promise.resolve()
   #resolve!: (outcome: Outcome) => void
   #reject!: (error: unknown) => void
 
@@ -170,7 +172,12 @@ export class MeshPeer implements Running {
   }
 
   /** Opens what it works with; from then on it can be looked at. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.#underway = this.#open()
+    return this.#underway
+  }
+
+  async #open(): Promise<void> {
     checkMemoryCap(this.#caps.memoryBytes, this.parameters)
     const { clock, metrics } = this.#ports
     const stores = await openStores(this.#ports, this.#keys, this.#genesisBytes, this.closers)
@@ -191,13 +198,19 @@ export class MeshPeer implements Running {
   }
 
   /** Takes up its ledger and goes online; catching up, voting and training then go on by themselves. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#underway = this.#start()
+    return this.#underway
+  }
+
+  async #start(): Promise<void> {
     this.journal.enter('starting', 'opening the adapter')
     const computing = openCompute(this.#ports, this.#context, this.closers)
     // Whoever awaits it handles its failure; until then it must not count as unhandled.
     computing.catch(() => {})
     const head = await this.#openLedger()
     const compute = await computing
+    this.#assertGoing()
     this.adapter = compute.adapter
     this.#parts = await this.#assemble(head, compute)
     for (const { key } of this.#context.net.peers()) this.#onConnect(key)
@@ -218,8 +231,10 @@ export class MeshPeer implements Running {
       chain,
       state,
       () => basesOf(this.#genesis, this.#options.dataset),
-      (height, target) =>
+      (height, target) => {
+        this.#assertGoing()
         this.journal.enter('starting', `replaying block ${height} of ${target}`, blocks(height, target))
+      }
     )
     serveRequests(
       this.#context,
@@ -245,6 +260,7 @@ export class MeshPeer implements Running {
       this.#context.log.info({ ...reachability }, 'whether others can call this peer')
       this.onReachability(reachability)
     })
+    this.#assertGoing()
     await net.start()
     this.isOnline = true
     this.closers.push(() => {
@@ -324,6 +340,7 @@ export class MeshPeer implements Running {
     const resumed = await catchUp(context, ledger, syncing, this.journal, this.#isStopping)
     if (resumed === undefined) return
     await this.#ports.checkTrust(context.chain)
+    if (this.#isStopping()) return
     const { height, accounts } = ledger.final
     context.log.info({ height, round: accounts.round }, 'in step with the mesh')
     this.#judgeBandwidth(accounts.trainers.length)
@@ -448,6 +465,11 @@ export class MeshPeer implements Running {
 
   // ------------------------------------------------------------- stopping
 
+  /** Between two steps of the start: whoever stops it waits for this. */
+  #assertGoing(): void {
+    if (this.#isStopping()) throw stopped()
+  }
+
   readonly #isStopping = (): boolean => this.#stopping !== undefined
 
   #fail(error: unknown): void {
@@ -470,9 +492,13 @@ export class MeshPeer implements Running {
   }
 
   async #close(): Promise<void> {
-    this.#reject(new MeshError('PEER_STOPPED', 'the peer was stopped'))
+    this.#reject(stopped())
+    // What is being opened is closed with the rest, once its opener has noticed.
+    await this.#underway.catch(() => {})
     for (const close of this.closers.reverse()) {
       await close().catch(error => this.#options.logger.warn({ error }, 'a part did not close cleanly'))
     }
   }
 }
+
+const stopped = (): MeshError => new MeshError('PEER_STOPPED', 'the peer was stopped')

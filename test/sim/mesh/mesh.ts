@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { seeds } from './seeds.ts'
-import { runSchedule } from './simulate.ts'
+import { calmPlan, runPlan, runSchedule } from './simulate.ts'
 
 const SCHEDULES = 40
 
@@ -26,6 +26,13 @@ t.test(`${SCHEDULES} schedules keep every invariant and recover`, async t => {
 t.test('seeds that once found a defect', async t => {
   for (const { seed, found } of seeds)
     t.equal((await runSchedule(seed)).violation, null, `${found}; ${replay(seed)}`)
+})
+
+t.test('a peer may be told to end at any moment of its start', async t => {
+  const stops = Array.from({ length: 100 }, (_, i) => {
+    return { kind: 'stop', atMs: 19 * i, peer: i % 4, downMs: 1 } as const
+  })
+  t.equal((await runPlan({ ...calmPlan(), diskMsMax: 30, faults: stops })).violation, null)
 })
 
 t.test('one seed is one history', async t => {

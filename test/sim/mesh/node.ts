@@ -38,6 +38,8 @@ const CERTIFICATE = 'c'.charCodeAt(0)
 /** How long after its process has died a machine still holds its connections. */
 const LINGER_MS = 100
 const REPAIR_MS = 300
+/** To open a socket takes up to so long. */
+const LISTEN_MS = 60
 
 export interface Surroundings {
   readonly timeline: Timeline
@@ -82,6 +84,8 @@ export class SimNode {
   /** Something was done to its chain that it has to notice by itself. */
   damaged = false
   wasFull = false
+  /** Its newest chain was taken away from it since it last started. */
+  rolledBack = false
   /** Votes that are on the disk, as bytes. */
   readonly recorded = new Set<string>()
   /** The network of a life that has ended, for as long as the others believe in it. */
@@ -111,6 +115,13 @@ export class SimNode {
     return this.#pausedUntilMs
   }
 
+  /** Asked once for each time. */
+  isRolledBack(): boolean {
+    const { rolledBack } = this
+    this.rolledBack = false
+    return rolledBack
+  }
+
   pause(untilMs: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs)
   }
@@ -119,7 +130,7 @@ export class SimNode {
   start(): void {
     if (this.life !== null || this.lost) return
     this.life = new Life(this)
-    void this.life.begin()
+    this.life.begun = this.life.begin()
   }
 
   /** The power goes now; the machine is back after `downMs`. */
@@ -140,7 +151,9 @@ export class SimNode {
     this.#world.note(this.machine.place, 'stop')
     life.stopping = true
     await life.peer.stop()
+    await life.begun
     if (life !== this.life) return
+    if (life.online) violate(`peer ${this.machine.place} was stopped and is on the network`)
     life.end()
     this.disk.reopen()
     this.#comeBack(life, downMs)
@@ -187,6 +200,8 @@ export class Life {
   readonly peer: MeshPeer
   alive = true
   stopping = false
+  /** Resolves when it has started, or has failed to. */
+  begun: Promise<void> = Promise.resolve()
   online = false
   /** The power goes at this many effects from now. */
   fuse: { effects: number; readonly burn: () => void } | null = null
@@ -210,7 +225,11 @@ export class Life {
     try {
       await this.peer.open()
       if (this.alive && machine.honest)
-        world.checker.restarted(machine.place, this.peer.context.chain.head().height, true)
+        world.checker.restarted(
+          machine.place,
+          this.peer.context.chain.head().height,
+          !this.node.isRolledBack()
+        )
       await this.peer.start()
     } catch (error) {
       await this.#fail(error)
@@ -352,6 +371,7 @@ export class Life {
     const topics = topicsOf(chainIdOf(world.genesis))
     const watchedNet = bound(inner, {
       start: async () => {
+        await pause(this.#clock, node.prng.below(LISTEN_MS))
         await inner.start()
         if (!this.alive) return inner.stop()
         this.online = true

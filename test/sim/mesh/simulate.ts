@@ -3,6 +3,7 @@
  * the place of `wire`'s keys, and only modules that are loaded after that see it.
  */
 import { registerHooks } from 'node:module'
+import type { Plan } from './plan.ts'
 import type { Outcome } from './world.ts'
 
 const WIRE = new URL('../../../packages/wire/src/', import.meta.url).href
@@ -39,3 +40,13 @@ export const shrink = async (seed: number): Promise<readonly string[]> => {
 }
 
 export const planOf = (seed: number) => drawPlan(seed, meshAdversaries)
+
+/** Nobody lies and nothing fails: what a test of one thing starts from. */
+export const calmPlan = (): Plan => ({
+  ...without(planOf(1), namesIn(planOf(1))),
+  stakes: [1n, 1n, 1n, 1n],
+  startMs: [0, 0, 0, 0, 0, 0, 0, 0],
+  healMs: 2_000
+})
+
+export { runPlan }

@@ -275,6 +275,7 @@ class World implements Surroundings {
     const harm = async (): Promise<void> => {
       if (disk === 'as-synced') return
       node.damaged = true
+      node.rolledBack = true
       if (disk === 'flipped-bit') await node.disk.flip(node.prng)
       else await node.disk.rollBack(disk === 'older-chain' ? 'chain' : 'safety')
     }
