@@ -217,7 +217,7 @@ export class SimNode {
       block = signBlock(
         this.#world.signatures,
         this.index,
-        { slot, height, parentSlot, parentId, empty },
+        { slot, height, parentSlot, parentId, empty, boundary: false },
         true,
         salt
       )

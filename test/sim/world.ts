@@ -84,6 +84,7 @@ class World {
     )
     this.#config = {
       epoch: 0,
+      firstSlot: 1,
       validators,
       leaderSeed: sha256(utf8(`leaders ${seed}`)),
       genesisId: toHex(sha256(utf8('genesis'))),

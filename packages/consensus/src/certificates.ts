@@ -51,9 +51,12 @@ export const isSkipped = (draft: Draft, slot: number): boolean => Boolean(draft.
 /** The newest slot known final, whether or not its block is here. */
 export const finalSlot = (draft: Draft): number => Math.max(draft.final.slot, draft.topFinal?.slot ?? 0)
 
+/** The newest slot that needs no vote any more: the final one, or the last before the epoch's first. */
+export const settledSlot = (draft: Draft): number => Math.max(finalSlot(draft), draft.config.firstSlot - 1)
+
 /** What tells a peer that a slot is over; undefined while it is not, or for genesis. */
 export const endOf = (draft: Draft, slot: number): Certificate | undefined => {
-  if (draft.topFinal !== null && slot <= draft.topFinal.slot) return draft.topFinal
+  if (draft.topFinal !== null && (draft.ended || slot <= draft.topFinal.slot)) return draft.topFinal
   const known = draft.slots.get(slot)
   return known?.notar ?? known?.skip ?? undefined
 }
@@ -73,16 +76,18 @@ export const advanceFrontier = (draft: Draft): boolean => {
  * certificate for every slot between. Undefined when a certificate is missing on the way.
  */
 export const parentSlotOf = (draft: Draft, slot: number): number | undefined => {
-  for (let below = slot - 1; below >= draft.final.slot; below--) {
+  const lowest = Math.max(draft.final.slot + 1, draft.config.firstSlot)
+  for (let below = slot - 1; below >= lowest; below--) {
     if (certifiedIn(draft, below) !== undefined) return below
     if (!isSkipped(draft, below)) return undefined
   }
-  return undefined
+  return slot > draft.final.slot ? draft.final.slot : undefined
 }
 
 /** Whether a child in `slot` of the block in `parentSlot` has its parent and every gap certified. */
 export const bridges = (draft: Draft, parentSlot: number, parentId: BlockId, slot: number): boolean => {
   if (parentSlot < draft.final.slot || certifiedIn(draft, parentSlot) !== parentId) return false
-  for (let gap = parentSlot + 1; gap < slot; gap++) if (!isSkipped(draft, gap)) return false
+  const first = Math.max(parentSlot + 1, draft.config.firstSlot)
+  for (let gap = first; gap < slot; gap++) if (!isSkipped(draft, gap)) return false
   return true
 }

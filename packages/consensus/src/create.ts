@@ -27,9 +27,10 @@ export const createConsensus = (config: ConsensusConfig, restored: Restored): St
   checkConfig(config)
   const final = restored.finalBlock ?? genesisBlock(config.genesisId)
   assert(
-    (restored.finalBlock === null) === (restored.finalCertificate === null),
-    'a restored final block comes with its certificate'
+    final.slot < config.firstSlot === (restored.finalCertificate === null),
+    'a final block of this epoch comes with its certificate, what the epoch starts from with none'
   )
+  const firstFree = Math.max(final.slot + 1, config.firstSlot)
   const slots = new Map<number, Slot>()
   const edit = (slot: number, change: Partial<Slot>) =>
     slots.set(slot, { ...(slots.get(slot) ?? emptySlot(slot, restored.highWaterSlot)), ...change })
@@ -38,7 +39,7 @@ export const createConsensus = (config: ConsensusConfig, restored: Restored): St
   }
   const blocks = new Map<BlockId, BlockRef>()
   for (const block of restored.blocks) {
-    if (block.slot <= final.slot) continue
+    if (block.slot < firstFree) continue
     blocks.set(block.id, block)
     const proposals = new Map(slots.get(block.slot)?.proposals).set(block.id, 'unasked')
     edit(block.slot, { proposals })
@@ -49,19 +50,22 @@ export const createConsensus = (config: ConsensusConfig, restored: Restored): St
     final,
     finalCertificate: restored.finalCertificate,
     topFinal: restored.finalCertificate,
-    frontier: final.slot + 1,
-    leader: leaderOf(config, final.slot + 1),
+    frontier: firstFree,
+    leader: leaderOf(config, firstFree),
     highWaterSlot: restored.highWaterSlot,
     slots,
     blocks,
     delaySamples: [],
     proposedSlot: 0,
     broken: false,
+    ended: false,
     timers: null,
     fetches: new Map(),
     answers: new Map()
   })
-  for (const certificate of restored.certificates) addCertificate(draft, certificate)
+  for (const certificate of restored.certificates) {
+    if (certificate.epoch === config.epoch) addCertificate(draft, certificate)
+  }
   advanceFrontier(draft)
   return closeDraft(draft)[0]
 }
@@ -72,16 +76,23 @@ const genesisBlock = (id: BlockId): BlockRef => ({
   height: 0,
   parentSlot: 0,
   parentId: id,
-  empty: true
+  empty: true,
+  boundary: false
 })
 
 const checkConfig = ({ validators, self, delayMs, ...config }: ConsensusConfig): void => {
-  const wholes = [config.roundDeadlineMs, config.timeoutCapMs, config.resendMs, config.syncAfterMs]
+  const wholes = [
+    config.firstSlot,
+    config.roundDeadlineMs,
+    config.timeoutCapMs,
+    config.resendMs,
+    config.syncAfterMs
+  ]
   const wrong =
     wholes.some(ms => !Number.isSafeInteger(ms) || ms < 0) ||
     config.resendMs === 0 ||
     config.syncAfterMs === 0
-      ? 'times must be whole milliseconds, and resendMs and syncAfterMs positive'
+      ? 'firstSlot and times must be whole numbers, and resendMs and syncAfterMs positive'
       : ![delayMs.min, delayMs.start, delayMs.max].every(Number.isSafeInteger) ||
           !(0 < delayMs.min && delayMs.min <= delayMs.start && delayMs.start <= delayMs.max)
         ? 'delayMs must be whole milliseconds with 0 < min <= start <= max'

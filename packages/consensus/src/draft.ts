@@ -52,6 +52,7 @@ export const closeDraft = (draft: Draft): [State, readonly Effect[]] => [
     delaySamples: draft.delaySamples,
     proposedSlot: draft.proposedSlot,
     broken: draft.broken,
+    ended: draft.ended,
     timers: draft.timers,
     fetches: draft.fetches,
     answers: draft.answers

@@ -34,20 +34,23 @@ export const isLinked = (draft: Draft, id: BlockId, slot: number): boolean => {
 /** Gives out what the highest FINAL certificate covers, as soon as all of it is known. */
 export const settleFinality = (draft: Draft, now: number): void => {
   const { topFinal } = draft
-  if (draft.broken || topFinal === null || topFinal.slot <= draft.final.slot) return
+  if (draft.broken || draft.ended || topFinal === null || topFinal.slot <= draft.final.slot) return
   const { blocks, missing, forked } = ancestry(draft, toHex(topFinal.blockId), topFinal.slot)
   if (forked && draft.finalCertificate !== null) {
     draft.broken = true
     draft.effects.push({ type: 'broken', first: draft.finalCertificate, second: topFinal })
   }
   if (missing !== null || forked) return
-  draft.effects.push({ type: 'finalise', blocks, certificate: topFinal })
-  finaliseAt(draft, blocks.at(-1)!, now)
+  const boundary = blocks.findIndex(block => block.boundary)
+  const final = boundary === -1 ? blocks : blocks.slice(0, boundary + 1)
+  draft.effects.push({ type: 'finalise', blocks: final, certificate: topFinal })
+  finaliseAt(draft, final.at(-1)!, now)
 }
 
-/** `block`, which `topFinal` or an input proved final, becomes the floor; what lies far below is forgotten. */
+/** `block`, which `topFinal` or an input proved final, becomes the floor; what lies far below is forgotten. A boundary ends the epoch. */
 export const finaliseAt = (draft: Draft, block: BlockRef, now: number): void => {
   draft.final = block
+  draft.ended = block.boundary
   draft.finalCertificate = slotOf(draft, block.slot).final
   draft.timers = { ...draft.timers!, finalMs: now }
   const slots = ownSlots(draft)

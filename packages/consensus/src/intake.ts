@@ -63,7 +63,7 @@ const onVote = (draft: Draft, now: number, vote: Vote): void => {
   }
   // A late vote is usual, a repeated one means that its sender still waits; so does SKIP where a block won.
   const waits = news === 'repeat' || (kind === VoteKind.SKIP && known.skip === null)
-  const over = kind === VoteKind.FINAL ? slot <= finalSlot(draft) : true
+  const over = draft.ended || (kind === VoteKind.FINAL ? slot <= finalSlot(draft) : true)
   if (waits && over) answer(draft, now, validator, endOf(draft, slot))
 }
 

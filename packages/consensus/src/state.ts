@@ -59,6 +59,8 @@ export interface State {
   /** Highest slot for which we were told to propose. */
   readonly proposedSlot: number
   readonly broken: boolean
+  /** The boundary is final: from here on this state only answers those who still vote below it. */
+  readonly ended: boolean
   /** Null until the first input. */
   readonly timers: Timers | null
   /** When each missing block was last asked for. */

@@ -4,7 +4,7 @@
  */
 import { fromHex, toHex } from '@gradmesh/core'
 import { VoteKind } from '@gradmesh/wire'
-import { advanceFrontier, bridges, finalSlot, parentSlotOf } from './certificates.ts'
+import { advanceFrontier, bridges, finalSlot, parentSlotOf, settledSlot } from './certificates.ts'
 import { closeDraft, type Draft, editSlot, openDraft, slotOf } from './draft.ts'
 import { isLinked, settleFinality } from './finality.ts'
 import { takeIn } from './intake.ts'
@@ -25,7 +25,7 @@ export const step = (state: State, nowMs: number, input: Input): [State, readonl
   settleFinality(draft, now)
   if (advanceFrontier(draft) || draft.timers.deadlineMs === UNSET) enterSlot(draft, now)
   else extendSlot(draft, now)
-  if (!draft.broken) {
+  if (!draft.broken && !draft.ended) {
     vote(draft, now)
     propose(draft, now)
     repeat(draft, now)
@@ -53,7 +53,7 @@ const start = (draft: Draft, now: number): void => {
 // ---------------------------------------------------------------- the slot's timer
 
 const currentTimeoutMs = (draft: Draft, parentFinal: boolean): number => {
-  const sinceFinal = draft.frontier - finalSlot(draft) - 1
+  const sinceFinal = draft.frontier - settledSlot(draft) - 1
   return timeoutMs(estimateDelayMs(draft.delaySamples, draft.config), sinceFinal, parentFinal, draft.config)
 }
 
@@ -77,7 +77,7 @@ const extendSlot = (draft: Draft, now: number): void => {
 
 const vote = (draft: Draft, now: number): void => {
   if (draft.config.self === null) return
-  for (let slot = finalSlot(draft) + 1; slot < draft.frontier; slot++) voteFinal(draft, slot)
+  for (let slot = settledSlot(draft) + 1; slot < draft.frontier; slot++) voteFinal(draft, slot)
   voteNotar(draft)
   voteSkip(draft, now)
 }

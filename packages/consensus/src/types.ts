@@ -14,6 +14,8 @@ export interface Validator {
 
 export interface ConsensusConfig {
   readonly epoch: number
+  /** The first slot of the epoch: those between it and the block that the epoch starts from do not exist. */
+  readonly firstSlot: number
   /** In any order; the leader lottery sorts by key itself. Votes and bitmaps index this list. */
   readonly validators: readonly Validator[]
   /** Index into `validators`, or null for a peer that only follows: it never votes, proposes or resends. */
@@ -42,6 +44,8 @@ export interface BlockRef {
   readonly parentId: BlockId
   /** No attestations: it does not advance the round. */
   readonly empty: boolean
+  /** It closes the epoch's last round. Once final it ends this state: nothing above it becomes final here. */
+  readonly boundary: boolean
 }
 
 /** What `safety/` remembers of one slot. */
@@ -56,9 +60,9 @@ export interface SlotFacts {
 export interface Restored {
   /** Every durable record above the final slot (records below are ignored). */
   readonly facts: readonly SlotFacts[]
-  /** The newest final block, null for genesis. */
+  /** The newest final block, null for genesis. An epoch starts from the boundary of the one before. */
   readonly finalBlock: BlockRef | null
-  /** The FINAL certificate of exactly that block; null for genesis. */
+  /** The FINAL certificate of exactly that block in this epoch; null for what the epoch starts from. */
   readonly finalCertificate: Certificate | null
   /** The highest slot ever voted in, 0 if none. Where a record at or below it is missing, no vote is cast. */
   readonly highWaterSlot: number
@@ -140,7 +144,10 @@ export type Effect =
     }
   /** Certified, or an ancestor of it, but unknown: ask peers for it and feed it as `block`. Repeated while missing. */
   | { readonly type: 'fetch'; readonly id: BlockId; readonly slot: number }
-  /** Final now, oldest first, never empty; the certificate is the FINAL of the last and so covers its ancestors. Apply in order. */
+  /**
+   * Final now, oldest first, never empty; the certificate covers them all. Apply in order. It is the FINAL of the
+   * last, unless that is a boundary: then it may be that of an empty descendant which is not part of the chain.
+   */
   | { readonly type: 'finalise'; readonly blocks: readonly BlockRef[]; readonly certificate: Certificate }
   /** Ask peers how far they are (`SyncRequest`) and feed what comes: `final`, `block`, `certificate`, `vote`. */
   | { readonly type: 'sync' }

@@ -1,7 +1,7 @@
 /** What is repeated or asked until it is answered, each at its own bounded rate. */
 import { toHex } from '@gradmesh/core'
 import type { Certificate } from '@gradmesh/wire'
-import { certifiedIn, finalSlot } from './certificates.ts'
+import { certifiedIn, finalSlot, settledSlot } from './certificates.ts'
 import { type Draft, slotOf } from './draft.ts'
 import { ancestry } from './finality.ts'
 import { leaderOf } from './leader.ts'
@@ -51,7 +51,7 @@ const resendAtMs = ({ timers, config }: Draft): number =>
 const resend = (draft: Draft, now: number): void => {
   if (draft.config.self === null || now < resendAtMs(draft)) return
   draft.timers = { ...draft.timers!, resentMs: now }
-  const lowest = Math.max(finalSlot(draft) + 1, draft.frontier - RESEND_BELOW)
+  const lowest = Math.max(settledSlot(draft) + 1, draft.frontier - RESEND_BELOW)
   for (let slot = draft.frontier; slot >= lowest; slot--) {
     const { facts, proposals } = slotOf(draft, slot)
     const voted = facts.notar !== null || facts.skip || facts.final !== null
@@ -69,7 +69,7 @@ const missing = (draft: Draft): Map<BlockId, number> => {
     if (gap !== null && found.size < FETCHES_MAX) found.set(gap.id, gap.slot)
   }
   if (topFinal !== null && topFinal.slot > draft.final.slot) look(toHex(topFinal.blockId), topFinal.slot)
-  for (let slot = finalSlot(draft) + 1; slot < draft.frontier; slot++) {
+  for (let slot = settledSlot(draft) + 1; slot < draft.frontier; slot++) {
     const id = certifiedIn(draft, slot)
     if (id !== undefined) look(id, slot)
   }

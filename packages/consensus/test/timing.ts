@@ -44,7 +44,8 @@ t.test('timeouts grow from slot to slot and only a FINAL resets them', async t =
     height: 1,
     parentSlot: 0,
     parentId: config.genesisId,
-    empty: false
+    empty: false,
+    boundary: false
   }
   peer.valid(made)
   peer.certificates(certificate('NOTAR', made))

@@ -16,7 +16,7 @@ export {
   updatedLeafDigests,
   verifyLeaf
 } from './roots.ts'
-export { decodeSets, encodeSets, genesisSet, keysOf, stakeOf } from './sets.ts'
+export { decodeSets, encodeSets, genesisSets, keysOf, stakeOf } from './sets.ts'
 export { atStake, convict, selectEvidence } from './slashing.ts'
 export { genesisState, restoreState } from './state.ts'
 export { checkTransactions, type Ledgered, selectTransactions, TXS_PER_BLOCK_MAX } from './transactions.ts'

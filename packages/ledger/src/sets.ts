@@ -7,7 +7,7 @@
  * of an epoch reads that of the next from any final header of it (`setsProofOf`, `provenSets`).
  */
 import { concatBytes, type Fault, fault, sha256, u32, u64 } from '@gradmesh/core'
-import { BOUNDS, type Digest, type PublicKey } from '@gradmesh/wire'
+import { BOUNDS, type Digest, type Genesis, type PublicKey } from '@gradmesh/wire'
 import type { LedgerFault } from './faults.ts'
 import { Reader } from './reader.ts'
 import type { Sets, ValidatorSeat, ValidatorSet } from './types.ts'
@@ -57,13 +57,11 @@ export const stakeOf = ({ seats }: ValidatorSet): bigint => seats.reduce((sum, {
 export const keysOf = ({ seats }: ValidatorSet): PublicKey[] => seats.map(({ key }) => key)
 
 /** Of the genesis: epochs 0 and 1 run on the validators that it names. */
-export const genesisSet = (
-  seed: Digest,
-  validators: readonly { readonly key: PublicKey; readonly stake: bigint }[]
-): ValidatorSet => ({
-  leaderSeed: seed,
-  seats: validators.map(({ key, stake }, trainer) => ({ key, stake, trainer }))
-})
+export const genesisSets = ({ seed, validators }: Pick<Genesis, 'seed' | 'validators'>): Sets => {
+  const seats = validators.map(({ key, stake }, trainer) => ({ key, stake, trainer }))
+  const set = { leaderSeed: seed, seats }
+  return { epoch: 0, running: set, next: set }
+}
 
 /** The digest of the sets, which the state root covers beside the digest of the registry. */
 export const setsDigest = (sets: Sets): Digest => sha256(encodeSets(sets))

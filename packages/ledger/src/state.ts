@@ -6,7 +6,7 @@ import { conserved, decodeAccounts } from './accounts.ts'
 import { epochOf } from './election.ts'
 import type { LedgerFault } from './faults.ts'
 import { leafDigests, stateRoot } from './roots.ts'
-import { genesisSet } from './sets.ts'
+import { genesisSets } from './sets.ts'
 import { emptyAccount } from './transactions.ts'
 import type { Accounts, LedgerState } from './types.ts'
 import { initialWeights, layoutOf } from './weights.ts'
@@ -26,16 +26,13 @@ export const genesisState = (genesis: Genesis, bases?: ReadonlyMap<string, Int32
   }
   const layout = layoutOf(genesis)
   const weights = initialWeights(genesis, layout, bases)
-  const { validators, seed } = genesis
-  const set = genesisSet(seed, validators)
+  const { validators } = genesis
   const accounts: Accounts = {
     height: 0,
     round: 0,
     cursor: 0n,
     transcriptRoot: chainIdOf(genesis),
-    epoch: 0,
-    running: set,
-    next: set,
+    ...genesisSets(genesis),
     trainers: validators.map(({ key, stake }) => ({
       ...emptyAccount,
       key,

@@ -8,6 +8,7 @@ import {
   type Block,
   type BlockBody,
   type BlockHeader,
+  BOUNDS,
   blockIdOf,
   bodyHashOf,
   type Digest,
@@ -91,15 +92,21 @@ const checkHeader = ({ genesis, chainId, parent, parentHeader, block: { header }
  * After the boundary its own epoch goes on with empty blocks until one of them makes it final; none of
  * those stays in the chain, so nothing may be in them or follow from them.
  */
-const checkEpoch = ({ epoch }: BlockHeader, parentHeader: BlockHeader | null, accounts: Accounts): Answer => {
+const checkEpoch = (
+  { epoch, slot }: BlockHeader,
+  parentHeader: BlockHeader | null,
+  accounts: Accounts
+): Answer => {
   if (parentHeader === null || parentHeader.epoch === accounts.epoch) {
     return epoch === accounts.epoch ? null : fault('LEDGER_EPOCH', `${epoch}, open is ${accounts.epoch}`)
   }
   if (epoch === parentHeader.epoch) return null
   const isOnBoundary = parentHeader.height === accounts.height
-  return epoch === accounts.epoch && isOnBoundary
-    ? null
-    : fault('LEDGER_EPOCH', `${epoch}, after a block of epoch ${parentHeader.epoch}`)
+  if (epoch !== accounts.epoch || !isOnBoundary) {
+    return fault('LEDGER_EPOCH', `${epoch}, after a block of epoch ${parentHeader.epoch}`)
+  }
+  const first = parentHeader.slot + BOUNDS.slotsBetweenEpochs
+  return slot >= first ? null : fault('LEDGER_SLOT', `${slot}, the epoch starts in ${first}`)
 }
 
 /** A block that closes no round changes nothing at all. */

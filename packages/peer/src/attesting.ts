@@ -6,6 +6,7 @@
  * a block carries: the first trainer of a mesh of validators must get in.
  */
 import { equalBytes, type Fault, isFault, type Timer, toHex } from '@gradmesh/core'
+import { epochOf } from '@gradmesh/ledger'
 import {
   type Attest,
   bitmapOf,
@@ -20,13 +21,13 @@ import {
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import type { DeltaPool } from './delta-pool.ts'
+import type { Epoch } from './epochs.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import type { FinalPoint } from './ledger.ts'
 
 const MISSES_MAX = 2
 const RECENT_ROUNDS = 2
 const EARLY_ROUNDS = 2
-const EPOCH = 0
 
 export class Attesting {
   readonly #context: Context
@@ -35,6 +36,7 @@ export class Attesting {
   readonly #early = new Map<number, Attest>()
   #attests = new Map<number, Attest>()
   #final: FinalPoint
+  #epoch: Epoch
   #setHash: Digest
   #deadline: Timer | undefined
   #halfTime: Timer | undefined
@@ -52,6 +54,7 @@ export class Attesting {
     this.#context = context
     this.#pool = pool
     this.#final = final
+    this.#epoch = context.epochs.running
     this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
   }
 
@@ -63,18 +66,19 @@ export class Attesting {
   hasQuorum(final: FinalPoint): boolean {
     if (final.accounts.round !== this.#final.accounts.round) return false
     let weight = 0n
-    for (const validator of this.#attests.keys()) weight += this.#context.genesis.validators[validator]!.stake
-    return isQuorum(weight, this.#context.totalStake)
+    for (const validator of this.#attests.keys()) weight += this.#epoch.seats[validator]!.stake
+    return isQuorum(weight, this.#epoch.totalStake)
   }
 
   isComplete(): boolean {
-    return this.#attests.size === this.#context.genesis.validators.length
+    return this.#attests.size === this.#epoch.seats.length
   }
 
   /** A new final point; a new round if its root is new. */
   advance(final: FinalPoint): void {
     const sameRound = final.accounts.round === this.#final.accounts.round
     this.#final = final
+    this.#epoch = this.#context.epochs.running
     if (sameRound) return
     this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
     this.#attests = new Map()
@@ -114,10 +118,11 @@ export class Attesting {
     const attest = decodeAttest(bytes)
     if (isFault(attest)) return attest
     const open = this.#final.accounts.round
-    if (attest.epoch !== EPOCH) return peerFault('ATTEST_EPOCH')
+    if (attest.epoch !== epochOf(this.#context.genesis.epochs, attest.round)) return peerFault('ATTEST_EPOCH')
     if (attest.round < open) return peerFault('ATTEST_STALE')
-    if (!verifyAttest(attest, this.#context.validatorKeys, this.#context.chainId))
-      return peerFault('WIRE_SIGNATURE')
+    const epoch = this.#context.epochs.at(attest.epoch)
+    if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
+    if (!verifyAttest(attest, epoch.keys, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
     if (attest.round > open + EARLY_ROUNDS) return peerFault('ATTEST_EARLY')
     if (attest.round > open) {
       this.#early.set(attest.validator, attest)
@@ -130,7 +135,7 @@ export class Attesting {
 
   /** Signs if everybody who can be expected has delivered; with nobody to expect, if there is other work. */
   consider(): void {
-    if (this.paused || this.#signed || this.#context.validator === null) return
+    if (this.paused || this.#signed || this.#epoch.self === null) return
     // The pool moves on a moment earlier: what it holds then is of the next round.
     if (this.#pool.round !== this.#final.accounts.round) return
     const expected = this.#expected()
@@ -171,7 +176,7 @@ export class Attesting {
 
   #atDeadline(): void {
     const isInStep = this.#pool.round === this.#final.accounts.round
-    if (isInStep && !this.#signed && this.#context.validator !== null) {
+    if (isInStep && !this.#signed && this.#epoch.self !== null) {
       for (const key of this.#expected()) {
         if (this.#pool.ofTrainer(key) === undefined) this.#missed.set(key, (this.#missed.get(key) ?? 0) + 1)
       }
@@ -181,7 +186,7 @@ export class Attesting {
       else this.consider()
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
-    const own = this.#context.validator === null ? undefined : this.#attests.get(this.#context.validator)
+    const own = this.#epoch.self === null ? undefined : this.#attests.get(this.#epoch.self)
     if (own !== undefined)
       void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
     if (this.paused) return
@@ -205,7 +210,7 @@ export class Attesting {
 
   /** "Held" means durable: the payloads are on the disk before the signature leaves. */
   async #publish(round: number, held: readonly number[]): Promise<void> {
-    const { chain, chainId, keys, net, topics, validator, fail } = this.#context
+    const { chain, chainId, keys, net, topics, fail } = this.#context
     const { root, accounts } = this.#final
     const setHash = this.#setHash
     try {
@@ -216,8 +221,8 @@ export class Attesting {
       if (this.#final.accounts.round !== round) return
       const bitmap = bitmapOf(accounts.trainers.length, held)
       const attest = signAttest(
-        { epoch: EPOCH, round, base: root, setHash, bitmap },
-        validator!,
+        { epoch: this.#epoch.number, round, base: root, setHash, bitmap },
+        this.#epoch.self!,
         chainId,
         keys
       )

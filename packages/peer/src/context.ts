@@ -1,10 +1,10 @@
 /** What every part of a running peer is given: the agreed, the own, and the doors to the outside. */
 
-import type { ConsensusConfig } from '@gradmesh/consensus'
 import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, SafetyStore } from '@gradmesh/store'
-import type { Digest, Genesis, KeyPair, PublicKey } from '@gradmesh/wire'
+import type { Digest, Genesis, KeyPair } from '@gradmesh/wire'
+import type { Epochs } from './epochs.ts'
 import type { FaultCounter } from './faults.ts'
 import type { NodeOptions } from './options.ts'
 import type { StateTable } from './state-table.ts'
@@ -19,11 +19,7 @@ export interface Context {
   readonly keys: KeyPair
   /** The own public key in hexadecimal. */
   readonly self: string
-  /** Index into the genesis' validators, or null for a peer that does not vote. */
-  readonly validator: number | null
-  readonly consensus: ConsensusConfig
-  readonly validatorKeys: readonly PublicKey[]
-  readonly totalStake: bigint
+  readonly epochs: Epochs
   readonly options: NodeOptions
   readonly clock: Clock
   readonly log: Logger

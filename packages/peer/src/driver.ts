@@ -6,23 +6,23 @@
 
 import {
   type BlockRef,
-  type ConsensusConfig,
   createConsensus,
   type Effect,
   type Input,
-  leaderOf,
-  type Restored,
   type State,
   step
 } from '@gradmesh/consensus'
 import { type Fault, isFault, MeshError, type Timer, toHex } from '@gradmesh/core'
+import { closesEpoch } from '@gradmesh/ledger'
 import {
   type Block,
+  BOUNDS,
   blockIdOf,
   type Certificate,
   decodeBlock,
   decodeCertificate,
   decodeVote,
+  type EpochRules,
   encodeBlock,
   encodeCertificate,
   encodeVote,
@@ -30,13 +30,15 @@ import {
   type Vote,
   type VoteBody,
   verifyBlockSignature,
-  verifyCertificate,
   verifyVote
 } from '@gradmesh/wire'
+import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
+import type { Epoch } from './epochs.ts'
 import type { Evidences } from './evidences.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import type { Ledger } from './ledger.ts'
+import type { Resumed } from './resuming.ts'
 import { Serial } from './serial.ts'
 
 /** How long a validator that does not lead waits before it sends a certificate that gossip did not bring. */
@@ -48,8 +50,11 @@ const CERTIFICATES_MAX = 256
 const SLOTS_AHEAD = 32
 /** Of one slot: two are a proof against its leader, more only fill the memory. */
 const BLOCKS_PER_SLOT = 2
+/** Votes, certificates and blocks of the next epoch, kept for the moment in which this one ends. */
+const EARLY_MAX = 512
 
 export interface Proposal {
+  readonly epoch: Epoch
   readonly slot: number
   readonly parentSlot: number
   readonly parentId: string
@@ -63,6 +68,8 @@ export interface DriverParts {
   readonly propose: (proposal: Proposal, lapsed: () => boolean) => Promise<Block | undefined>
   readonly fetchBlock: (id: string) => Promise<Block | undefined>
   readonly sync: () => void
+  /** Where voting goes on from; undefined while the disk has no certificate of exactly the final block. */
+  readonly resume: () => Promise<Resumed | undefined>
 }
 
 export class Driver {
@@ -73,19 +80,24 @@ export class Driver {
   /** Those that gossip has carried, from us or from others. */
   readonly #spread = new Set<string>()
   readonly #turns = new Set<Timer>()
-  readonly #config: ConsensusConfig
   /** Null while catching up: until then what is final is told by sync alone. */
   #state: State | null = null
+  /** Whose votes `#state` counts. */
+  #epoch: Epoch
+  /** The epoch before, once it has ended: it still answers those who did not hear so. */
+  #previous: { readonly state: State; readonly epoch: Epoch } | null = null
+  /** What came of the next epoch before this peer has seen its own end. */
+  #early: Input[] = []
   #timer: Timer | undefined
   #running = false
   /** First sight of each live block, for the time to finality. */
   readonly #seenMs = new Map<string, number>()
   onFinality: (milliseconds: number) => void = () => {}
 
-  constructor(context: Context, parts: DriverParts, config: ConsensusConfig) {
+  constructor(context: Context, parts: DriverParts) {
     this.#context = context
     this.#parts = parts
-    this.#config = config
+    this.#epoch = context.epochs.running
   }
 
   get frontier(): number {
@@ -97,11 +109,20 @@ export class Driver {
   }
 
   /** Starts to vote from the newest final block, with what the disk remembers above it; own votes among it. */
-  start(restored: Restored, votes: readonly Vote[]): void {
-    this.#state = createConsensus(this.#config, restored)
+  start(resumed: Resumed): void {
     this.#running = true
+    this.#begin(resumed)
+  }
+
+  #begin({ restored, votes }: Resumed): void {
+    const { genesis, epochs } = this.#context
+    this.#epoch = epochs.running
+    const config = consensusConfig(genesis, this.#epoch, this.#parts.ledger.final.header)
+    this.#state = createConsensus(config, restored)
+    for (const certificate of restored.certificates) this.#keep(certificate)
     this.input({ type: 'tick' })
     for (const vote of votes) this.input({ type: 'vote', vote })
+    for (const input of this.#early.splice(0)) this.input(input)
   }
 
   async stop(): Promise<void> {
@@ -116,9 +137,43 @@ export class Driver {
     void this.#serial.run(async () => {
       if (!this.#running || this.#state === null) return
       try {
-        const [next, effects] = step(this.#state, this.#nowMs(), input)
-        this.#state = next
-        for (const effect of effects) await this.#perform(effect)
+        const epoch = epochOfInput(input) ?? this.#epoch.number
+        if (epoch > this.#epoch.number) this.#wait(input)
+        else if (epoch < this.#epoch.number) await this.#answerLate(input, epoch)
+        else {
+          const [next, effects] = step(this.#state, this.#nowMs(), input)
+          this.#state = next
+          for (const effect of effects) await this.#perform(effect, this.#epoch)
+        }
+      } catch (error) {
+        this.#context.fail(error)
+      }
+    })
+  }
+
+  #wait(input: Input): void {
+    if (this.#early.length < EARLY_MAX) this.#early.push(input)
+  }
+
+  async #answerLate(input: Input, number: number): Promise<void> {
+    if (this.#previous?.epoch.number !== number) return
+    const { state, epoch } = this.#previous
+    const [next, effects] = step(state, this.#nowMs(), input)
+    this.#previous = { state: next, epoch }
+    for (const effect of effects) if (LATE.has(effect.type)) await this.#perform(effect, epoch)
+  }
+
+  /** Where the final chain has gone on into another epoch, its consensus begins. */
+  #turn(): void {
+    void this.#serial.run(async () => {
+      try {
+        const { running } = this.#context.epochs
+        if (!this.#running || this.#state === null || running.number <= this.#epoch.number) return
+        const resumed = await this.#parts.resume()
+        if (resumed === undefined) return
+        this.#context.log.info({ epoch: running.number, votes: running.self !== null }, 'an epoch begins')
+        this.#previous = { state: this.#state, epoch: this.#epoch }
+        this.#begin(resumed)
       } catch (error) {
         this.#context.fail(error)
       }
@@ -133,8 +188,9 @@ export class Driver {
   }
 
   takeVote(vote: Vote): Fault<FaultCode> | null {
-    if (!verifyVote(vote, this.#context.validatorKeys, this.#context.chainId))
-      return peerFault('WIRE_SIGNATURE')
+    const epoch = this.#context.epochs.at(vote.epoch)
+    if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
+    if (!verifyVote(vote, epoch.keys, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
     this.input({ type: 'vote', vote })
     return null
   }
@@ -149,8 +205,10 @@ export class Driver {
     const key = keyOf(certificate)
     // Not looked at again, so not passed on either: its signatures may be others than those that were checked.
     if (this.#spread.has(key)) return peerFault('CERTIFICATE_KNOWN')
-    const { genesis, chainId } = this.#context
-    if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('WIRE_SIGNATURE')
+    const { epochs, chainId } = this.#context
+    const epoch = epochs.at(certificate.epoch)
+    if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
+    if (!epoch.certifies(certificate, chainId)) return peerFault('WIRE_SIGNATURE')
     this.#spread.add(key)
     if (!this.#certificates.has(key)) this.input({ type: 'certificate', certificate })
     return null
@@ -166,35 +224,44 @@ export class Driver {
     const { slot } = block.header
     const { ledger } = this.#parts
     if (slot <= ledger.final.slot) return peerFault('BLOCK_PAST')
-    if (slot > this.frontier + SLOTS_AHEAD) return peerFault('BLOCK_EARLY')
-    if (!verifyBlockSignature(block, this.leaderKey(slot))) return peerFault('BLOCK_LEADER')
+    const epoch = this.#context.epochs.at(block.header.epoch)
+    if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
+    const isEarly = epoch.number > this.#epoch.number
+    const ahead = SLOTS_AHEAD + (isEarly ? BOUNDS.slotsBetweenEpochs : 0)
+    if (slot > this.frontier + ahead) return peerFault('BLOCK_EARLY')
+    if (!verifyBlockSignature(block, epoch.leaderKey(slot))) return peerFault('BLOCK_LEADER')
     const id = toHex(blockIdOf(block.header))
     if (ledger.block(id) !== undefined) return null
     const rivals = ledger.liveBlocks().filter(({ header }) => header.slot === slot)
     if (!asked && rivals.length >= BLOCKS_PER_SLOT) return peerFault('BLOCK_TWICE')
-    this.#accuse(block, id)
+    this.#accuse(block, id, epoch)
     ledger.add(block)
     if (!this.#seenMs.has(id)) this.#seenMs.set(id, this.#context.clock.nowMs())
-    this.input({ type: 'block', block: refOf(block, id) })
+    const input: Input = { type: 'block', block: this.#refOf(block, id) }
+    if (isEarly) this.#wait(input)
+    else this.input(input)
     return null
-  }
-
-  leaderKey(slot: number): Uint8Array {
-    return this.#context.validatorKeys[leaderOf(this.#config, slot)]!
   }
 
   /** Final blocks that sync has committed already. */
   jump(block: Block, certificate: Certificate): void {
-    this.input({ type: 'final', block: refOf(block, toHex(blockIdOf(block.header))), certificate })
+    const id = toHex(blockIdOf(block.header))
+    if (block.header.epoch === this.#epoch.number)
+      this.input({ type: 'final', block: this.#refOf(block, id), certificate })
+    this.#turn()
+  }
+
+  #refOf(block: Block, id: string): BlockRef {
+    return refOf(block, id, this.#context.genesis.epochs)
   }
 
   // ------------------------------------------------------------- effects
 
-  async #perform(effect: Effect): Promise<void> {
+  async #perform(effect: Effect, epoch: Epoch): Promise<void> {
     const { net, topics, safety, log } = this.#context
     switch (effect.type) {
       case 'vote': {
-        const vote = await this.#sign(effect.vote, effect.facts)
+        const vote = await this.#sign(effect.vote, effect.facts, epoch)
         log.debug({ slot: vote.slot, kind: vote.kind }, 'voted')
         await net.publish(topics.votes.name, encodeVote(vote))
         this.input({ type: 'vote', vote })
@@ -219,7 +286,7 @@ export class Driver {
         void this.#validate(effect.id)
         return
       case 'propose':
-        void this.#propose(effect)
+        void this.#propose({ ...effect, epoch })
         return
       case 'fetch':
         void this.#fetch(effect.id)
@@ -237,7 +304,7 @@ export class Driver {
         )
         this.#parts.evidences.add({
           kind: 'votes',
-          key: this.#context.validatorKeys[effect.first.validator]!,
+          key: epoch.keys[effect.first.validator]!,
           first: effect.first,
           second: effect.second
         })
@@ -277,9 +344,13 @@ export class Driver {
   }
 
   /** The vote and what it rests on are on the disk when this resolves. */
-  async #sign(body: VoteBody, facts: Extract<Effect, { type: 'vote' }>['facts']): Promise<Vote> {
-    const { keys, chainId, validator, safety } = this.#context
-    const vote = signVote(body, validator!, chainId, keys)
+  async #sign(
+    body: VoteBody,
+    facts: Extract<Effect, { type: 'vote' }>['facts'],
+    { self }: Epoch
+  ): Promise<Vote> {
+    const { keys, chainId, safety } = this.#context
+    const vote = signVote(body, self!, chainId, keys)
     await safety.recordVote(facts, encodeVote(vote))
     return vote
   }
@@ -288,7 +359,10 @@ export class Driver {
     try {
       const block = this.#parts.ledger.block(id)
       if (block === undefined) return
-      const wrong = await this.#parts.ledger.prepare(id, this.leaderKey(block.header.slot))
+      const { epoch, slot } = block.header
+      const leader = this.#context.epochs.at(epoch)?.leaderKey(slot)
+      if (leader === undefined) return
+      const wrong = await this.#parts.ledger.prepare(id, leader)
       // Missing is not wrong: without an answer the slot times out, and sync or a later pull helps.
       if (wrong !== null && PENDING.has(wrong.fault)) {
         this.#context.log.info(
@@ -346,6 +420,7 @@ export class Driver {
       await ledger.commit(blocks, certificate)
       await this.#context.chain.pruneLive(ledger.final.slot)
       this.#prune(ledger.final.slot)
+      this.#turn()
     } catch (error) {
       this.#context.fail(error)
     }
@@ -363,14 +438,15 @@ export class Driver {
   async #publishOnce(certificate: Certificate): Promise<void> {
     const key = keyOf(certificate)
     if (this.#spread.has(key)) return
-    const { validator, validatorKeys, net, topics } = this.#context
-    const leader = leaderOf(this.#context.consensus, certificate.slot)
-    const turn = ((validator ?? validatorKeys.length) - leader + validatorKeys.length) % validatorKeys.length
+    const { net, topics } = this.#context
+    const { self, seats } = this.#epoch
+    const leader = this.#epoch.leader(certificate.slot)
+    const turn = ((self ?? seats.length) - leader + seats.length) % seats.length
     const publish = async (): Promise<void> => {
       this.#spread.add(key)
       await net.publish(topics.certificates.name, encodeCertificate(certificate))
     }
-    if (validator === leader) return publish()
+    if (self === leader) return publish()
     const timer = this.#context.clock.after(SPREAD_MS + turn * SPREAD_TURN_MS, () => {
       this.#turns.delete(timer)
       const isNeeded = !this.#spread.has(key) && certificate.slot > this.#parts.ledger.final.slot
@@ -388,18 +464,21 @@ export class Driver {
   }
 
   /** Two blocks by one leader for one slot. */
-  #accuse(block: Block, id: string): void {
+  #accuse(block: Block, id: string, epoch: Epoch): void {
     const other = this.#parts.ledger.liveBlocks().find(({ header }) => header.slot === block.header.slot)
     if (other === undefined || toHex(blockIdOf(other.header)) === id) return
     const { header, signature } = block
     this.#parts.evidences.add({
       kind: 'blocks',
-      key: this.leaderKey(header.slot),
+      key: epoch.leaderKey(header.slot),
       first: { header: other.header, signature: other.signature },
       second: { header, signature }
     })
   }
 }
+
+/** What an ended epoch still does. */
+const LATE: ReadonlySet<Effect['type']> = new Set<Effect['type']>(['answer', 'evidence'])
 
 const PENDING: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'STATE_PARENT',
@@ -409,13 +488,22 @@ const PENDING: ReadonlySet<FaultCode> = new Set<FaultCode>([
 
 const slotOf = (key: string): number => Number(key.slice(0, key.indexOf('/')))
 
+/** Blocks name none here: their door has looked at it. */
+const epochOfInput = (input: Input): number | undefined =>
+  input.type === 'vote'
+    ? input.vote.epoch
+    : input.type === 'certificate'
+      ? input.certificate.epoch
+      : undefined
+
 const keyOf = ({ slot, kind, blockId }: Certificate): string => `${slot}/${kind}/${toHex(blockId)}`
 
-export const refOf = (block: Block, id: string): BlockRef => ({
+export const refOf = (block: Block, id: string, epochs: EpochRules): BlockRef => ({
   id,
   slot: block.header.slot,
   height: block.header.height,
   parentSlot: block.header.parentSlot,
   parentId: toHex(block.header.parentId),
-  empty: block.body.attests.length === 0
+  empty: block.body.attests.length === 0,
+  boundary: block.body.attests.length > 0 && closesEpoch(epochs, block.header.round)
 })

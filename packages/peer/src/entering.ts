@@ -43,14 +43,15 @@ export const gatherQuorum = async (
   journal: Journal,
   isStopping: IsStopping
 ): Promise<void> => {
-  const { genesis, validator, net, totalStake, clock, self } = context
-  if (validator === null) return
+  const { net, epochs, clock, self } = context
+  const { seats, totalStake } = epochs.running
+  if (epochs.running.self === null) return
   const startedMs = clock.nowMs()
   while (!isStopping() && clock.nowMs() < startedMs + GATHER_MS) {
     const present = new Set([self, ...net.peers().map(({ key }) => key)])
-    const here = genesis.validators.filter(({ key }) => present.has(toHex(key)))
+    const here = seats.filter(({ key }) => present.has(toHex(key)))
     const stake = here.reduce((sum, validator) => sum + validator.stake, 0n)
-    journal.enter('waiting', `${here.length} of ${genesis.validators.length} validators are connected`)
+    journal.enter('waiting', `${here.length} of ${seats.length} validators are connected`)
     if (stake === totalStake || syncing.target > 0) return
     if (isQuorum(stake, totalStake) && clock.nowMs() > startedMs + LOOK_AROUND_MS) return
     await pause(clock, POLL_MS)
@@ -65,7 +66,8 @@ export const catchUp = async (
   journal: Journal,
   isStopping: IsStopping
 ): Promise<Resumed | undefined> => {
-  const isAlone = context.genesis.validators.length === 1 && context.validator !== null
+  const { running } = context.epochs
+  const isAlone = running.seats.length === 1 && running.self !== null
   if (!isAlone) await anyPeer(context, isStopping)
   const seen = (await context.safety.final())?.height ?? 0
   while (!isStopping()) {

@@ -25,6 +25,7 @@ export type PeerFault =
   | 'ATTEST_SET'
   | 'ATTEST_BITMAP'
   | 'VOTE_PAST'
+  | 'EPOCH_UNKNOWN'
   | 'CERTIFICATE_KNOWN'
   | 'BLOCK_PAST'
   | 'BLOCK_EARLY'
@@ -37,6 +38,7 @@ export type PeerFault =
   | 'STATE_ROOT'
   | 'SYNC_CERTIFICATE'
   | 'SYNC_GAP'
+  | 'SYNC_EPOCH'
   | 'SYNC_BODY'
   | 'SYNC_LEAF'
   | 'HELLO_DIFFERENT'
@@ -62,6 +64,7 @@ const INNOCENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'TX_KNOWN',
   'TX_FULL',
   'VOTE_PAST',
+  'EPOCH_UNKNOWN',
   'CERTIFICATE_KNOWN',
   'BLOCK_PAST',
   'BLOCK_EARLY',

@@ -23,8 +23,7 @@ export const genesisDefaults = {
   stake: 1_000_000n,
   rewardPerRound: 1_000_000n,
   checkpointEvery: 16,
-  /** One epoch that never ends. */
-  epochs: { rounds: 0xffff_ffff, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
+  epochs: { rounds: 256, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
 } as const
 
 export const makeGenesis = ({

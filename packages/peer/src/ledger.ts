@@ -20,6 +20,7 @@ import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes } from './leaves.ts'
 import { prune } from './pruning.ts'
 import { Serial } from './serial.ts'
+import { keepSetsProof, setsProofAt } from './sets-proofs.ts'
 import type { StateHead } from './state-table.ts'
 
 const RETRY_MS = 500
@@ -142,10 +143,21 @@ export class Ledger {
       if (this.#stopped) return
       const last = news.at(-1)!
       const id = toHex(blockIdOf(last.header))
-      await this.#context.chain.commitFinal(news, certificate, receipts)
+      // A boundary may be final by an empty descendant's certificate, which has no place in the chain.
+      const own = toHex(certificate.blockId) === id ? certificate : null
+      await this.#keepSetsProof(last, own)
+      await this.#context.chain.commitFinal(news, own, receipts)
       await this.#context.safety.recordFinal(last.header.height, digestOf(id))
       await this.#moveTo(id, last, news, receipts)
     })
+  }
+
+  /** The first block of an epoch with a certificate of its own shows everybody who votes in the next. */
+  async #keepSetsProof({ header }: Block, certificate: Certificate | null): Promise<void> {
+    const { chain, state } = this.#context
+    if (certificate === null || (await setsProofAt(chain, header.epoch)) !== undefined) return
+    const proof = await state.setsProof({ id: toHex(header.parentId) })
+    await keepSetsProof(chain, { header, certificate, ...proof })
   }
 
   /** Ends retries; what is under way settles. */
@@ -163,6 +175,7 @@ export class Ledger {
     const before = this.#final
     const head = await this.#context.state.finalise({ id })
     this.#final = new FinalPoint(head, last.header)
+    this.#context.epochs.turn(head.accounts)
     for (const [other, block] of this.#blocks)
       if (block.header.slot <= last.header.slot) this.#blocks.delete(other)
     for (const other of this.#heads.keys())
@@ -224,9 +237,8 @@ export class Ledger {
 
   /** Every delta that the block names, or undefined while one can't be had. Its parent has been executed. */
   async #hold(block: Block): Promise<PooledDelta[] | undefined> {
-    const attesters = block.body.attests.map(attest =>
-      toHex(this.#context.validatorKeys[attest.validator] ?? new Uint8Array())
-    )
+    const { keys = [] } = this.#context.epochs.at(block.header.epoch) ?? {}
+    const attesters = block.body.attests.map(attest => toHex(keys[attest.validator] ?? new Uint8Array()))
     const on = toHex(block.header.parentId)
     const deltas = await Promise.all(
       block.body.deltas.map(({ digest }) => this.#pool.fetch(toHex(digest), attesters, on))

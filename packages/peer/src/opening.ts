@@ -1,12 +1,13 @@
 /** What a peer opens before its parts can work: the two databases and the compute thread. */
 import { type Clock, equalBytes, MeshError, type Metrics, toHex } from '@gradmesh/core'
+import { genesisSets } from '@gradmesh/ledger'
 import type { Net } from '@gradmesh/net'
 import { type ChainStore, createChain, type SafetyStore } from '@gradmesh/store'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { chainIdOf, type Genesis, type KeyPair } from '@gradmesh/wire'
 import type { ComputeTable } from './computing.ts'
-import { consensusConfig } from './consensus-config.ts'
 import type { Context } from './context.ts'
+import { Epochs } from './epochs.ts'
 import { FaultCounter } from './faults.ts'
 import type { NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
@@ -73,18 +74,12 @@ export interface ContextInit {
 export const makeContext = (init: ContextInit): Context => {
   const { options, keys, genesis, metrics } = init
   const chainId = chainIdOf(genesis)
-  const self = toHex(keys.publicKey)
-  const found = genesis.validators.findIndex(({ key }) => toHex(key) === self)
-  const validator = found < 0 ? null : found
   return {
     ...init,
     chainId,
     topics: topicsOf(chainId),
-    self,
-    validator,
-    consensus: consensusConfig(genesis, validator),
-    validatorKeys: genesis.validators.map(({ key }) => key),
-    totalStake: genesis.validators.reduce((sum, { stake }) => sum + stake, 0n),
+    self: toHex(keys.publicKey),
+    epochs: new Epochs(genesisSets(genesis), keys.publicKey),
     log: options.logger,
     faults: new FaultCounter(metrics)
   }

@@ -3,7 +3,6 @@
  * together is told in docs/ARCHITECTURE.md; each of them is one file beside this one.
  */
 import type { LastError, Ticket } from '@gradmesh/api'
-import { leaderOf } from '@gradmesh/consensus'
 import { MeshError, toHex } from '@gradmesh/core'
 import { payloadBytesMax } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
@@ -18,8 +17,7 @@ import {
   type Genesis,
   type KeyPair,
   PROTOCOL_VERSION,
-  SIGNED_DELTA_HEADER_BYTES,
-  validatorSetHash
+  SIGNED_DELTA_HEADER_BYTES
 } from '@gradmesh/wire'
 import { Attesting } from './attesting.ts'
 import { CapKeeper, type Caps, checkMemoryCap, collectGarbage, noCaps, tightCaps } from './caps/index.ts'
@@ -42,6 +40,7 @@ import { isOver, Proposer } from './proposing.ts'
 import { startPulse } from './pulse.ts'
 import { Reporting } from './reporting.ts'
 import { restoreFromDisk } from './restoring.ts'
+import { resumeVoting } from './resuming.ts'
 import { AGENT, type Outcome, type Running } from './running.ts'
 import { serveRequests } from './serving.ts'
 import type { StateHead } from './state-table.ts'
@@ -141,10 +140,6 @@ export class MeshPeer implements Running {
     return this.#parts?.pool
   }
 
-  leaderOf(slot: number): string | null {
-    return toHex(this.#genesis.validators[leaderOf(this.#context.consensus, slot)]!.key)
-  }
-
   loopDelayMs(): number {
     return this.#ports.loopDelay.p99Ms()
   }
@@ -160,7 +155,7 @@ export class MeshPeer implements Running {
       addresses,
       height: final.height,
       blockId: final.header === null ? this.#context.chainId : blockIdOf(final.header),
-      validatorSetHash: validatorSetHash(this.#genesis.validators),
+      validatorSetHash: this.#context.epochs.running.setHash,
       expiresAt
     })
     return { ticket, addresses: [...addresses], reach, expiresAt }
@@ -226,7 +221,7 @@ export class MeshPeer implements Running {
 
   /** The final state to go on from, with the network up. */
   async #openLedger(): Promise<StateHead> {
-    const { net, state, chain, safety, validator } = this.#context
+    const { net, state, chain, safety, epochs } = this.#context
     const head = await restoreFromDisk(
       chain,
       state,
@@ -236,6 +231,7 @@ export class MeshPeer implements Running {
         this.journal.enter('starting', `replaying block ${height} of ${target}`, blocks(height, target))
       }
     )
+    epochs.turn(head.accounts)
     serveRequests(
       this.#context,
       {
@@ -268,8 +264,10 @@ export class MeshPeer implements Running {
       return net.stop()
     })
     const isNew = (await safety.final()) === undefined
-    if (head.height > 0 || (isNew && validator !== null)) return head
-    return (await lookAround(this.#context, this.journal, this.#isStopping)) ?? head
+    if (head.height > 0 || (isNew && epochs.running.self !== null)) return head
+    const adopted = await lookAround(this.#context, this.journal, this.#isStopping)
+    if (adopted !== undefined) epochs.turn(adopted.accounts)
+    return adopted ?? head
   }
 
   async #assemble(head: StateHead, compute: OpenedCompute): Promise<Parts> {
@@ -285,17 +283,14 @@ export class MeshPeer implements Running {
     const attesting = new Attesting(context, pool, final)
     const proposer = new Proposer(context, { ledger, pool, attesting, transactions, evidences })
     const syncing: Syncing = new Syncing(context, ledger, pool, () => driver)
-    const driver = new Driver(
-      context,
-      {
-        ledger,
-        evidences,
-        propose: (proposal, lapsed) => proposer.propose(proposal, lapsed),
-        fetchBlock: id => syncing.fetchBlock(id),
-        sync: () => syncing.wake()
-      },
-      context.consensus
-    )
+    const driver = new Driver(context, {
+      ledger,
+      evidences,
+      propose: (proposal, lapsed) => proposer.propose(proposal, lapsed),
+      fetchBlock: id => syncing.fetchBlock(id),
+      sync: () => syncing.wake(),
+      resume: () => resumeVoting(context, ledger)
+    })
     const { call, samples, openDelta } = compute
     const isHeld = (): boolean => this.trainingPause !== null
     const training = new Training(context, { compute: call, ledger, pool, samples, isHeld }, openDelta)
@@ -347,7 +342,7 @@ export class MeshPeer implements Running {
     this.#ports.loopDelay.reset()
     this.reporting.begin(accounts.round)
     // When all is over there is nothing to vote on: a restart would only add empty blocks.
-    if (!this.#isComplete(ledger)) driver.start(resumed.restored, resumed.votes)
+    if (!this.#isComplete(ledger)) driver.start(resumed)
     attesting.paused = false
     training.paused = false
     this.#settlePhase(ledger)

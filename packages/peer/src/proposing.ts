@@ -19,8 +19,7 @@ import {
   type NamedDelta,
   PROTOCOL_VERSION,
   rulesHashOf,
-  signBlock,
-  validatorSetHash
+  signBlock
 } from '@gradmesh/wire'
 import type { Attesting } from './attesting.ts'
 import { type Context, digestOf } from './context.ts'
@@ -49,13 +48,11 @@ export class Proposer {
   readonly #context: Context
   readonly #parts: ProposerParts
   readonly #rules: Digest
-  readonly #validators: Digest
 
   constructor(context: Context, parts: ProposerParts) {
     this.#context = context
     this.#parts = parts
     this.#rules = rulesHashOf(context.genesis)
-    this.#validators = validatorSetHash(context.genesis.validators)
   }
 
   /** A durable, signed block for this slot; undefined when the slot is over before there is one. */
@@ -118,10 +115,9 @@ export class Proposer {
     round: number,
     attests: readonly Attest[]
   ): Promise<string | undefined> {
-    const { validatorKeys, self } = this.#context
-    const holders = attests
-      .filter(a => bitmapHas(a.bitmap, trainer))
-      .map(a => toHex(validatorKeys[a.validator]!))
+    const { epochs, self } = this.#context
+    const { keys } = epochs.running
+    const holders = attests.filter(a => bitmapHas(a.bitmap, trainer)).map(a => toHex(keys[a.validator]!))
     for (const holder of holders.filter(h => h !== self)) {
       const headers = await askHeaders(this.#context, holder, round)
       const found = headers.find(({ header }) => toHex(header.trainer) === key)
@@ -132,7 +128,7 @@ export class Proposer {
     return undefined
   }
 
-  async #seal({ slot, parentSlot, parentId }: Proposal, body: BlockBody): Promise<Block | undefined> {
+  async #seal({ epoch, slot, parentSlot, parentId }: Proposal, body: BlockBody): Promise<Block | undefined> {
     const { chainId, keys } = this.#context
     const { ledger } = this.#parts
     const parent = await ledger.stateAfter(parentId)
@@ -140,15 +136,15 @@ export class Proposer {
     const header: BlockHeader = {
       protocol: PROTOCOL_VERSION,
       chainId,
-      epoch: 0,
+      epoch: epoch.number,
       slot,
       height: parent.height + 1,
-      parentSlot,
+      parentSlot: parentSlot,
       parentId: digestOf(parentId),
       round: parent.accounts.round,
       transcriptRoot: parent.accounts.transcriptRoot,
       stateRoot: parent.root,
-      validatorSetHash: this.#validators,
+      validatorSetHash: epoch.setHash,
       rulesHash: this.#rules,
       reveal: new Uint8Array(32),
       bodyHash: bodyHashOf(body)

@@ -16,12 +16,13 @@ import {
   encodeBlock,
   encodeGetRequest,
   encodeSignedDelta,
-  VoteKind,
-  verifyCertificate
+  VoteKind
 } from '@gradmesh/wire'
 import type { Context } from './context.ts'
+import type { Epochs } from './epochs.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import { leafBytes, setLeaf } from './leaves.ts'
+import { fetchEpochs } from './sets-proofs.ts'
 import type { StateHead, StateTable } from './state-table.ts'
 import type { Bases } from './task.ts'
 import { PROTOCOLS } from './topics.ts'
@@ -150,7 +151,10 @@ export const fetchCheckpoint = async (
   for (const source of sources) {
     const manifest = await askManifest(context, source)
     if (manifest === undefined) continue
-    const wrong = checkManifest(context, manifest)
+    const { epoch } = manifest.successor.block.header
+    const epochs = await fetchEpochs(context, epoch, [source, ...sources])
+    if (epochs === undefined) continue
+    const wrong = checkManifest(context, manifest, epochs)
     if (wrong !== null) {
       context.faults.count(wrong)
       context.log.warn({ source, ...wrong }, 'a peer offered a checkpoint that proves nothing')
@@ -190,14 +194,16 @@ const askManifest = async (
  */
 const checkManifest = (
   { genesis, chainId }: Pick<Context, 'genesis' | 'chainId'>,
-  manifest: CheckpointManifest
+  manifest: CheckpointManifest,
+  epochs: Epochs
 ): Fault<FaultCode> | null => {
   const { block, successor, height, leaves } = manifest
   const { certificate } = successor
   const { header } = successor.block
   if (certificate === null || certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
   if (!equalBytes(certificate.blockId, blockIdOf(header))) return peerFault('SYNC_CERTIFICATE')
-  if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('SYNC_CERTIFICATE')
+  if (epochs.at(certificate.epoch)?.certifies(certificate, chainId) !== true)
+    return peerFault('SYNC_CERTIFICATE')
   if (!equalBytes(header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')
   if (block.header.height !== height) return peerFault('SYNC_GAP')
   const accounts = decodeAccounts(manifest.accounts)

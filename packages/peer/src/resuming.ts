@@ -23,16 +23,19 @@ export const resumeVoting = async (context: Context, ledger: Ledger): Promise<Re
   const { final } = ledger
   const block = final.height === 0 ? undefined : await chain.blockAt(final.height)
   const certificate = block && (await chain.finalCertificateFor(final.height))
-  if (final.height > 0 && certificate?.slot !== final.slot) return undefined
+  const isStart = final.header === null || final.header.epoch < final.accounts.epoch
+  if (!isStart && certificate?.slot !== final.slot) return undefined
   const live = await chain.live()
   for (const block of live.blocks) ledger.add(block)
   const votes = (await safety.votesFrom(final.slot + 1)).map(({ bytes }) => decodeVote(bytes))
   const restored = {
     facts: await safety.factsFrom(final.slot + 1),
-    finalBlock: block === undefined ? null : refOf(block, final.id),
-    finalCertificate: certificate ?? null,
+    finalBlock: block === undefined ? null : refOf(block, final.id, context.genesis.epochs),
+    finalCertificate: isStart ? null : (certificate ?? null),
     highWaterSlot: Math.max(0, safety.highWaterSlot()),
-    blocks: ledger.liveBlocks().map(block => refOf(block, toHex(blockIdOf(block.header)))),
+    blocks: ledger
+      .liveBlocks()
+      .map(block => refOf(block, toHex(blockIdOf(block.header)), context.genesis.epochs)),
     certificates: live.certificates
   }
   // The ledger may have moved on while the disk was read.

@@ -24,7 +24,6 @@ export interface Running {
   readonly reporting: Reporting
   /** Why a cap pauses training; null while none does. */
   readonly trainingPause: string | null
-  leaderOf(slot: number): string | null
   /** What the peer called itself when it greeted. */
   labelOf(key: string): string | null
   /** Null while it starts. */

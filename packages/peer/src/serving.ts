@@ -27,6 +27,8 @@ import { type FaultCode, peerFault } from './faults.ts'
 import { differenceTo } from './greeting.ts'
 import type { Ledger } from './ledger.ts'
 import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from './topics.ts'
+import { setsProofAt } from './sets-proofs.ts'
+import { PIECE_BYTES, PROTOCOLS } from './topics.ts'
 
 const SYNC_BLOCKS_MAX = 64
 const SYNC_BYTES_MAX = 1024 * 1024
@@ -113,6 +115,8 @@ const get = async (
       const manifest = await checkpointManifest(context)
       return manifest === undefined ? undefined : encodeCheckpointManifest(manifest)
     }
+    case 'epoch':
+      return setsProofAt(chain, asked.epoch)
     case 'leaf':
       return chain.leaf(asked.height, asked.index)
   }

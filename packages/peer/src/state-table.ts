@@ -16,6 +16,8 @@ import {
   layoutOf,
   type Receipt,
   restoreState,
+  type SetsProof,
+  setsProofOf,
   validateBlock
 } from '@gradmesh/ledger'
 import {
@@ -214,6 +216,12 @@ export const makeStateTable = () => {
     weights(input: { id: string }): Int32Array | null {
       const copy = nodes.get(input.id)?.state.weights.slice()
       return copy === undefined ? null : moving(copy, copy.buffer)
+    },
+
+    /** The sets that the state after a block holds, to be shown under its root. */
+    setsProof(input: { id: string }): SetsProof {
+      const { accounts, leaves } = at(input.id).state
+      return setsProofOf(accounts, leaves)
     },
 
     checkpoint(input: { id: string }): {

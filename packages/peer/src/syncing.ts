@@ -16,8 +16,7 @@ import {
   encodeSyncRequest,
   type FinalBlock,
   type SyncReply,
-  VoteKind,
-  verifyCertificate
+  VoteKind
 } from '@gradmesh/wire'
 import { type Context, digestOf } from './context.ts'
 import { type DeltaPool, pullDelta } from './delta-pool.ts'
@@ -172,11 +171,13 @@ export class Syncing {
     news: readonly Block[],
     certificate: Certificate
   ): Fault<FaultCode> | null {
-    const { genesis, chainId } = this.#context
+    const { epochs, chainId } = this.#context
     const last = blocks.at(-1)!
     if (certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
     if (!equalBytes(certificate.blockId, blockIdOf(last.header))) return peerFault('SYNC_CERTIFICATE')
-    if (!verifyCertificate(certificate, genesis.validators, chainId)) return peerFault('SYNC_CERTIFICATE')
+    // Across a boundary the next epoch's first certificate proves it too: nobody builds there on what is not final.
+    if (epochs.at(certificate.epoch)?.certifies(certificate, chainId) !== true)
+      return peerFault('SYNC_CERTIFICATE')
     let parent = this.#ledger.final.id
     for (const block of news) {
       if (toHex(block.header.parentId) !== parent) return peerFault('SYNC_GAP')

@@ -6,9 +6,8 @@
  * checkpoints), so that a value rewritten together with its checksum is found too.
  */
 
-import { leaderOf } from '@gradmesh/consensus'
 import { equalBytes, MeshError, pause, systemClock, toHex } from '@gradmesh/core'
-import type { Receipt } from '@gradmesh/ledger'
+import { genesisSets, type Receipt, type Sets } from '@gradmesh/ledger'
 import {
   auditChain,
   auditSafety,
@@ -28,13 +27,13 @@ import {
   type Genesis,
   type PublicKey,
   VoteKind,
-  verifyBlockSignature,
-  verifyCertificate
+  verifyBlockSignature
 } from '@gradmesh/wire'
-import { consensusConfig } from './consensus-config.ts'
+import { Epoch } from './epochs.ts'
 import { exists, paths, readGenesis, readPublicKey } from './folder.ts'
 import { leafBytes } from './leaves.ts'
 import { openCheckpoint, openGenesis, replay } from './restoring.ts'
+import { setsProofAt, walkEpochs } from './sets-proofs.ts'
 import type { StateHead, StateTable } from './state-table.ts'
 import { type Bases, basesOf } from './task.ts'
 import { type Remote, startWorker } from './worker-rpc.ts'
@@ -156,13 +155,16 @@ const checkChain = async (item: Case): Promise<void> => {
     report.findings.push({ where: 'height 0', what: 'the chain starts from another genesis than the folder' })
     return
   }
-  await replayAll(chain, genesis, report, () => basesOf(genesis, dataset), onProgress)
-  if (report.findings.length === 0) await checkLive(chain, genesis, report)
+  const sittings = await sittingsOf(chain, genesis, report)
+  if (report.findings.length > 0) return
+  await replayAll(chain, genesis, sittings, report, () => basesOf(genesis, dataset), onProgress)
+  if (report.findings.length === 0) await checkLive(chain, genesis, sittings, report)
 }
 
 const replayAll = async (
   chain: ChainStore,
   genesis: Genesis,
+  sittings: Sittings,
   report: Report,
   bases: () => Promise<Bases>,
   onProgress: (height: number, target: number) => void
@@ -174,16 +176,18 @@ const replayAll = async (
     report.findings.push(...start.findings)
     if (start.head === undefined) return
     let { head } = start
+    sittings.learn(head.accounts)
     for (let height = chain.base().height + 1; height <= target; height++) {
       report.height = height - 1
-      const wrong = await checkBlock(chain, genesis, height)
+      const wrong = await checkBlock(chain, genesis, sittings, height)
       if (wrong !== null) {
         report.findings.push({ where: `height ${height}`, what: wrong })
         return
       }
       if (height <= head.height) continue
-      await checkRules(chain, genesis, worker.call, height)
+      await checkRules(chain, sittings, worker.call, height)
       head = await replay(chain, worker.call, head, height)
+      sittings.learn(head.accounts)
       const differs = await checkDerived(chain, worker.call, head)
       if (differs !== null) {
         report.findings.push({ where: `height ${height}`, what: differs })
@@ -225,11 +229,45 @@ const openStart = async (
   }
 }
 
-const leaderKey = (genesis: Genesis, slot: number): PublicKey =>
-  genesis.validators[leaderOf(consensusConfig(genesis, null), slot)]!.key
+/** Who voted when: from the genesis, from the proofs that the peer keeps, and from the states that are replayed. */
+class Sittings {
+  readonly #epochs = new Map<number, Epoch>()
+
+  learn({ epoch, running, next }: Sets): void {
+    if (!this.#epochs.has(epoch)) this.#epochs.set(epoch, new Epoch(epoch, running, null))
+    if (!this.#epochs.has(epoch + 1)) this.#epochs.set(epoch + 1, new Epoch(epoch + 1, next, null))
+  }
+
+  at(epoch: number): Epoch | undefined {
+    return this.#epochs.get(epoch)
+  }
+}
+
+const sittingsOf = async (chain: ChainStore, genesis: Genesis, report: Report): Promise<Sittings> => {
+  const sittings = new Sittings()
+  sittings.learn(genesisSets(genesis))
+  async function* ask(epoch: number): AsyncGenerator<Uint8Array> {
+    const proof = await setsProofAt(chain, epoch)
+    if (proof !== undefined) yield proof
+  }
+  await walkEpochs(
+    { genesis, chainId: chainIdOf(genesis) },
+    Number.POSITIVE_INFINITY,
+    ask,
+    async (_, sets) => sittings.learn(sets),
+    ({ fault }) =>
+      report.findings.push({ where: 'epochs', what: `a proof of the validators does not hold: ${fault}` })
+  )
+  return sittings
+}
 
 /** Signature of the leader, link to the parent, and a FINAL certificate over it or a descendant. */
-const checkBlock = async (chain: ChainStore, genesis: Genesis, height: number): Promise<string | null> => {
+const checkBlock = async (
+  chain: ChainStore,
+  genesis: Genesis,
+  sittings: Sittings,
+  height: number
+): Promise<string | null> => {
   const block = await chain.blockAt(height)
   const parent = await chain.idAt(height - 1)
   const certificate = await chain.finalCertificateFor(height)
@@ -238,13 +276,17 @@ const checkBlock = async (chain: ChainStore, genesis: Genesis, height: number): 
   if (header.height !== height) return `the block here says that it belongs to height ${header.height}`
   if (parent !== undefined && !equalBytes(header.parentId, parent))
     return 'the block does not follow the one before it'
-  if (!verifyBlockSignature(block, leaderKey(genesis, header.slot)))
+  const epoch = sittings.at(header.epoch)
+  if (epoch === undefined) return `who voted in epoch ${header.epoch} is not proven by what the folder holds`
+  if (!verifyBlockSignature(block, epoch.leaderKey(header.slot)))
     return 'the block is not signed by the leader of its slot'
-  if (certificate === undefined) return 'no FINAL certificate covers the block'
-  if (
-    certificate.kind !== VoteKind.FINAL ||
-    !verifyCertificate(certificate, genesis.validators, chainIdOf(genesis))
-  ) {
+  if (certificate === undefined) {
+    return (await isBoundaryOfTail(chain, genesis, epoch, block))
+      ? null
+      : 'no FINAL certificate covers the block'
+  }
+  const signers = sittings.at(certificate.epoch)
+  if (certificate.kind !== VoteKind.FINAL || signers?.certifies(certificate, chainIdOf(genesis)) !== true) {
     return 'the FINAL certificate does not hold'
   }
   if (certificate.slot === header.slot && !equalBytes(certificate.blockId, blockIdOf(header)))
@@ -252,9 +294,27 @@ const checkBlock = async (chain: ChainStore, genesis: Genesis, height: number): 
   return null
 }
 
-const checkRules = async (
+/** The head may be a boundary that is final by the certificate of an empty descendant, which is live still. */
+const isBoundaryOfTail = async (
   chain: ChainStore,
   genesis: Genesis,
+  epoch: Epoch,
+  boundary: Block
+): Promise<boolean> => {
+  const { blocks, certificates } = await chain.live()
+  const byId = new Map(blocks.map(({ header }) => [toHex(blockIdOf(header)), header]))
+  const foot = toHex(blockIdOf(boundary.header))
+  return certificates.some(certificate => {
+    if (certificate.kind !== VoteKind.FINAL || !epoch.certifies(certificate, chainIdOf(genesis))) return false
+    let id = toHex(certificate.blockId)
+    while (id !== foot && byId.has(id)) id = toHex(byId.get(id)!.parentId)
+    return id === foot
+  })
+}
+
+const checkRules = async (
+  chain: ChainStore,
+  sittings: Sittings,
   state: Remote<StateTable>,
   height: number
 ): Promise<void> => {
@@ -262,7 +322,7 @@ const checkRules = async (
   if (block === undefined) return
   const wrong = await state.validate({
     block: encodeBlock(block),
-    leader: leaderKey(genesis, block.header.slot)
+    leader: sittings.at(block.header.epoch)!.leaderKey(block.header.slot)
   })
   if (wrong !== null)
     throw new MeshError(
@@ -310,15 +370,22 @@ const textOf = ({ digest, key, trainer, round, height, steps, weightQ16, reward 
   [toHex(digest), toHex(key), trainer, round, height, steps, weightQ16, reward].join()
 
 /** What a restart would go on from: signed by its leader, certified by a quorum. */
-const checkLive = async (chain: ChainStore, genesis: Genesis, report: Report): Promise<void> => {
+const checkLive = async (
+  chain: ChainStore,
+  genesis: Genesis,
+  sittings: Sittings,
+  report: Report
+): Promise<void> => {
   const { blocks, certificates } = await chain.live()
   for (const block of blocks) {
-    if (verifyBlockSignature(block, leaderKey(genesis, block.header.slot))) continue
+    const { epoch, slot } = block.header
+    const leader = sittings.at(epoch)?.leaderKey(slot)
+    if (leader !== undefined && verifyBlockSignature(block, leader)) continue
     const what = `the live block of slot ${block.header.slot} is not signed by its leader`
     report.findings.push({ where: `height ${block.header.height}`, what })
   }
   for (const certificate of certificates) {
-    if (verifyCertificate(certificate, genesis.validators, chainIdOf(genesis))) continue
+    if (sittings.at(certificate.epoch)?.certifies(certificate, chainIdOf(genesis)) === true) continue
     const what = `the certificate of slot ${certificate.slot} does not hold`
     report.findings.push({ where: `height ${report.height}`, what })
   }

@@ -27,6 +27,7 @@ import type { HealthReport, PeerView } from './http/index.ts'
 import type { Journal } from './journal.ts'
 import type { FinalPoint } from './ledger.ts'
 import type { Running } from './running.ts'
+import { recallEpoch } from './sets-proofs.ts'
 
 /** Without a new final block for so long a peer that should be moving is unhealthy. */
 const STALLED_MS = 60_000
@@ -48,7 +49,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     if (known !== undefined) return known
     const block = await chain.blockAt(height)
     if (block === undefined) return undefined
-    const made = summary(block, leaderOf(block.header.slot))
+    const made = summary(block, await leaderOf(block.header))
     // The newest may still learn how long its finality took.
     if (height === running().ledger?.final.height) return made
     summaries.set(height, made)
@@ -71,7 +72,10 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     bytes: encodeBlock(block).length,
     finalityMs: journal.finalityOf(block.header.height)
   })
-  const leaderOf = (slot: number): string | null => running().leaderOf(slot)
+  const leaderOf = async ({ epoch, slot }: Block['header']): Promise<string | null> => {
+    const known = await recallEpoch(context, epoch)
+    return known === undefined ? null : toHex(known.leaderKey(slot))
+  }
 
   return {
     status: () => statusOf(context, running(), journal),
@@ -100,10 +104,11 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
       if (block === undefined) return null
       const { header, body } = block
       const certificate = await chain.finalCertificateFor(height)
+      const signers = certificate && (await recallEpoch(context, certificate.epoch))
       const trainers = running().ledger?.final.accounts.trainers ?? []
       const keyOfTrainer = (index: number): string => toHex(trainers[index]?.key ?? new Uint8Array(32))
       return {
-        ...summary(block, leaderOf(header.slot)),
+        ...summary(block, await leaderOf(header)),
         protocol: header.protocol,
         parentSlot: header.parentSlot,
         parentStateRoot: toHex(header.stateRoot),
@@ -125,7 +130,9 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
             ? null
             : {
                 slot: certificate.slot,
-                signers: bitmapIndices(certificate.bitmap).map(index => toHex(context.validatorKeys[index]!))
+                signers: bitmapIndices(certificate.bitmap).map(index =>
+                  toHex(signers?.keys[index] ?? new Uint8Array(32))
+                )
               }
       }
     },
@@ -187,7 +194,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     task: genesis.task.id,
     key: context.self,
     label: running.labelOf(context.self),
-    role: context.validator !== null ? 'validator' : mine !== undefined ? 'trainer' : 'follower',
+    role: context.epochs.running.self !== null ? 'validator' : mine !== undefined ? 'trainer' : 'follower',
     addresses: running.isOnline ? [...net.addresses()] : [],
     reachability: running.isOnline ? reachabilityOf(net.reachability()) : null,
     height: final?.height ?? chain.head().height,

@@ -31,7 +31,6 @@ import {
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
 import { Attesting } from '../src/attesting.ts'
-import { consensusConfig } from '../src/consensus-config.ts'
 import type { Context } from '../src/context.ts'
 import { DeltaPool } from '../src/delta-pool.ts'
 import { openDoor } from '../src/door.ts'
@@ -79,11 +78,14 @@ const doorOf = async (t: Test, script: Script): Promise<Door> => {
   const pool = new DeltaPool(context, evidences, final)
   const ledger = new Ledger(context, pool, final, head, 0)
   const attesting = new Attesting(context, pool, final)
-  const driver = new Driver(
-    context,
-    { ledger, evidences, propose: async () => undefined, fetchBlock: async () => undefined, sync: () => {} },
-    context.consensus
-  )
+  const driver = new Driver(context, {
+    ledger,
+    evidences,
+    propose: async () => undefined,
+    fetchBlock: async () => undefined,
+    sync: () => {},
+    resume: async () => undefined
+  })
   const parts = { ledger, pool, driver, attesting, transactions: new TransactionPool(context) }
   openDoor(context, () => parts)
   return {
@@ -260,7 +262,10 @@ t.test('votes, certificates, blocks', async t => {
     if (what === 'with another body') t.equal(answer[0], 'reject', `${topic}: ${what} (${answer[1]})`)
     else t.strictSame(answer, said, `${topic}: ${what}`)
   }
-  const leader = validatorKeys[leaderOf(consensusConfig(script.genesis, null), header.slot)]!
+  const leader =
+    validatorKeys[
+      leaderOf({ validators: script.genesis.validators, leaderSeed: script.genesis.seed }, header.slot)
+    ]!
   const second = signBlock({ ...header, height: header.height + 1 }, body, leader)
   const third = signBlock({ ...header, height: header.height + 2 }, body, leader)
   t.strictSame(await door.say('blocks', encodeBlock(second)), ['accept', 'none'], 'a second block is a proof')

@@ -108,9 +108,13 @@ export interface ChainStore {
 
   /**
    * Makes blocks final at once: they follow the head and each other, the certificate is the FINAL of the
-   * last, and all payloads that they name are held. Code STORE_SEQUENCE otherwise, and nothing is written.
+   * last (null for an epoch's boundary that a live descendant's certificate made final), and all payloads that they name are held. Code STORE_SEQUENCE otherwise, and nothing is written.
    */
-  commitFinal(blocks: readonly Block[], certificate: Certificate, receipts: readonly Receipt[]): Promise<void>
+  commitFinal(
+    blocks: readonly Block[],
+    certificate: Certificate | null,
+    receipts: readonly Receipt[]
+  ): Promise<void>
   receipt(digest: Digest): Promise<Receipt | undefined>
   /** Starts an empty chain at a block whose checkpoint was verified. The certificate comes with its successor. */
   adopt(block: Block): Promise<void>
@@ -391,7 +395,7 @@ class OpenChain implements ChainStore {
 
   commitFinal(
     blocks: readonly Block[],
-    certificate: Certificate,
+    certificate: Certificate | null,
     receipts: readonly Receipt[]
   ): Promise<void> {
     return this.#inTurn(async () => {
@@ -413,14 +417,16 @@ class OpenChain implements ChainStore {
       const last = blocks.at(-1)
       if (last === undefined) return
       const { slot, height } = last.header
-      if (
-        certificate.kind !== VoteKind.FINAL ||
-        certificate.slot !== slot ||
-        !equalBytes(certificate.blockId, head.id)
-      ) {
+      const isOther =
+        certificate !== null &&
+        (certificate.kind !== VoteKind.FINAL ||
+          certificate.slot !== slot ||
+          !equalBytes(certificate.blockId, head.id))
+      if (isOther) {
         throw sequence(`the certificate is not the FINAL of the block at height ${height}`, { height })
       }
-      operations.push(put(finalKey(height), encodeCertificate(certificate)), put(HEAD, encodeHead(head)))
+      if (certificate !== null) operations.push(put(finalKey(height), encodeCertificate(certificate)))
+      operations.push(put(HEAD, encodeHead(head)))
       for (const receipt of receipts) operations.push(put(receiptKey(receipt.digest), encodeReceipt(receipt)))
       await this.#database.batch(operations, { sync: true })
       this.#head = head

@@ -17,6 +17,8 @@ export const BOUNDS = {
   trainersMax: 16_384,
   /** Trainers whose deltas one block names; also keys and trainers scored. */
   deltasPerBlockMax: 64,
+  /** An epoch's first slot lies so far above its boundary's slot: no two epochs ever vote in one slot. */
+  slotsBetweenEpochs: 4_096,
   attestsPerBlockMax: 128,
   scoresPerBlockMax: 128 * 64,
   txsPerBlockMax: 256,
@@ -34,6 +36,9 @@ export const BOUNDS = {
   accountsBytesMax: 16 * MIB,
   /** Leaves of 16 KiB: 268 million parameters. */
   leavesMax: 65_536,
+  /** Two validator sets, and a proof of them. */
+  setsBytesMax: 12 * KIB,
+  epochProofBytesMax: 24 * KIB,
   checkpointBytesMax: 24 * MIB,
   nameBytesMax: 64,
   labelBytesMax: 32,

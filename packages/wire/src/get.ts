@@ -26,7 +26,8 @@ const codec = cborCodec<GetRequest>({
       what: literal('leaf'),
       height: counter,
       index: integer(0, BOUNDS.leavesMax - 1)
-    })
+    }),
+    epoch: record<Of<'epoch'>>({ what: literal('epoch'), epoch: counter })
   }),
   bytesMax: BOUNDS.requestBytesMax,
   itemsMax: 16

@@ -21,6 +21,7 @@ export {
   signDeltaHeader,
   verifyDeltaHeader
 } from './delta.ts'
+export { decodeEpochProof, encodeEpochProof } from './epoch-proof.ts'
 export {
   accusedOf,
   contradict,

@@ -296,6 +296,19 @@ export type GetRequest =
   | { readonly what: 'headers'; readonly round: number }
   | { readonly what: 'checkpoint' }
   | { readonly what: 'leaf'; readonly height: number; readonly index: number }
+  /** The proof of who votes in the epoch after this one. */
+  | { readonly what: 'epoch'; readonly epoch: number }
+
+/** Who votes in the epoch after the header's, for those who know who votes in the header's. */
+export interface EpochProof {
+  readonly header: BlockHeader
+  /** The FINAL of exactly that header. */
+  readonly certificate: Certificate
+  /** The ledger's sets in their canonical encoding; the header's state root is over them and the two digests. */
+  readonly sets: Uint8Array
+  readonly registry: Digest
+  readonly weights: Digest
+}
 
 /** The newest checkpoint that a peer can serve: everything of the state but the weights, and the leaf digests. */
 export interface CheckpointManifest {

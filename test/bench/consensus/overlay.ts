@@ -66,6 +66,7 @@ class Overlay {
     this.#neighbours = overlay(count, this.#prng)
     this.#config = {
       epoch: 0,
+      firstSlot: 1,
       validators: Array.from({ length: count }, (_, i) => ({ key: keyOf(i), stake: 1n })),
       leaderSeed: sha256(utf8(`overlay ${seed}`)),
       genesisId: toHex(sha256(utf8('genesis'))),
