@@ -19,7 +19,7 @@ export const grafter: Adversary = {
     const stump = liar.prng.pick(stumps)
     const height = stump.height + 1
     const block = liar.signBlock(
-      { slot, height, parentSlot: stump.slot, parentId: stump.id, empty: true },
+      { slot, height, parentSlot: stump.slot, parentId: stump.id, empty: true, boundary: false },
       true
     )
     liar.second.set(slot, block)

@@ -56,7 +56,7 @@ export const settledSlot = (draft: Draft): number => Math.max(finalSlot(draft), 
 
 /** What tells a peer that a slot is over; undefined while it is not, or for genesis. */
 export const endOf = (draft: Draft, slot: number): Certificate | undefined => {
-  if (draft.topFinal !== null && (draft.ended || slot <= draft.topFinal.slot)) return draft.topFinal
+  if (draft.topFinal !== null && slot <= draft.topFinal.slot) return draft.topFinal
   const known = draft.slots.get(slot)
   return known?.notar ?? known?.skip ?? undefined
 }

@@ -28,6 +28,7 @@ export const openDraft = (before: State): Draft => ({
   blocks: before.blocks,
   delaySamples: before.delaySamples,
   proposedSlot: before.proposedSlot,
+  ended: before.ended,
   broken: before.broken,
   timers: before.timers,
   fetches: before.fetches,

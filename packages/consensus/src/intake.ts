@@ -64,7 +64,8 @@ const onVote = (draft: Draft, now: number, vote: Vote): void => {
   // A late vote is usual, a repeated one means that its sender still waits; so does SKIP where a block won.
   const waits = news === 'repeat' || (kind === VoteKind.SKIP && known.skip === null)
   const over = draft.ended || (kind === VoteKind.FINAL ? slot <= finalSlot(draft) : true)
-  if (waits && over) answer(draft, now, validator, endOf(draft, slot))
+  const end = draft.ended ? (draft.topFinal ?? undefined) : endOf(draft, slot)
+  if (waits && over) answer(draft, now, validator, end)
 }
 
 /** A vote by our own key that no record explains: the record was lost, so the slot is not ours to vote in. */

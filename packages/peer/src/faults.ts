@@ -63,6 +63,8 @@ const INNOCENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'ATTEST_BITMAP',
   'TX_KNOWN',
   'TX_FULL',
+  'LEDGER_TX_UNKNOWN',
+  'LEDGER_TX_NONCE',
   'VOTE_PAST',
   'EPOCH_UNKNOWN',
   'CERTIFICATE_KNOWN',

@@ -26,9 +26,8 @@ import type { Driver } from './driver.ts'
 import { type FaultCode, peerFault } from './faults.ts'
 import { differenceTo } from './greeting.ts'
 import type { Ledger } from './ledger.ts'
-import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from './topics.ts'
 import { setsProofAt } from './sets-proofs.ts'
-import { PIECE_BYTES, PROTOCOLS } from './topics.ts'
+import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from './topics.ts'
 
 const SYNC_BLOCKS_MAX = 64
 const SYNC_BYTES_MAX = 1024 * 1024

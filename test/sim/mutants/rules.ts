@@ -76,7 +76,7 @@ export const ruleMutants: readonly Mutant[] = [
   one(
     'gap-needs-no-skip',
     at('certificates.ts'),
-    'for (let gap = parentSlot + 1; gap < slot; gap++) if (!isSkipped(draft, gap)) return false',
+    'for (let gap = first; gap < slot; gap++) if (!isSkipped(draft, gap)) return false',
     ''
   ),
   one(
@@ -134,8 +134,8 @@ export const ruleMutants: readonly Mutant[] = [
   one(
     'ancestors-not-finalised',
     at('finality.ts'),
-    "type: 'finalise', blocks, certificate",
-    "type: 'finalise', blocks: blocks.slice(-1), certificate"
+    "type: 'finalise', blocks: final, certificate",
+    "type: 'finalise', blocks: final.slice(-1), certificate"
   ),
   one(
     'final-before-its-ancestors-came',
@@ -146,8 +146,8 @@ export const ruleMutants: readonly Mutant[] = [
   one(
     'timer-reset-by-any-certificate',
     at('step.ts'),
-    'draft.frontier - finalSlot(draft) - 1',
-    '0 * finalSlot(draft)'
+    'draft.frontier - settledSlot(draft) - 1',
+    '0 * settledSlot(draft)'
   ),
   one(
     'timer-never-fires',

@@ -1,0 +1,96 @@
+/** The end of an epoch and the start of the next. */
+import t from 'tap'
+import { parentSlotOf } from '../src/certificates.ts'
+import { createConsensus, fromGenesis } from '../src/create.ts'
+import { openDraft } from '../src/draft.ts'
+import { block, certificate, configOf, kinds, Peer, slotLedBy, types, vote } from './fixtures/mesh.ts'
+
+const config = configOf([1, 1, 1, 1])
+const quiet = slotLedBy(config, leader => leader !== 0)
+
+/** A peer that entered a slot led by another, on the genesis. */
+const peerAt = (slot: number): Peer => {
+  const peer = new Peer(config)
+  peer.certificates(...Array.from({ length: slot - 1 }, (_, i) => certificate('SKIP', i + 1)))
+  peer.effects = []
+  return peer
+}
+
+t.test('a final boundary ends the epoch', async t => {
+  const peer = peerAt(quiet)
+  const boundary = block(quiet, null, { boundary: true })
+  peer.valid(boundary)
+  peer.certificates(certificate('NOTAR', boundary))
+  t.notOk(peer.state.ended, 'certified is not final')
+  const effects = peer.certificates(certificate('FINAL', boundary))
+  t.match(effects.at(-1), { type: 'finalise', blocks: [{ id: boundary.id }] })
+  t.ok(peer.state.ended)
+  peer.effects = []
+  const child = block(quiet + 1, boundary, { empty: true })
+  peer.valid(child)
+  peer.certificates(certificate('NOTAR', child))
+  peer.at(1_000_000)
+  t.strictSame(
+    types(peer.effects).filter(type => type !== 'certificate'),
+    [],
+    'no vote, no proposal, no timer'
+  )
+})
+
+t.test('what a descendant makes final stops at the boundary', async t => {
+  const peer = peerAt(quiet)
+  const boundary = block(quiet, null, { boundary: true })
+  const child = block(quiet + 1, boundary, { empty: true })
+  peer.valid(boundary)
+  peer.certificates(certificate('NOTAR', boundary))
+  peer.valid(child)
+  peer.certificates(certificate('NOTAR', child))
+  const final = certificate('FINAL', child)
+  const effects = peer.certificates(final)
+  t.match(effects.at(-1), {
+    type: 'finalise',
+    blocks: [{ id: boundary.id }],
+    certificate: { slot: child.slot }
+  })
+  const last = effects.at(-1)
+  t.equal(last?.type === 'finalise' ? last.blocks.length : 0, 1, 'the descendant is no part of the chain')
+  t.equal(peer.state.final.id, boundary.id)
+  const late = [vote(1, 'SKIP', quiet + 5), vote(1, 'SKIP', quiet + 5)]
+  t.match(
+    peer.votes(...late).at(-1),
+    { type: 'answer', validator: 1, certificate: final },
+    'who goes on is told'
+  )
+})
+
+t.test('the next epoch starts from the boundary, above a gap in which nothing is voted', async t => {
+  const boundary = block(quiet, null, { boundary: true })
+  const firstSlot = quiet + 4096
+  const next = { ...config, epoch: 1, firstSlot }
+  const restored = { ...fromGenesis, finalBlock: boundary, highWaterSlot: quiet + 3 }
+  const state = createConsensus(next, restored)
+  t.equal(state.frontier, firstSlot)
+  t.notOk(state.ended)
+  t.equal(parentSlotOf(openDraft(state), firstSlot), quiet)
+  t.equal(parentSlotOf(openDraft(state), firstSlot + 1), undefined, 'its first slot is open')
+  const peer = new Peer(next, restored)
+  const slot = firstSlot
+  const lead = slotLedBy(next, leader => leader === 0, slot)
+  const of = <T extends object>(message: T): T => ({ ...message, epoch: 1 })
+  const skips = Array.from({ length: lead - slot }, (_, i) => of(certificate('SKIP', slot + i)))
+  const effects = peer.certificates(...skips)
+  const all = lead === slot ? peer.at(0) : effects
+  if (lead > slot)
+    t.match(all.at(-1), {
+      type: 'propose',
+      slot: lead,
+      parentSlot: quiet,
+      parentId: boundary.id,
+      empty: false
+    })
+  peer.certificates(certificate('FINAL', boundary))
+  t.equal(peer.state.topFinal, null, 'a certificate of the epoch before is not taken for one of this')
+  peer.at(1_000_000)
+  t.ok(kinds(peer.effects).every(kind => Number(kind.split(' ')[1]) >= firstSlot))
+  t.throws(() => createConsensus({ ...next, firstSlot: 1 }, restored), { code: 'INVARIANT' })
+})
