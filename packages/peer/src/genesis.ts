@@ -23,7 +23,8 @@ export const genesisDefaults = {
   stake: 1_000_000n,
   rewardPerRound: 1_000_000n,
   checkpointEvery: 16,
-  epochs: { rounds: 256, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
+  /** One epoch that never ends. */
+  epochs: { rounds: 0xffff_ffff, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
 } as const
 
 export const makeGenesis = ({

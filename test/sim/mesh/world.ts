@@ -2,7 +2,6 @@
  * One plan, one mesh, one history: whole peers over one timeline and a network that does as the plan says.
  * After `healMs` everything is well but the liar; then the mesh must make progress, and everybody catch up.
  */
-import { leaderOf } from '@gradmesh/consensus'
 import { isFault, Prng, pause, toHex, utf8 } from '@gradmesh/core'
 import { decodeDelta } from '@gradmesh/delta'
 import { initialWeights, layoutOf } from '@gradmesh/ledger'
@@ -437,10 +436,10 @@ class World implements Surroundings {
       this.#healedHeight = this.checker.height
     }
     if (finalSlot >= this.#healedSlot) return
-    const config = well[0]!.life!.peer.context.consensus
+    const { running } = well[0]!.life!.peer.context.epochs
     const liar = this.#plan.adversary === null ? null : this.#plan.liar
     let liarLed = 0
-    for (let slot = this.#healedSlot; slot < frontier; slot++) if (leaderOf(config, slot) === liar) liarLed++
+    for (let slot = this.#healedSlot; slot < frontier; slot++) if (running.leader(slot) === liar) liarLed++
     this.checker.stalled(frontier - this.#healedSlot, liarLed)
   }
 
