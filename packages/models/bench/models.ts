@@ -19,8 +19,9 @@ const HELP = `npm run bench:models -- [--json] [--only NAME] [--rounds N] [--len
   --adapter TEXT  the first adapter whose name contains TEXT
 
 share: arithmetic of the pass (6 a parameter of its products and token, and attention's) in a second, over that of
-products of 1024 x 1024 x 1024 that do half as much before and half as much after it; the median of the rounds. A
-step also moves AdamW's moments; it is timed apart.`
+products of square matrices (512 and 1024, the faster counts) that do as much just before; the median of the rounds.
+cpuShare: the same by CPU time, which on a software adapter is the work whatever else the machine does. A step also
+moves AdamW's moments; it is timed apart.`
 
 /** Llama's shape; the vocabulary is small so that most parameters do what those of a large model do. */
 const SIZES = {
@@ -58,14 +59,23 @@ const rounds = Number(values.rounds)
 const length = Number(values.length)
 
 const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[all.length >> 1]!
-const seconds = async (device: Device, body: () => void): Promise<number> => {
+interface Cost {
+  readonly wall: number
+  /** Of all threads: on a software adapter the work itself, whatever else the machine does. */
+  readonly cpu: number
+}
+
+/** Both in seconds. */
+const costOf = async (device: Device, body: () => void): Promise<Cost> => {
+  const cpuFrom = process.cpuUsage()
   const from = performance.now()
   body()
   await device.idle()
-  return (performance.now() - from) / 1000
+  const { user, system } = process.cpuUsage(cpuFrom)
+  return { wall: (performance.now() - from) / 1000, cpu: (user + system) / 1e6 }
 }
 
-const SIDE = 1024
+const SIDES = [512, 1024] as const
 
 const measure = async (device: Device, name: keyof typeof SIZES) => {
   const config = readConfig({
@@ -86,49 +96,66 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
   const tape = trainingTape(model, { shape })
   for (const parameter of tape.trained()) tape.output(tape.gradientOf(parameter)!)
   const pass = new Program(tape, variables)
-  const square = { m: SIDE, n: SIDE, k: SIDE }
-  const [a, b] = [0, 1].map(() =>
-    device.upload(Float32Array.from({ length: SIDE ** 2 }, () => prng.below(256) / 256 - 0.5))
-  )
-  const out = device.tensor('f32', SIDE ** 2)
+  const operands = SIDES.map(side => {
+    const values = () => Float32Array.from({ length: side ** 2 }, () => prng.below(256) / 256 - 0.5)
+    const tensors = {
+      a: device.upload(values()),
+      b: device.upload(values()),
+      out: device.tensor('f32', side ** 2)
+    }
+    return { side, tensors }
+  })
   const matrices = model.tensors.reduce((sum, t) => sum + (t.shape.length === 2 ? elements(t) : 0), 0)
   const { num_hidden_layers: layers, hidden_size: width } = SIZES[name]
   // Causal attention sees half of length x length: two products forward, four back; what is made again counts for nothing.
   const work = 6 * matrices * length + 6 * layers * length * length * width
-  const workOfOne = 2 * SIDE ** 3
-  const repeats = Math.ceil(work / 2 / workOfOne)
-  const products = () =>
-    device.submit(step => {
-      for (let i = 0; i < repeats; i++) step.run(matmulNT, { a: a!, b: b!, out }, square)
-    })
+  /** Rates of products that do `share` of a pass's work, the best size's of each kind. */
+  const ratesOf = async (share: number): Promise<Cost> => {
+    const found: Cost[] = []
+    for (const { side, tensors } of operands) {
+      const one = 2 * side ** 3
+      const repeats = Math.max(1, Math.ceil((share * work) / SIDES.length / one))
+      const { wall, cpu } = await costOf(device, () =>
+        device.submit(step => {
+          for (let i = 0; i < repeats; i++) {
+            step.run(matmulNT, tensors, { m: side, n: side, k: side })
+          }
+        })
+      )
+      found.push({ wall: (repeats * one) / wall, cpu: (repeats * one) / cpu })
+    }
+    return {
+      wall: Math.max(...found.map(({ wall }) => wall)),
+      cpu: Math.max(...found.map(({ cpu }) => cpu))
+    }
+  }
 
-  await seconds(device, () => pass.run(inputs))
-  await seconds(device, () => device.submit(step => step.run(matmulNT, { a: a!, b: b!, out }, square)))
-  const passes: number[] = []
-  const rates: number[] = []
+  await costOf(device, () => pass.run(inputs))
+  await ratesOf(0)
+  const passes: Cost[] = []
+  const rates: Cost[] = []
   for (let round = 0; round < rounds; round++) {
-    const before = await seconds(device, products)
-    passes.push(await seconds(device, () => pass.run(inputs)))
-    const after = await seconds(device, products)
-    rates.push((2 * repeats * workOfOne) / (before + after))
+    rates.push(await ratesOf(1))
+    passes.push(await costOf(device, () => pass.run(inputs)))
   }
   pass.free()
   device.trim()
 
   const training = new Training(model, variables, { shape })
-  await seconds(device, () => training.step(inputs, 1e-4))
+  await costOf(device, () => training.step(inputs, 1e-4))
   const steps: number[] = []
   for (let round = 0; round < rounds; round++) {
-    steps.push(await seconds(device, () => training.step(inputs, 1e-4)))
+    steps.push((await costOf(device, () => training.step(inputs, 1e-4))).wall)
   }
 
   const parameters = model.tensors.reduce((sum, tensor) => sum + elements(tensor), 0)
   const result = {
     name,
     parameters,
-    tokensPerSecond: length / median(passes),
-    share: median(passes.map((pass, i) => work / pass / rates[i]!)),
-    matmulGflops: median(rates) / 1e9,
+    tokensPerSecond: length / median(passes.map(({ wall }) => wall)),
+    share: median(passes.map(({ wall }, i) => work / wall / rates[i]!.wall)),
+    cpuShare: median(passes.map(({ cpu }, i) => work / cpu / rates[i]!.cpu)),
+    matmulGflops: median(rates.map(({ wall }) => wall)) / 1e9,
     trainingTokensPerSecond: length / median(steps),
     weightsBytes: variables.bytes() - variables.bytes('moment '),
     momentsBytes: variables.bytes('moment '),
@@ -137,11 +164,15 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
   }
   training.free()
   variables.free()
-  for (const tensor of [a!, b!, out]) tensor.free()
+  for (const { tensors } of operands) for (const tensor of Object.values(tensors)) tensor.free()
   device.trim()
   return result
 }
 
+if (values.only !== undefined && !Object.hasOwn(SIZES, values.only)) {
+  console.error(`no model ${values.only}; there are ${Object.keys(SIZES).join(', ')}`)
+  process.exit(2)
+}
 const names = (Object.keys(SIZES) as (keyof typeof SIZES)[]).filter(
   name => values.only === undefined || values.only === name
 )
@@ -156,7 +187,8 @@ for (const name of names) {
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
   console.log(
     `${name.padEnd(5)} ${(r.parameters / 1e6).toFixed(1)} M parameters, ${length} tokens: ` +
-      `${r.tokensPerSecond.toFixed(1)} tokens/s forward and back, ${(100 * r.share).toFixed(0)} % of ` +
+      `${r.tokensPerSecond.toFixed(1)} tokens/s forward and back, ${(100 * r.share).toFixed(0)} % (by CPU time ` +
+      `${(100 * r.cpuShare).toFixed(0)} %) of ` +
       `${r.matmulGflops.toFixed(1)} GFLOP/s; ${r.trainingTokensPerSecond.toFixed(1)} tokens/s with AdamW\n` +
       `      weights ${mb(r.weightsBytes)}, moments ${mb(r.momentsBytes)}, activations and gradients ` +
       `${mb(r.activationsBytes)}, peak ${mb(r.peakBytes)}`
