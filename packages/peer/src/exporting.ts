@@ -21,15 +21,22 @@ export interface Exported {
   readonly bytes: number
 }
 
+export interface FinalWeights {
+  readonly genesis: Genesis
+  readonly height: number
+  readonly round: number
+  /** Of the state, in hexadecimal digits. */
+  readonly root: string
+  /** f32, tensors in genesis order, without padding. */
+  readonly weights: Float32Array
+}
+
 /**
+ * The newest final weights of a folder whose peer is not running.
  * @param dataset where this machine keeps the mesh's data set, if its model starts from published weights.
- * @throws MeshError `GENESIS_MISSING`, `STORE_…`, `CHAIN_BROKEN`, `EXPORT_WRITE`, `DATA_…`
+ * @throws MeshError `GENESIS_MISSING`, `STORE_…`, `CHAIN_BROKEN`, `DATA_…`
  */
-export const exportWeights = async (
-  folder: string,
-  file: string,
-  dataset: string | null = null
-): Promise<Exported> => {
+export const newestWeights = async (folder: string, dataset: string | null = null): Promise<FinalWeights> => {
   const { genesis } = await readGenesis(folder)
   const database = await openLevelDb(paths(folder).chain, { create: false })
   const worker = startWorker<StateTable>('state-worker', null, () => {})
@@ -40,29 +47,39 @@ export const exportWeights = async (
       () => basesOf(genesis, dataset),
       () => {}
     )
-    const weights = await worker.call.weights({ id: head.id })
-    if (weights === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
-    const root = toHex(head.root)
-    const content = writeSafetensors(tensorsOf(genesis, floatView(unpack(layoutOf(genesis), weights))), {
-      chain_height: String(head.height),
-      round: String(head.accounts.round),
-      state_root: root
-    })
-    await writeFile(file, content).catch(cause => {
-      throw new MeshError(
-        'EXPORT_WRITE',
-        `can't write ${file}: ${cause instanceof Error ? cause.message : cause}`,
-        {
-          cause,
-          remedy: 'Choose a path in a folder that exists and that you may write.'
-        }
-      )
-    })
-    return { height: head.height, round: head.accounts.round, root, bytes: (await stat(file)).size }
+    const padded = await worker.call.weights({ id: head.id })
+    if (padded === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
+    const weights = floatView(unpack(layoutOf(genesis), padded))
+    return { genesis, height: head.height, round: head.accounts.round, root: toHex(head.root), weights }
   } finally {
     await worker.close()
     await database.close()
   }
+}
+
+/** As `newestWeights`. @throws MeshError also `EXPORT_WRITE` */
+export const exportWeights = async (
+  folder: string,
+  file: string,
+  dataset: string | null = null
+): Promise<Exported> => {
+  const { genesis, height, round, root, weights } = await newestWeights(folder, dataset)
+  const content = writeSafetensors(tensorsOf(genesis, weights), {
+    chain_height: String(height),
+    round: String(round),
+    state_root: root
+  })
+  await writeFile(file, content).catch(cause => {
+    throw new MeshError(
+      'EXPORT_WRITE',
+      `can't write ${file}: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+        remedy: 'Choose a path in a folder that exists and that you may write.'
+      }
+    )
+  })
+  return { height, round, root, bytes: (await stat(file)).size }
 }
 
 /** `weights`: f32, tensors in genesis order, without padding. */

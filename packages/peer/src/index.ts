@@ -8,7 +8,7 @@ export {
   noCaps
 } from './caps/index.ts'
 export { startPeer } from './daemon.ts'
-export { type Exported, exportWeights } from './exporting.ts'
+export { type Exported, exportWeights, type FinalWeights, newestWeights } from './exporting.ts'
 export type { FaultCode } from './faults.ts'
 export {
   ensureKey,

@@ -1,7 +1,7 @@
 /** Flags that put other numbers in place of a task's recipe. */
 import type { Recipe } from '@gradmesh/train'
 
-export const RECIPE_HELP = `  --rounds N --inner-steps N --inner-rate-micro N --warmup-rounds N --outer-rate-q16 N --keep N
+export const RECIPE_HELP = `  --rounds N --inner-steps N --inner-rate-micro N --warmup-rounds N --outer-rate-q16 N --chunk N --keep N
                   in place of the task's recipe`
 
 export const recipeFlags = {
@@ -10,6 +10,7 @@ export const recipeFlags = {
   'inner-rate-micro': { type: 'string' },
   'warmup-rounds': { type: 'string' },
   'outer-rate-q16': { type: 'string' },
+  chunk: { type: 'string' },
   keep: { type: 'string' }
 } as const
 
@@ -32,6 +33,7 @@ export const recipeOf = (recipe: Recipe, values: RecipeValues, help: string): Re
     innerRateMicro: own(values['inner-rate-micro'], recipe.innerRateMicro),
     warmupRounds: own(values['warmup-rounds'], recipe.warmupRounds, 0),
     outerRateQ16: own(values['outer-rate-q16'], recipe.outerRateQ16),
+    chunk: own(values.chunk, recipe.chunk),
     keep: own(values.keep, recipe.keep)
   }
 }

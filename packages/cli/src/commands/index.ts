@@ -21,6 +21,7 @@ export const commands: readonly CommandEntry[] = [
   entry('watch', 'live view of the running peer', () => import('./watch.ts')),
   entry('verify', 'replay a folder, recompute every root', () => import('./verify.ts')),
   entry('export', 'write the final weights as safetensors', () => import('./export.ts')),
+  entry('eval', "the task's report on the final weights", () => import('./eval.ts')),
   entry('doctor', 'check this machine: GPU, ports, clock, disk, network', () => import('./doctor.ts')),
   entry('support-bundle', 'what others need to help, without secrets', () => import('./support-bundle.ts')),
   entry('completion', 'completion for bash, zsh or fish', () => import('./completion.ts'))

@@ -40,15 +40,15 @@ const RECIPE: Recipe = {
   innerRateMicro: 2000,
   warmupRounds: 0,
   outerRateQ16: 65_536,
-  chunk: 4096,
-  keep: 256,
+  chunk: 512,
+  keep: 64,
   errorDecayQ8: 243
 }
 
 const RECIPES: Readonly<Record<Start, Recipe>> = {
   new: RECIPE,
   full: RECIPE,
-  lora: { ...RECIPE, innerRateMicro: 10_000, keep: 64 }
+  lora: { ...RECIPE, innerRateMicro: 10_000 }
 }
 
 export const causal: TaskKind = {

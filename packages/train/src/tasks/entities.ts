@@ -26,13 +26,13 @@ const FILES = { train: 'train.conll', dev: 'dev.conll' } as const
 const SPECIALS = ['[PAD]', '[UNK]']
 
 const RECIPE: Recipe = {
-  rounds: 120,
+  rounds: 40,
   innerSteps: 20,
   batch: 16,
-  innerRateMicro: 1500,
+  innerRateMicro: 2000,
   warmupRounds: 0,
   outerRateQ16: 65_536,
-  chunk: 4096,
+  chunk: 512,
   keep: 64,
   errorDecayQ8: 243
 }

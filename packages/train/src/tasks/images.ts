@@ -23,11 +23,11 @@ const RECIPE: Recipe = {
   rounds: 20,
   innerSteps: 20,
   batch: 32,
-  innerRateMicro: 2000,
+  innerRateMicro: 3000,
   warmupRounds: 0,
   outerRateQ16: 65_536,
-  chunk: 4096,
-  keep: 512,
+  chunk: 512,
+  keep: 64,
   errorDecayQ8: 243
 }
 

@@ -37,10 +37,10 @@ export class OptionReader {
     )
   }
 
-  /** `otherwise` may be empty. */
+  /** `otherwise` may be empty; an empty text stands for it. */
   text(name: string, otherwise?: string): string {
     const value = this.#take(name)
-    if (value === undefined && otherwise !== undefined) return otherwise
+    if (otherwise !== undefined && (value === undefined || value === '')) return otherwise
     if (value !== undefined && String(value) !== '') return String(value)
     throw badOption(this.#task, name, 'a text wanted')
   }

@@ -18,14 +18,14 @@ const START = '[CLS]'
 const SPECIALS = ['[PAD]', '[UNK]', START]
 
 const RECIPE: Recipe = {
-  rounds: 40,
+  rounds: 16,
   innerSteps: 20,
   batch: 32,
-  innerRateMicro: 2000,
+  innerRateMicro: 4000,
   warmupRounds: 0,
   outerRateQ16: 65_536,
-  chunk: 4096,
-  keep: 512,
+  chunk: 512,
+  keep: 64,
   errorDecayQ8: 243
 }
 

@@ -35,6 +35,10 @@ t.test('the classes are those of the training file, and the options say all', as
   const task = await foundTask('sequences', SMALL, folder)
   t.match(task.options, { ...SMALL, classes: 2 })
   t.strictSame(openTask(task).tensors(), task.tensors())
+  const { leaveOut, ...rest } = SMALL
+  const whole = await foundTask('sequences', rest, folder)
+  t.match(whole.options, { leaveOut: '', classes: 3 }, `without it, "${leaveOut}" is a class as well`)
+  t.strictSame(openTask(whole).options, whole.options)
   const seed = new Uint8Array(32)
   const three = openTask({ id: 'sequences', options: { ...task.options, classes: 3 } })
   await t.rejects(three.load({ seed, folder }), { code: 'TASK_OPTIONS', message: /2 labels, not 3/ })
