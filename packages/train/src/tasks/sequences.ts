@@ -24,7 +24,7 @@ const RECIPE: Recipe = {
   innerRateMicro: 4000,
   warmupRounds: 0,
   outerRateQ16: 65_536,
-  chunk: 512,
+  chunk: 128,
   keep: 64,
   errorDecayQ8: 243
 }
