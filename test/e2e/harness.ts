@@ -34,8 +34,8 @@ export interface MeshOptions {
   readonly seed: string
   /** More words for `gradmesh up`, for every peer. */
   readonly flags?: readonly string[]
-  /** Where the peers run, if not on this host. */
-  readonly home?: Home
+  /** Where each of the peers runs, if not on this host. */
+  readonly homes?: (index: number) => Home
 }
 
 export interface Mesh {
@@ -57,6 +57,9 @@ export interface Home {
   readonly enter: readonly string[]
   /** Makes that port of its loopback answer on ours. */
   publish(port: number): Promise<void>
+  /** Makes a disk for the folder of a peer there, before anything is in it, and takes it away again. */
+  mount?(folder: string): Promise<void>
+  unmount?(folder: string): Promise<void>
 }
 
 interface Place {
@@ -81,18 +84,19 @@ export const withoutAdapter = async (): Promise<string | null> => {
 export const createMesh = async ({
   peers: count,
   flags = [],
-  home: homeOfAll,
+  homes,
   ...options
 }: MeshOptions): Promise<Mesh> => {
   const folder = await mkdtemp(join(tmpdir(), 'gradmesh-e2e-'))
   const taken = new Set<number>()
-  const place = async (name: string, home: Home | undefined = homeOfAll): Promise<Place> => {
+  const place = async (name: string, home?: Home): Promise<Place> => {
     const httpPort = await freePort(taken)
     await home?.publish(httpPort)
+    await home?.mount?.(join(folder, name))
     return { name, home: home ?? null, folder: join(folder, name), httpPort, p2pPort: await freePort(taken) }
   }
   const places: Place[] = []
-  for (let i = 0; i < count; i++) places.push(await place(`peer-${i}`))
+  for (let i = 0; i < count; i++) places.push(await place(`peer-${i}`, homes?.(i)))
   const keys = await Promise.all(places.map(place => ensureKey(place.folder)))
   const made = makeGenesis({
     name: 'e2e',
@@ -118,6 +122,7 @@ export const createMesh = async ({
     place,
     async close() {
       await Promise.all([...children].map(end))
+      for (const { home, folder: disk } of places) await home?.unmount?.(disk)
       await rm(folder, { recursive: true, force: true })
     }
   }
@@ -153,7 +158,7 @@ export class PeerProcess {
   }
 
   get isRunning(): boolean {
-    return this.#child !== undefined
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
   start(words: readonly string[] = []): void {

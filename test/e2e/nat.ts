@@ -4,10 +4,10 @@
  */
 import t from 'tap'
 import { withoutAdapter } from './harness.ts'
-import { withoutNetwork } from './nat/network.ts'
+import { withoutNamespaces } from './namespaces/namespaces.ts'
 import { runScenario } from './nat/scenario.ts'
 
-const skip = (await withoutNetwork()) ?? (await withoutAdapter())
+const skip = (await withoutNamespaces()) ?? (await withoutAdapter())
 t.setTimeout(300_000)
 
 t.test('laptops behind NATs', { skip: skip ?? false }, async t => {

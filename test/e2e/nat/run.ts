@@ -1,7 +1,7 @@
 /** `npm run e2e:nat`: the whole scenario, told step by step. */
 import { runCommand, WrongArgument } from '../command.ts'
 import { withoutAdapter } from '../harness.ts'
-import { withoutNetwork } from './network.ts'
+import { withoutNamespaces } from '../namespaces/namespaces.ts'
 import { runScenario } from './scenario.ts'
 
 const HELP = `npm run e2e:nat -- [OPTIONS]
@@ -21,7 +21,7 @@ Where something is missing it says so and ends with code 0 and {"skipped":true}.
 await runCommand({
   help: HELP,
   options: { tries: { type: 'string', default: '10' }, seed: { type: 'string', default: 'nat' } },
-  lacks: async () => (await withoutNetwork()) ?? (await withoutAdapter()),
+  lacks: async () => (await withoutNamespaces()) ?? (await withoutAdapter()),
   prepare: values => {
     const tries = Number(values.tries)
     if (!Number.isInteger(tries) || tries < 1 || tries > 100)

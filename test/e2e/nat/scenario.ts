@@ -46,7 +46,7 @@ export const runScenario = async ({ tries, seed }: NatOptions, tell: Teller): Pr
       roundDeadlineMs: 1500,
       innerSteps: 2,
       seed,
-      home: network.publicHome,
+      homes: () => network.publicHome,
       flags: NO_UPNP
     })
     try {
