@@ -29,7 +29,7 @@ const PEERS = 7
 const ROUND_DEADLINE_MS = 1500
 const MISFORTUNE_MS_MAX = 8000
 const PEACE_MS_MAX = 3000
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 240_000
 const SKEW_MS = 5000
 /** LevelDB finds the disk full at once, and no room stays for a last word. */
 const BLOCK_BYTES = 1024 * 1024

@@ -112,7 +112,6 @@ export class Namespaces {
   }
 
   async close(): Promise<void> {
-    for (const doorway of this.#doorways) doorway.kill('SIGKILL')
     for (const server of this.#servers) server.close()
     if (this.#sockets !== '') await rm(this.#sockets, { recursive: true, force: true })
     this.#remove()
@@ -143,6 +142,7 @@ export class Namespaces {
   }
 
   #remove(): void {
+    for (const doorway of this.#doorways) doorway.kill('SIGKILL')
     for (const namespace of this.#all.splice(0)) {
       try {
         ip('netns', 'del', namespace)
