@@ -140,7 +140,8 @@ export const purity: Rule = ({ path, source }) => {
 // ------------------------------------------------------------------ time
 
 /** Where the daemon meets real time: HTTP, the threads, and the measure of the event loop itself. */
-const TIME_DOORS = /^packages\/peer\/src\/(?:http\/|computing\.ts$|[a-z-]+-worker\.ts$|loop-delay\.ts$)/
+const TIME_DOORS =
+  /^packages\/peer\/src\/(?:http\/|training\/computing\.ts$|[a-z]+\/[a-z-]+-worker\.ts$|telling\/loop-delay\.ts$)/
 
 const REAL_TIME =
   /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bnextTick\b|\bperformance\b|\bhrtime\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bAbortSignal\.timeout\b|\bNodeJS\.Time(?:out|r)\b/

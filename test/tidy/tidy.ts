@@ -22,7 +22,7 @@ import {
 } from './rules.ts'
 import { codeOnly, importsOf } from './source.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Everything that is, or is about to be, in the repository. */
 const paths = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
@@ -118,7 +118,7 @@ t.test('real time', async t => {
   const at = 'packages/peer/src/a.ts'
   const real = ['setTimeout(run, 5)', 'performance.now()', 'Date.now()', 'let timer: NodeJS.Timeout']
   for (const source of real) t.equal(complaints(realTime, at, source), 1, source)
-  for (const door of ['http/server.ts', 'compute-worker.ts', 'loop-delay.ts'])
+  for (const door of ['http/server.ts', 'training/compute-worker.ts', 'telling/loop-delay.ts'])
     t.equal(complaints(realTime, `packages/peer/src/${door}`, real[0]!), 0, door)
   t.equal(complaints(realTime, at, 'clock.after(5, run)'), 0)
 })

@@ -4,10 +4,10 @@ import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } 
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair } from '@gradmesh/wire'
-import type { Epochs } from './epochs.ts'
 import type { FaultCounter } from './faults.ts'
 import type { NodeOptions } from './options.ts'
-import type { StateTable } from './state-table.ts'
+import type { Epochs } from './round/epochs.ts'
+import type { StateTable } from './state/state-table.ts'
 import type { Topics } from './topics.ts'
 import type { Remote } from './worker-rpc.ts'
 

@@ -5,8 +5,7 @@ import { type Bandwidth, createLibp2pNet } from '@gradmesh/net/libp2p'
 import { openSafety } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import { type Caps, noCaps } from './caps/index.ts'
-import type { ComputeTable } from './computing.ts'
-import { paths, readGenesis, readKey } from './folder.ts'
+import { paths, readGenesis, readKey } from './disk/folder.ts'
 import {
   type Access,
   createHttpServer,
@@ -15,16 +14,17 @@ import {
   PrometheusMetrics,
   type StaticFiles
 } from './http/index.ts'
-import { LoopDelay } from './loop-delay.ts'
 import type { NodeOptions } from './options.ts'
 import { MeshPeer } from './peer.ts'
 import type { Ports } from './ports.ts'
 import type { Peer } from './running.ts'
-import type { StateTable } from './state-table.ts'
-import { taskOf } from './task.ts'
+import type { StateTable } from './state/state-table.ts'
+import { checkTrust } from './sync/trust.ts'
+import { LoopDelay } from './telling/loop-delay.ts'
+import { viewOf } from './telling/view.ts'
 import { chainTag } from './topics.ts'
-import { checkTrust } from './trust.ts'
-import { viewOf } from './view.ts'
+import type { ComputeTable } from './training/computing.ts'
+import { taskOf } from './training/task.ts'
 import { startWorker } from './worker-rpc.ts'
 
 /**
@@ -84,8 +84,9 @@ const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: Lo
     loopDelay,
     openSafety: () => openSafety(safety),
     openDatabase: () => openLevelDb(chain, { create: true }),
-    openState: onDeath => startWorker<StateTable>('state-worker', null, onDeath),
-    openCompute: onDeath => startWorker<ComputeTable>('compute-worker', { tuneFolder: tune }, onDeath),
+    openState: onDeath => startWorker<StateTable>('state/state-worker', null, onDeath),
+    openCompute: onDeath =>
+      startWorker<ComputeTable>('training/compute-worker', { tuneFolder: tune }, onDeath),
     openNet: (chainId, { secretKey }) =>
       createLibp2pNet({
         secretKey,

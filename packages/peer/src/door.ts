@@ -6,15 +6,15 @@
  */
 import { type Fault, isFault } from '@gradmesh/core'
 import type { GossipHandler } from '@gradmesh/net'
-import type { Attesting } from './attesting.ts'
 import { Budget } from './budget.ts'
 import type { Context } from './context.ts'
-import type { DeltaPool, PooledDelta } from './delta-pool.ts'
-import type { Driver } from './driver.ts'
 import { type FaultCode, peerFault } from './faults.ts'
-import type { Ledger } from './ledger.ts'
+import type { Attesting } from './round/attesting.ts'
+import type { DeltaPool, PooledDelta } from './round/delta-pool.ts'
+import type { Driver } from './round/driver.ts'
+import type { TransactionPool } from './round/transaction-pool.ts'
+import type { Ledger } from './state/ledger.ts'
 import type { Topics } from './topics.ts'
-import type { TransactionPool } from './transaction-pool.ts'
 
 type Answer = Fault<FaultCode> | null
 

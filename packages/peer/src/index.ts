@@ -8,8 +8,7 @@ export {
   noCaps
 } from './caps/index.ts'
 export { startPeer } from './daemon.ts'
-export { type Exported, exportWeights, type FinalWeights, newestWeights } from './exporting.ts'
-export type { FaultCode } from './faults.ts'
+export { type Exported, exportWeights, type FinalWeights, newestWeights } from './disk/exporting.ts'
 export {
   ensureKey,
   type KeyOptions,
@@ -19,13 +18,14 @@ export {
   readPublicKey,
   rewriteKey,
   settleFolder
-} from './folder.ts'
-export { type GenesisInit, genesisDefaults, makeGenesis } from './genesis.ts'
+} from './disk/folder.ts'
+export { type GenesisInit, genesisDefaults, makeGenesis } from './disk/genesis.ts'
+export { type Finding, type VerifyReport, verifyFolder } from './disk/verifying.ts'
+export type { FaultCode } from './faults.ts'
 export { createHttpServer, ensureToken, isLoopback, type StaticFiles } from './http/index.ts'
-export { type JoinOptions, joinMesh, readTicket } from './joining.ts'
 export { type NodeOptions, nodeDefaults } from './options.ts'
 export { AGENT, type Outcome, type Peer, type Running } from './running.ts'
-export { type Bases, type Founded, foundTask } from './task.ts'
+export { type JoinOptions, joinMesh, readTicket } from './sync/joining.ts'
 export { chainTag, PROTOCOLS, type Topics, topicsOf } from './topics.ts'
-export { folderStore } from './tune-store.ts'
-export { type Finding, type VerifyReport, verifyFolder } from './verifying.ts'
+export { type Bases, type Founded, foundTask } from './training/task.ts'
+export { folderStore } from './training/tune-store.ts'

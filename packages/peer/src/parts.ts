@@ -1,8 +1,9 @@
 /** What a peer is put together from where there is no machine under it: in a simulation. */
-export type { ComputeTable } from './computing.ts'
-export { ErrorBuffer } from './error-buffer.ts'
+
 export type { NodeOptions } from './options.ts'
 export { MeshPeer } from './peer.ts'
 export type { Ports } from './ports.ts'
-export { makeStateTable } from './state-table.ts'
+export { makeStateTable } from './state/state-table.ts'
+export type { ComputeTable } from './training/computing.ts'
+export { ErrorBuffer } from './training/error-buffer.ts'
 export { type Remote, serveHere, type WorkerThread } from './worker-rpc.ts'

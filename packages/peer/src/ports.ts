@@ -6,9 +6,9 @@ import type { Clock, Metrics } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, Database, SafetyStore } from '@gradmesh/store'
 import type { Digest, KeyPair } from '@gradmesh/wire'
-import type { ComputeTable } from './computing.ts'
-import type { LoopDelay } from './loop-delay.ts'
-import type { StateTable } from './state-table.ts'
+import type { StateTable } from './state/state-table.ts'
+import type { LoopDelay } from './telling/loop-delay.ts'
+import type { ComputeTable } from './training/computing.ts'
 import type { WorkerThread } from './worker-rpc.ts'
 
 type OnDeath = (error: unknown) => void

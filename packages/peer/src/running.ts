@@ -1,10 +1,10 @@
 /** What a running peer is to those outside: the command that started it, and the HTTP view. */
 import type { LastError, Ticket } from '@gradmesh/api'
 import type { AdapterInfo } from '@gradmesh/tensor'
-import type { DeltaPool } from './delta-pool.ts'
-import type { Driver } from './driver.ts'
-import type { Ledger } from './ledger.ts'
-import type { Reporting } from './reporting.ts'
+import type { DeltaPool } from './round/delta-pool.ts'
+import type { Driver } from './round/driver.ts'
+import type { Ledger } from './state/ledger.ts'
+import type { Reporting } from './telling/reporting.ts'
 
 export const AGENT = 'gradmesh/0.1.0'
 

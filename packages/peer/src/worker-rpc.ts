@@ -81,7 +81,7 @@ export interface WorkerThread<T extends Table> {
   close(): Promise<void>
 }
 
-/** Starts `file` (a module beside this one, without extension) as a thread that serves a `T`. */
+/** Starts `file` (a module by its path from here, without extension) as a thread that serves a `T`. */
 export const startWorker = <T extends Table>(
   file: string,
   data: unknown,

@@ -1,14 +1,14 @@
 import type { MeshError } from '@gradmesh/core'
 import { encodeGenesis } from '@gradmesh/wire'
 import t from 'tap'
-import { makeStateTable, type StateTable } from '../src/state-table.ts'
+import { makeStateTable, type StateTable } from '../src/state/state-table.ts'
 import { serveHere, startWorker, type WorkerThread } from '../src/worker-rpc.ts'
 import { smallGenesis } from './fixtures/script.ts'
 
 type Start = (onDeath?: (error: MeshError) => void) => WorkerThread<StateTable>
 
 const WAYS: Readonly<Record<string, Start>> = {
-  'in a thread': (onDeath = () => {}) => startWorker<StateTable>('state-worker', null, onDeath),
+  'in a thread': (onDeath = () => {}) => startWorker<StateTable>('state/state-worker', null, onDeath),
   'without one': () => serveHere(makeStateTable())
 }
 

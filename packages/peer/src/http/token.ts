@@ -6,8 +6,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { MeshError } from '@gradmesh/core'
-import { makeOwnersAlone } from '../owners-alone.ts'
-import { writeDurably } from '../write-durably.ts'
+import { makeOwnersAlone } from '../disk/owners-alone.ts'
+import { writeDurably } from '../disk/write-durably.ts'
 import { type ProblemError, refuse } from './problems.ts'
 
 export interface Access {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { metricHelp } from '../../src/http/metric-help.ts'
-import { Telling } from '../../src/telling.ts'
+import { Telling } from '../../src/telling/telling.ts'
 import { serve } from './fixtures/serve.ts'
 
 const isThere = spawnSync('promtool', ['--version']).status === 0

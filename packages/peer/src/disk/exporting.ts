@@ -1,0 +1,94 @@
+/** Final weights as a safetensors file, which says what state they are. */
+import { stat, writeFile } from 'node:fs/promises'
+import { MeshError, toHex } from '@gradmesh/core'
+import { unpack } from '@gradmesh/delta'
+import { layoutOf } from '@gradmesh/ledger'
+import { type TensorToWrite, writeSafetensors } from '@gradmesh/models'
+import { openChain } from '@gradmesh/store'
+import { openLevelDb } from '@gradmesh/store/leveldb'
+import { floatView } from '@gradmesh/train'
+import type { Genesis } from '@gradmesh/wire'
+import type { StateTable } from '../state/state-table.ts'
+import { restoreFromDisk } from '../sync/restoring.ts'
+import { basesOf } from '../training/task.ts'
+import { startWorker } from '../worker-rpc.ts'
+import { paths, readGenesis } from './folder.ts'
+
+export interface Exported {
+  readonly height: number
+  readonly round: number
+  readonly root: string
+  readonly bytes: number
+}
+
+export interface FinalWeights {
+  readonly genesis: Genesis
+  readonly height: number
+  readonly round: number
+  /** Of the state, in hexadecimal digits. */
+  readonly root: string
+  /** f32, tensors in genesis order, without padding. */
+  readonly weights: Float32Array
+}
+
+/**
+ * The newest final weights of a folder whose peer is not running.
+ * @param dataset where this machine keeps the mesh's data set, if its model starts from published weights.
+ * @throws MeshError `GENESIS_MISSING`, `STORE_…`, `CHAIN_BROKEN`, `DATA_…`
+ */
+export const newestWeights = async (folder: string, dataset: string | null = null): Promise<FinalWeights> => {
+  const { genesis } = await readGenesis(folder)
+  const database = await openLevelDb(paths(folder).chain, { create: false })
+  const worker = startWorker<StateTable>('state/state-worker', null, () => {})
+  try {
+    const head = await restoreFromDisk(
+      await openChain(database),
+      worker.call,
+      () => basesOf(genesis, dataset),
+      () => {}
+    )
+    const padded = await worker.call.weights({ id: head.id })
+    if (padded === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
+    const weights = floatView(unpack(layoutOf(genesis), padded))
+    return { genesis, height: head.height, round: head.accounts.round, root: toHex(head.root), weights }
+  } finally {
+    await worker.close()
+    await database.close()
+  }
+}
+
+/** As `newestWeights`. @throws MeshError also `EXPORT_WRITE` */
+export const exportWeights = async (
+  folder: string,
+  file: string,
+  dataset: string | null = null
+): Promise<Exported> => {
+  const { genesis, height, round, root, weights } = await newestWeights(folder, dataset)
+  const content = writeSafetensors(tensorsOf(genesis, weights), {
+    chain_height: String(height),
+    round: String(round),
+    state_root: root
+  })
+  await writeFile(file, content).catch(cause => {
+    throw new MeshError(
+      'EXPORT_WRITE',
+      `can't write ${file}: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+        remedy: 'Choose a path in a folder that exists and that you may write.'
+      }
+    )
+  })
+  return { height, round, root, bytes: (await stat(file)).size }
+}
+
+/** `weights`: f32, tensors in genesis order, without padding. */
+const tensorsOf = (genesis: Genesis, weights: Float32Array): TensorToWrite[] => {
+  let at = 0
+  return genesis.tensors.map(({ name, shape }) => {
+    const start = at
+    at += shape.reduce((a, b) => a * b, 1)
+    const end = at
+    return { name, shape, values: () => weights.subarray(start, end) }
+  })
+}

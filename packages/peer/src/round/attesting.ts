@@ -1,0 +1,236 @@
+/**
+ * Attestations of the open round. A validator signs once what it holds: as soon as everybody it can
+ * expect has delivered, at the deadline otherwise. Whom to expect is each validator's own guess and
+ * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
+ * once two deadlines have passed without it. While nobody trains, rounds close for the sake of what else
+ * a block carries: the first trainer of a mesh of validators must get in.
+ */
+import { equalBytes, type Fault, isFault, type Timer, toHex } from '@gradmesh/core'
+import { epochOf } from '@gradmesh/ledger'
+import {
+  type Attest,
+  bitmapOf,
+  type Digest,
+  decodeAttest,
+  encodeAttest,
+  isBitmapOver,
+  isQuorum,
+  signAttest,
+  trainerSetHash,
+  verifyAttest
+} from '@gradmesh/wire'
+import type { Context } from '../context.ts'
+import { type FaultCode, peerFault } from '../faults.ts'
+import type { FinalPoint } from '../state/ledger.ts'
+import type { DeltaPool } from './delta-pool.ts'
+import type { Epoch } from './epochs.ts'
+
+const MISSES_MAX = 2
+const RECENT_ROUNDS = 2
+const EARLY_ROUNDS = 2
+
+export class Attesting {
+  readonly #context: Context
+  readonly #pool: DeltaPool
+  readonly #missed = new Map<string, number>()
+  readonly #early = new Map<number, Attest>()
+  #attests = new Map<number, Attest>()
+  #final: FinalPoint
+  #epoch: Epoch
+  #setHash: Digest
+  #deadline: Timer | undefined
+  #halfTime: Timer | undefined
+  #signed = false
+  /** While behind the mesh a peer has nothing to attest. */
+  paused = true
+  /** Called whenever the set of attestations for the open round has grown. */
+  onAttest: () => void = () => {}
+  /** Called when half the time is over and somebody who is expected has not delivered: gossip may have lost it. */
+  onMissing: () => void = () => {}
+  /** Whether transactions or evidence wait for a block. */
+  isWorkWaiting: (final: FinalPoint) => boolean = () => false
+
+  constructor(context: Context, pool: DeltaPool, final: FinalPoint) {
+    this.#context = context
+    this.#pool = pool
+    this.#final = final
+    this.#epoch = context.epochs.running
+    this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
+  }
+
+  all(): Attest[] {
+    return [...this.#attests.values()].sort((a, b) => a.validator - b.validator)
+  }
+
+  /** More than two thirds of the stake have attested what builds on this final point. */
+  hasQuorum(final: FinalPoint): boolean {
+    if (final.accounts.round !== this.#final.accounts.round) return false
+    let weight = 0n
+    for (const validator of this.#attests.keys()) weight += this.#epoch.seats[validator]!.stake
+    return isQuorum(weight, this.#epoch.totalStake)
+  }
+
+  isComplete(): boolean {
+    return this.#attests.size === this.#epoch.seats.length
+  }
+
+  /** A new final point; a new round if its root is new. */
+  advance(final: FinalPoint): void {
+    const sameRound = final.accounts.round === this.#final.accounts.round
+    this.#final = final
+    this.#epoch = this.#context.epochs.running
+    if (sameRound) return
+    this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
+    this.#attests = new Map()
+    this.#signed = false
+    for (const [validator, attest] of this.#early) {
+      if (attest.round > final.accounts.round) continue
+      this.#early.delete(validator)
+      if (attest.round === final.accounts.round && this.#mismatch(attest) === null)
+        this.#attests.set(validator, attest)
+    }
+    this.open()
+  }
+
+  /** Starts (or starts again) to wait for the open round's deltas. */
+  open(): void {
+    this.#clear()
+    if (this.paused) return
+    const { clock, genesis } = this.#context
+    const { roundDeadlineMs } = genesis.timing
+    this.#deadline = clock.after(roundDeadlineMs, () => this.#atDeadline())
+    this.#halfTime = clock.after(roundDeadlineMs / 2, () => this.#atHalfTime())
+    this.consider()
+  }
+
+  stop(): void {
+    this.#clear()
+    this.paused = true
+  }
+
+  #clear(): void {
+    this.#deadline?.cancel()
+    this.#halfTime?.cancel()
+  }
+
+  /** An attestation from gossip. */
+  offer(bytes: Uint8Array): Fault<FaultCode> | null {
+    const attest = decodeAttest(bytes)
+    if (isFault(attest)) return attest
+    const open = this.#final.accounts.round
+    if (attest.epoch !== epochOf(this.#context.genesis.epochs, attest.round)) return peerFault('ATTEST_EPOCH')
+    if (attest.round < open) return peerFault('ATTEST_STALE')
+    const epoch = this.#context.epochs.at(attest.epoch)
+    if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
+    if (!verifyAttest(attest, epoch.keys, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
+    if (attest.round > open + EARLY_ROUNDS) return peerFault('ATTEST_EARLY')
+    if (attest.round > open) {
+      this.#early.set(attest.validator, attest)
+      return null
+    }
+    const wrong = this.#mismatch(attest)
+    if (wrong === null) this.#take(attest)
+    return wrong
+  }
+
+  /** Signs if everybody who can be expected has delivered; with nobody to expect, if there is other work. */
+  consider(): void {
+    if (this.paused || this.#signed || this.#epoch.self === null) return
+    // The pool moves on a moment earlier: what it holds then is of the next round.
+    if (this.#pool.round !== this.#final.accounts.round) return
+    const expected = this.#expected()
+    const isComplete = expected.every(key => this.#pool.ofTrainer(key) !== undefined)
+    if (isComplete && (expected.length > 0 || this.isWorkWaiting(this.#final))) this.#sign()
+  }
+
+  /** What makes an attestation of the open round unfit for a block. */
+  #mismatch({ base, setHash, bitmap }: Attest): Fault<FaultCode> | null {
+    if (!equalBytes(base, this.#final.root) || !equalBytes(setHash, this.#setHash))
+      return peerFault('ATTEST_SET')
+    return isBitmapOver(bitmap, this.#final.accounts.trainers.length) ? null : peerFault('ATTEST_BITMAP')
+  }
+
+  #take(attest: Attest): void {
+    if (this.#attests.has(attest.validator)) return
+    this.#attests.set(attest.validator, attest)
+    this.onAttest()
+  }
+
+  #expected(): string[] {
+    const connected = new Set(this.#context.net.peers().map(peer => peer.key))
+    connected.add(this.#context.self)
+    const { round, trainers } = this.#final.accounts
+    return trainers
+      .filter(({ key, lastRound }) => {
+        const hex = toHex(key)
+        if ((this.#missed.get(hex) ?? 0) >= MISSES_MAX) return false
+        return connected.has(hex) || (lastRound >= 0 && round - lastRound <= RECENT_ROUNDS)
+      })
+      .map(({ key }) => toHex(key))
+  }
+
+  #atHalfTime(): void {
+    if (!this.#signed && this.#expected().some(key => this.#pool.ofTrainer(key) === undefined))
+      this.onMissing()
+  }
+
+  #atDeadline(): void {
+    const isInStep = this.#pool.round === this.#final.accounts.round
+    if (isInStep && !this.#signed && this.#epoch.self !== null) {
+      for (const key of this.#expected()) {
+        if (this.#pool.ofTrainer(key) === undefined) this.#missed.set(key, (this.#missed.get(key) ?? 0) + 1)
+      }
+      // With nothing to attest there is nothing to close: a round without a delta would be lost work.
+      const { trainers } = this.#final.accounts
+      if (trainers.some(({ key }) => this.#pool.ofTrainer(toHex(key)) !== undefined)) this.#sign()
+      else this.consider()
+    }
+    // Attestations may have been lost on the way: say it again until the round has closed.
+    const own = this.#epoch.self === null ? undefined : this.#attests.get(this.#epoch.self)
+    if (own !== undefined)
+      void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
+    if (this.paused) return
+    const { clock, genesis } = this.#context
+    this.#deadline = clock.after(genesis.timing.roundDeadlineMs, () => this.#atDeadline())
+  }
+
+  /** A delta of this trainer arrived, late or not: it is alive. */
+  seen(trainer: string): void {
+    this.#missed.delete(trainer)
+  }
+
+  #sign(): void {
+    const { trainers, round } = this.#final.accounts
+    const held = trainers.flatMap(({ key }, index) =>
+      this.#pool.ofTrainer(toHex(key)) === undefined ? [] : [index]
+    )
+    this.#signed = true
+    void this.#publish(round, held)
+  }
+
+  /** "Held" means durable: the payloads are on the disk before the signature leaves. */
+  async #publish(round: number, held: readonly number[]): Promise<void> {
+    const { chain, chainId, keys, net, topics, fail } = this.#context
+    const { root, accounts } = this.#final
+    const setHash = this.#setHash
+    try {
+      const deltas = held.flatMap(
+        index => this.#pool.ofTrainer(toHex(accounts.trainers[index]!.key))?.signed ?? []
+      )
+      await chain.putDeltas(deltas)
+      if (this.#final.accounts.round !== round) return
+      const bitmap = bitmapOf(accounts.trainers.length, held)
+      const attest = signAttest(
+        { epoch: this.#epoch.number, round, base: root, setHash, bitmap },
+        this.#epoch.self!,
+        chainId,
+        keys
+      )
+      this.#context.log.debug({ round, held: held.length }, 'attested')
+      this.#take(attest)
+      await net.publish(topics.attests.name, encodeAttest(attest))
+    } catch (error) {
+      fail(error)
+    }
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * Deltas of the open round, and a few that came early. What is in `byDigest` has passed every check:
+ * signature, header against the final state, payload. One delta a trainer and round counts; a second,
+ * different one is evidence against its author.
+ */
+import { equalBytes, type Fault, isFault, sha256, toHex } from '@gradmesh/core'
+import { checkDeltaHeader } from '@gradmesh/ledger'
+import type { PeerKey } from '@gradmesh/net'
+import {
+  decodeSignedDelta,
+  decodeSignedDeltaHeader,
+  deltaDigest,
+  encodeGetRequest,
+  encodeSignedDelta,
+  SIGNED_DELTA_HEADER_BYTES,
+  type SignedDelta,
+  type SignedDeltaHeader,
+  verifyDeltaHeader
+} from '@gradmesh/wire'
+import { aheadBytesMax } from '../caps/index.ts'
+import { type Context, digestOf } from '../context.ts'
+import { type FaultCode, peerFault } from '../faults.ts'
+import type { FinalPoint } from '../state/ledger.ts'
+import { PROTOCOLS } from '../topics.ts'
+import type { Evidences } from './evidences.ts'
+
+/** Rounds ahead of ours whose deltas are kept for later; a peer is rarely further behind without syncing. */
+const EARLY_ROUNDS = 2
+const EARLY_MAX = 256
+const AHEAD_BYTES_MAX = 64 * 1024 * 1024
+const FETCH_TIMEOUT_MS = 5000
+
+export interface PooledDelta {
+  readonly digest: string
+  readonly trainer: string
+  readonly round: number
+  readonly signed: SignedDelta
+  readonly bytes: Uint8Array
+}
+
+export class DeltaPool {
+  readonly #context: Context
+  readonly #evidences: Evidences
+  readonly #byDigest = new Map<string, PooledDelta>()
+  /** The first delta of each trainer in the open round, by the trainer's key. */
+  readonly #byTrainer = new Map<string, PooledDelta>()
+  /** Trainers that gave two deltas in the open round: gossip of a third is not looked at. */
+  readonly #contradicted = new Set<string>()
+  readonly #early = new Map<string, { round: number; bytes: Uint8Array }>()
+  /** Pulled ahead of their round while syncing; looked at when their block is committed. */
+  readonly #ahead = new Map<string, Uint8Array>()
+  readonly #aheadBytesMax: number
+  #aheadBytes = 0
+  readonly #fetching = new Map<string, Promise<PooledDelta | undefined>>()
+  #final: FinalPoint
+  /** Called with every delta that newly counts for the open round. */
+  onDelta: (delta: PooledDelta) => void = () => {}
+
+  constructor(context: Context, evidences: Evidences, final: FinalPoint) {
+    this.#context = context
+    this.#aheadBytesMax = aheadBytesMax(context.options.caps?.memoryBytes ?? null, AHEAD_BYTES_MAX)
+    this.#evidences = evidences
+    this.#final = final
+  }
+
+  get(digest: string): PooledDelta | undefined {
+    return this.#byDigest.get(digest)
+  }
+
+  /** The round that `ofTrainer` speaks of. */
+  get round(): number {
+    return this.#final.accounts.round
+  }
+
+  ofTrainer(key: string): PooledDelta | undefined {
+    return this.#byTrainer.get(key)
+  }
+
+  headersOf(round: number): SignedDeltaHeader[] {
+    return [...this.#byDigest.values()].filter(d => d.round === round).map(d => d.signed)
+  }
+
+  /** Bytes pulled in advance; `fetch` checks them like any others when their block's turn comes. */
+  keepForSync(digest: string, bytes: Uint8Array): void {
+    if (this.#ahead.has(digest) || this.#aheadBytes + bytes.length > this.#aheadBytesMax) return
+    this.#ahead.set(digest, bytes)
+    this.#aheadBytes += bytes.length
+  }
+
+  /** Gives back what was pulled in advance: it is pulled again when its turn comes. */
+  shed(): void {
+    this.#ahead.clear()
+    this.#aheadBytes = 0
+  }
+
+  /** The newest final state: past rounds are forgotten (and answered), early ones looked at again. */
+  async advance(final: FinalPoint): Promise<PooledDelta[]> {
+    const before = this.#final.accounts.round
+    this.#final = final
+    const { round } = final.accounts
+    if (round === before) return []
+    this.#byTrainer.clear()
+    this.#contradicted.clear()
+    const past = [...this.#byDigest.values()].filter(delta => delta.round < round)
+    for (const { digest } of past) this.#byDigest.delete(digest)
+    for (const delta of [...this.#byDigest.values()]) {
+      if (delta.round !== round) continue
+      if (equalBytes(delta.signed.header.base, final.root)) this.#add(delta)
+      else this.#byDigest.delete(delta.digest)
+    }
+    const due = [...this.#early].filter(([, early]) => early.round <= round)
+    for (const [key, early] of due) {
+      this.#early.delete(key)
+      if (early.round === round) await this.offer(early.bytes)
+    }
+    return past
+  }
+
+  /**
+   * A delta in its wire form. From gossip one that is held already, or is the third of its trainer, is
+   * not taken and so not passed on; what was asked for, or is this peer's own, is.
+   */
+  async offer(
+    bytes: Uint8Array,
+    from: 'gossip' | 'asked' = 'asked'
+  ): Promise<PooledDelta | Fault<FaultCode>> {
+    const signed = decodeSignedDelta(bytes)
+    if (isFault(signed)) return signed
+    const digest = toHex(deltaDigest(signed.header))
+    const known = this.#byDigest.get(digest)
+    if (known !== undefined && from === 'asked') return known
+    if (known !== undefined) return this.#again(known, signed)
+    const timing = this.#timingOf(signed.header.round)
+    if (timing === 'DELTA_EARLY') this.#keepEarly(signed, bytes)
+    if (timing !== null) return peerFault(timing)
+    const trainer = toHex(signed.header.trainer)
+    if (from === 'gossip' && this.#contradicted.has(trainer)) return peerFault('DELTA_TWICE')
+    const on = this.#final.id
+    const admitted = await this.#context.state.admit({ delta: bytes, on })
+    // A block became final meanwhile: what was open then is judged anew.
+    if (isFault(admitted) && admitted.fault === 'STATE_PARENT' && on !== this.#final.id)
+      return this.offer(bytes, from)
+    if (isFault(admitted)) return admitted
+    if (signed.header.round !== this.#final.accounts.round) return peerFault('DELTA_STALE')
+    return this.#add({
+      digest,
+      trainer,
+      round: signed.header.round,
+      signed,
+      bytes
+    })
+  }
+
+  /** The digest does not cover signature and payload: with others than those held it is a forgery. */
+  #again(known: PooledDelta, signed: SignedDelta): Fault<FaultCode> {
+    if (equalBytes(known.bytes, encodeSignedDelta(signed))) return peerFault('DELTA_KNOWN')
+    if (!verifyDeltaHeader(signed, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
+    return peerFault(equalBytes(known.signed.payload, signed.payload) ? 'DELTA_KNOWN' : 'DELTA_PAYLOAD_HASH')
+  }
+
+  /** An announcement of a delta that is too large for gossip: pull it from whoever spoke of it. */
+  async offerHeader(bytes: Uint8Array, from: PeerKey): Promise<PooledDelta | Fault<FaultCode>> {
+    const announced = decodeSignedDeltaHeader(bytes)
+    if (isFault(announced)) return announced
+    const timing = this.#timingOf(announced.header.round)
+    if (timing !== null) return peerFault(timing)
+    const wrong = checkDeltaHeader(this.#context.genesis, this.#final, announced)
+    if (wrong !== null) return wrong
+    if (!verifyDeltaHeader(announced, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
+    const digest = toHex(deltaDigest(announced.header))
+    if (!this.#byDigest.has(digest) && this.#contradicted.has(toHex(announced.header.trainer)))
+      return peerFault('DELTA_TWICE')
+    return (await this.fetch(digest, [from])) ?? peerFault('DELTA_UNAVAILABLE')
+  }
+
+  /**
+   * The delta with this digest, from memory or from any of these peers, else from any peer at all.
+   * @param on the block whose state it must fit: that of the open round, or one that is not final here yet.
+   */
+  async fetch(digest: string, hints: readonly PeerKey[], on?: string): Promise<PooledDelta | undefined> {
+    const held = this.#byDigest.get(digest)
+    if (held !== undefined) return held
+    const running = this.#fetching.get(digest)
+    if (running !== undefined) return running
+    const pull = this.#pull(digest, hints, on).finally(() => this.#fetching.delete(digest))
+    this.#fetching.set(digest, pull)
+    return pull
+  }
+
+  async #pull(
+    digest: string,
+    hints: readonly PeerKey[],
+    on: string | undefined
+  ): Promise<PooledDelta | undefined> {
+    const bytes =
+      this.#ahead.get(digest) ??
+      (await this.#context.chain.deltaBytes(digestOf(digest))) ??
+      (await pullDelta(this.#context, digest, hints))
+    if (this.#ahead.delete(digest)) this.#aheadBytes -= bytes!.length
+    if (bytes === undefined) return undefined
+    const offered = (on && (await this.#admitAhead(digest, bytes, on))) || (await this.offer(bytes))
+    if (isFault(offered)) this.#context.faults.count(offered)
+    // One that contradicts another of its trainer is held all the same: a block may name it.
+    return this.#byDigest.get(digest)
+  }
+
+  /**
+   * For a peer that is behind: a block named this delta in a round that has not begun here. It is checked
+   * against the state that its block builds on, and held, but counts for no round of ours.
+   */
+  async #admitAhead(
+    digest: string,
+    bytes: Uint8Array,
+    on: string
+  ): Promise<PooledDelta | Fault<FaultCode> | undefined> {
+    const signed = decodeSignedDelta(bytes)
+    if (isFault(signed)) return signed
+    const { round, trainer } = signed.header
+    if (this.#timingOf(round) !== 'DELTA_EARLY') return undefined
+    const admitted = await this.#context.state.admit({ delta: bytes, on })
+    if (isFault(admitted)) return admitted
+    const delta = { digest, trainer: toHex(trainer), round, signed, bytes }
+    if (this.#timingOf(round) !== 'DELTA_STALE') this.#byDigest.set(digest, delta)
+    return delta
+  }
+
+  #timingOf(round: number): 'DELTA_STALE' | 'DELTA_EARLY' | null {
+    const open = this.#final.accounts.round
+    return round < open ? 'DELTA_STALE' : round > open ? 'DELTA_EARLY' : null
+  }
+
+  #keepEarly(signed: SignedDelta, bytes: Uint8Array): void {
+    const { round, trainer } = signed.header
+    if (round > this.#final.accounts.round + EARLY_ROUNDS || this.#early.size >= EARLY_MAX) return
+    const key = `${round}/${toHex(trainer)}`
+    if (this.#early.has(key) || !this.#final.isTrainer(trainer)) return
+    if (verifyDeltaHeader(signed, this.#context.chainId)) this.#early.set(key, { round, bytes })
+  }
+
+  #add(delta: PooledDelta): PooledDelta | Fault<FaultCode> {
+    const first = this.#byTrainer.get(delta.trainer)
+    this.#byDigest.set(delta.digest, delta)
+    if (first !== undefined && first.digest !== delta.digest) {
+      this.#evidences.add({ kind: 'deltas', first: headerOf(first.signed), second: headerOf(delta.signed) })
+      this.#contradicted.add(delta.trainer)
+      return peerFault('DELTA_TWICE')
+    }
+    this.#byTrainer.set(delta.trainer, delta)
+    this.onDelta(delta)
+    return delta
+  }
+}
+
+const headerOf = ({ header, signature }: SignedDelta): SignedDeltaHeader => ({ header, signature })
+
+/** Pulls a delta's bytes piece by piece; who sends others than the digest stands for costs a retry. */
+export const pullDelta = async (
+  context: Context,
+  digest: string,
+  hints: readonly PeerKey[]
+): Promise<Uint8Array | undefined> => {
+  const others = context.net.peers().map(peer => peer.key)
+  const sources = [...new Set([...hints, ...others])].filter(peer => peer !== context.self)
+  for (const source of sources) {
+    const bytes = await pullFrom(context, digest, source)
+    if (bytes !== undefined) return bytes
+  }
+  return undefined
+}
+
+const pullFrom = async (
+  { net, log, faults }: Context,
+  digest: string,
+  source: PeerKey
+): Promise<Uint8Array | undefined> => {
+  const piece = (offset: number): Promise<Uint8Array> =>
+    net.request(
+      source,
+      PROTOCOLS.get.name,
+      encodeGetRequest({ what: 'delta', digest: digestOf(digest), offset }),
+      {
+        timeoutMs: FETCH_TIMEOUT_MS,
+        maxReplyBytes: PROTOCOLS.get.replyBytes
+      }
+    )
+  try {
+    const first = await piece(0)
+    if (first.length < SIGNED_DELTA_HEADER_BYTES) return undefined
+    const announced = decodeSignedDeltaHeader(first.subarray(0, SIGNED_DELTA_HEADER_BYTES))
+    if (isFault(announced) || toHex(deltaDigest(announced.header)) !== digest) return undefined
+    const whole = new Uint8Array(SIGNED_DELTA_HEADER_BYTES + announced.header.payloadBytes)
+    if (first.length > whole.length) return undefined
+    whole.set(first)
+    for (let at = first.length; at < whole.length; ) {
+      const next = await piece(at)
+      if (next.length === 0 || at + next.length > whole.length) return undefined
+      whole.set(next, at)
+      at += next.length
+    }
+    if (equalBytes(sha256(whole.subarray(SIGNED_DELTA_HEADER_BYTES)), announced.header.payloadHash))
+      return whole
+    faults.count(peerFault('DELTA_PAYLOAD_HASH'))
+    return undefined
+  } catch (error) {
+    log.debug({ error, source, digest }, 'a delta could not be pulled')
+    return undefined
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The chain as this peer knows it: the newest final point, the live blocks above it, and the way a
+ * block takes from "proposed" to "final". Execution is in the state thread; what is here decides the
+ * order: payloads durable, then a vote; certificate durable, then the next round.
+ */
+import { equalBytes, type Fault, MeshError, pause, toHex } from '@gradmesh/core'
+import type { Accounts, Receipt } from '@gradmesh/ledger'
+import {
+  type Block,
+  type BlockHeader,
+  blockIdOf,
+  type Certificate,
+  type Digest,
+  encodeBlock,
+  type PublicKey
+} from '@gradmesh/wire'
+import { type Context, digestOf } from '../context.ts'
+import { type FaultCode, peerFault } from '../faults.ts'
+import type { DeltaPool, PooledDelta } from '../round/delta-pool.ts'
+import { Serial } from '../serial.ts'
+import { keepSetsProof, setsProofAt } from '../sync/sets-proofs.ts'
+import { leafBytes } from './leaves.ts'
+import { prune } from './pruning.ts'
+import type { StateHead } from './state-table.ts'
+
+const RETRY_MS = 500
+
+/** A final block and the state after it. */
+export class FinalPoint {
+  readonly id: string
+  readonly height: number
+  readonly slot: number
+  readonly header: BlockHeader | null
+  readonly root: Digest
+  readonly accounts: Accounts
+  readonly #trainers: Map<string, number>
+
+  constructor(head: StateHead, header: BlockHeader | null) {
+    this.id = head.id
+    this.height = head.height
+    this.slot = header?.slot ?? 0
+    this.header = header
+    this.root = head.root
+    this.accounts = head.accounts
+    this.#trainers = new Map(head.accounts.trainers.map((trainer, index) => [toHex(trainer.key), index]))
+  }
+
+  /** Index into the trainer registry, by key. */
+  trainerIndex(key: PublicKey | string): number | undefined {
+    return this.#trainers.get(typeof key === 'string' ? key : toHex(key))
+  }
+
+  isTrainer(key: PublicKey | string): boolean {
+    return this.trainerIndex(key) !== undefined
+  }
+}
+
+export interface FinalChange {
+  readonly before: FinalPoint
+  readonly after: FinalPoint
+  readonly blocks: readonly Block[]
+  readonly receipts: readonly Receipt[]
+  /** Deltas that were held here and that no block of their round named. */
+  readonly refused: readonly PooledDelta[]
+}
+
+export class Ledger {
+  readonly #context: Context
+  readonly #pool: DeltaPool
+  readonly #blocks = new Map<string, Block>()
+  readonly #heads = new Map<string, StateHead>()
+  readonly #serial = new Serial()
+  #final: FinalPoint
+  #checkpointed: number
+  #stopped = false
+  /** Awaited in order, before the next block can become final. */
+  onFinal: (change: FinalChange) => Promise<void> = async () => {}
+
+  constructor(context: Context, pool: DeltaPool, final: FinalPoint, head: StateHead, checkpointed: number) {
+    this.#context = context
+    this.#pool = pool
+    this.#final = final
+    this.#heads.set(final.id, head)
+    this.#checkpointed = checkpointed
+  }
+
+  get final(): FinalPoint {
+    return this.#final
+  }
+
+  /** A live block, or undefined when it is unknown or final already. */
+  block(id: string): Block | undefined {
+    return this.#blocks.get(id)
+  }
+
+  liveBlocks(): Block[] {
+    return [...this.#blocks.values()]
+  }
+
+  add(block: Block): string {
+    const id = toHex(blockIdOf(block.header))
+    if (block.header.slot > this.#final.slot) this.#blocks.set(id, block)
+    return id
+  }
+
+  /** The state after a final or live block, executing what is needed; undefined while payloads are missing. */
+  stateAfter(id: string): Promise<StateHead | undefined> {
+    return this.#executeLive(id)
+  }
+
+  /**
+   * All that must hold before a vote for this block: its payloads are here and durable, its roots and
+   * its rules are right. Null when they are.
+   */
+  async prepare(id: string, leader: PublicKey): Promise<Fault<FaultCode> | null> {
+    const block = this.#blocks.get(id)
+    if (block === undefined) return peerFault('BLOCK_PAST')
+    const parentId = toHex(block.header.parentId)
+    const parent = await this.#executeLive(parentId)
+    if (parent === undefined)
+      return peerFault('STATE_PARENT', `block ${parentId.slice(0, 12)} is not known here`)
+    const wrong = await this.#context.state.validate({ block: encodeBlock(block), leader })
+    if (wrong !== null) return wrong
+    const deltas = await this.#hold(block)
+    if (deltas === undefined) return peerFault('DELTA_UNAVAILABLE')
+    const misnamed = await this.#context.state.validateNamed({ block: encodeBlock(block) })
+    if (misnamed !== null) return misnamed
+    await this.#context.chain.putProposal(
+      block,
+      deltas.map(delta => delta.signed)
+    )
+    await this.#execute(block)
+    return null
+  }
+
+  /** Makes these consecutive blocks final; ones that are final already are passed over. */
+  commit(blocks: readonly Block[], certificate: Certificate): Promise<void> {
+    return this.#serial.run(async () => {
+      const news = blocks.filter(block => block.header.height > this.#final.height)
+      if (news.length === 0 || this.#stopped) return
+      const receipts: Receipt[] = []
+      for (const block of news) receipts.push(...(await this.#finish(block)))
+      if (this.#stopped) return
+      const last = news.at(-1)!
+      const id = toHex(blockIdOf(last.header))
+      // A boundary may be final by an empty descendant's certificate, which has no place in the chain.
+      const own = toHex(certificate.blockId) === id ? certificate : null
+      await this.#keepSetsProof(last, own)
+      await this.#context.chain.commitFinal(news, own, receipts)
+      await this.#context.safety.recordFinal(last.header.height, digestOf(id))
+      await this.#moveTo(id, last, news, receipts)
+    })
+  }
+
+  /** The first block of an epoch with a certificate of its own shows everybody who votes in the next. */
+  async #keepSetsProof({ header }: Block, certificate: Certificate | null): Promise<void> {
+    const { chain, state } = this.#context
+    if (certificate === null || (await setsProofAt(chain, header.epoch)) !== undefined) return
+    const proof = await state.setsProof({ id: toHex(header.parentId) })
+    await keepSetsProof(chain, { header, certificate, ...proof })
+  }
+
+  /** Ends retries; what is under way settles. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#serial.idle()
+  }
+
+  async #moveTo(
+    id: string,
+    last: Block,
+    blocks: readonly Block[],
+    receipts: readonly Receipt[]
+  ): Promise<void> {
+    const before = this.#final
+    const head = await this.#context.state.finalise({ id })
+    this.#final = new FinalPoint(head, last.header)
+    this.#context.epochs.turn(head.accounts)
+    for (const [other, block] of this.#blocks)
+      if (block.header.slot <= last.header.slot) this.#blocks.delete(other)
+    for (const other of this.#heads.keys())
+      if (other !== id && !this.#blocks.has(other)) this.#heads.delete(other)
+    this.#heads.set(id, head)
+    const past = await this.#pool.advance(this.#final)
+    await this.#checkpoint()
+    const accepted = new Set(receipts.map(({ digest }) => toHex(digest)))
+    const refused = past.filter(({ digest }) => !accepted.has(digest))
+    await this.onFinal({ before, after: this.#final, blocks, receipts, refused })
+  }
+
+  async #checkpoint(): Promise<void> {
+    const every = this.#context.genesis.checkpointEvery
+    if (Math.floor(this.#final.height / every) <= Math.floor(this.#checkpointed / every)) return
+    const { accounts, leaves, weights } = await this.#context.state.checkpoint({ id: this.#final.id })
+    await this.#context.chain.putCheckpoint(
+      { height: this.#final.height, accounts, leaves },
+      leafBytes(weights, this.#context.genesis.delta.chunk)
+    )
+    this.#checkpointed = this.#final.height
+    await prune(this.#context, this.#final)
+  }
+
+  /** Executes one block of a final chain, waiting for payloads as long as it takes. */
+  async #finish(block: Block): Promise<readonly Receipt[]> {
+    const parentHead = this.#heads.get(toHex(block.header.parentId))
+    if (parentHead === undefined)
+      throw new MeshError('LEDGER_GAP', `final block ${block.header.height} does not follow the final chain`)
+    if (!equalBytes(parentHead.root, block.header.stateRoot)) {
+      throw new MeshError(
+        'LEDGER_DIVERGED',
+        `this peer's state after block ${parentHead.height} differs from what the mesh made final`,
+        {
+          remedy:
+            'The peer stops to protect its stake. Run `gradmesh verify` on its data folder; move the folder away and join again.',
+          data: {
+            height: parentHead.height,
+            ours: toHex(parentHead.root),
+            theirs: toHex(block.header.stateRoot)
+          }
+        }
+      )
+    }
+    while (!this.#stopped) {
+      const deltas = await this.#hold(block)
+      if (deltas !== undefined) {
+        await this.#context.chain.putProposal(
+          block,
+          deltas.map(delta => delta.signed)
+        )
+        return this.#execute(block)
+      }
+      this.#context.log.warn({ height: block.header.height }, 'waiting for payloads of a final block')
+      await pause(this.#context.clock, RETRY_MS)
+    }
+    return []
+  }
+
+  /** Every delta that the block names, or undefined while one can't be had. Its parent has been executed. */
+  async #hold(block: Block): Promise<PooledDelta[] | undefined> {
+    const { keys = [] } = this.#context.epochs.at(block.header.epoch) ?? {}
+    const attesters = block.body.attests.map(attest => toHex(keys[attest.validator] ?? new Uint8Array()))
+    const on = toHex(block.header.parentId)
+    const deltas = await Promise.all(
+      block.body.deltas.map(({ digest }) => this.#pool.fetch(toHex(digest), attesters, on))
+    )
+    return deltas.every(delta => delta !== undefined) ? deltas : undefined
+  }
+
+  async #executeLive(id: string): Promise<StateHead | undefined> {
+    const known = this.#heads.get(id)
+    if (known !== undefined) return known
+    const block = this.#blocks.get(id)
+    if (block === undefined) return undefined
+    if ((await this.#executeLive(toHex(block.header.parentId))) === undefined) return undefined
+    if ((await this.#hold(block)) === undefined) return undefined
+    await this.#execute(block)
+    return this.#heads.get(id)
+  }
+
+  async #execute(block: Block): Promise<readonly Receipt[]> {
+    const { head, receipts } = await this.#context.state.execute({ block: encodeBlock(block) })
+    this.#heads.set(head.id, head)
+    return receipts
+  }
+}

@@ -1,0 +1,74 @@
+/** What a peer that ran before takes up again: its votes, and the work that its last delta left behind. */
+import type { Restored } from '@gradmesh/consensus'
+import { isFault, toHex } from '@gradmesh/core'
+import type { ChainStore } from '@gradmesh/store'
+import { blockIdOf, decodeVote, type Vote } from '@gradmesh/wire'
+import type { Context } from '../context.ts'
+import { refOf } from '../round/driver.ts'
+import type { Ledger } from '../state/ledger.ts'
+import type { StoredError } from '../training/error-buffer.ts'
+
+export interface Resumed {
+  readonly restored: Restored
+  /** Own votes above the final block. */
+  readonly votes: readonly Vote[]
+}
+
+/**
+ * Where voting goes on from: the newest final block and everything known above it. Undefined while there is
+ * no certificate of exactly that block, as right after a checkpoint was adopted: its successor brings one.
+ */
+export const resumeVoting = async (context: Context, ledger: Ledger): Promise<Resumed | undefined> => {
+  const { chain, safety } = context
+  const { final } = ledger
+  const block = final.height === 0 ? undefined : await chain.blockAt(final.height)
+  const certificate = block && (await chain.finalCertificateFor(final.height))
+  const isStart = final.header === null || final.header.epoch < final.accounts.epoch
+  if (!isStart && certificate?.slot !== final.slot) return undefined
+  const live = await chain.live()
+  for (const block of live.blocks) ledger.add(block)
+  const votes = (await safety.votesFrom(final.slot + 1)).map(({ bytes }) => decodeVote(bytes))
+  const restored = {
+    facts: await safety.factsFrom(final.slot + 1),
+    finalBlock: block === undefined ? null : refOf(block, final.id, context.genesis.epochs),
+    finalCertificate: isStart ? null : (certificate ?? null),
+    highWaterSlot: Math.max(0, safety.highWaterSlot()),
+    blocks: ledger
+      .liveBlocks()
+      .map(block => refOf(block, toHex(blockIdOf(block.header)), context.genesis.epochs)),
+    certificates: live.certificates
+  }
+  // The ledger may have moved on while the disk was read.
+  if (ledger.final !== final) return resumeVoting(context, ledger)
+  return { restored, votes: votes.flatMap(vote => (isFault(vote) ? [] : [vote])) }
+}
+
+/** The error buffer as it was written down, and what the own chain says of the delta that went with it. */
+export const storedError = async (
+  chain: ChainStore
+): Promise<{ round: number; digest: string; buffer: StoredError } | null> => {
+  const stored = await chain.error()
+  if (stored === undefined || stored.pendingDelta === null) return null
+  const { round, buffer: accumulated, pendingDelta } = stored
+  const signed = await chain.delta(pendingDelta)
+  const receipt = await chain.receipt(pendingDelta)
+  const isAccepted = receipt !== undefined && receipt.weightQ16 > 0
+  // A delta that is gone was pruned, which happens to those alone that no block of their round named.
+  const isPast = signed === undefined || (await isClosed(chain, round))
+  return {
+    round,
+    digest: toHex(pendingDelta),
+    buffer: {
+      accumulated,
+      payload: signed?.payload ?? new Uint8Array(),
+      accepted: isAccepted ? true : isPast ? false : null
+    }
+  }
+}
+
+const isClosed = async (chain: ChainStore, round: number): Promise<boolean> => {
+  const newest = await chain.blockAt(chain.head().height)
+  if (newest === undefined) return false
+  const { header, body } = newest
+  return header.round > round || (header.round === round && body.attests.length > 0)
+}

@@ -1,0 +1,175 @@
+/** Answers to direct requests: hello, sync, get. Every answer is bounded, whatever is asked. */
+import { type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
+import type { PeerKey } from '@gradmesh/net'
+import {
+  type Block,
+  type CheckpointManifest,
+  decodeGetRequest,
+  decodeHello,
+  decodeSyncRequest,
+  decodeVote,
+  encodeBlock,
+  encodeCheckpointManifest,
+  encodeHello,
+  encodeSignedDeltaHeaders,
+  encodeSyncReply,
+  type FinalBlock,
+  type GetRequest,
+  type Hello,
+  PROTOCOL_VERSION,
+  type SyncReply
+} from '@gradmesh/wire'
+import { Budget } from '../budget.ts'
+import type { Context } from '../context.ts'
+import { type FaultCode, peerFault } from '../faults.ts'
+import type { DeltaPool } from '../round/delta-pool.ts'
+import type { Driver } from '../round/driver.ts'
+import type { Ledger } from '../state/ledger.ts'
+import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from '../topics.ts'
+import { differenceTo } from './greeting.ts'
+import { setsProofAt } from './sets-proofs.ts'
+
+const SYNC_BLOCKS_MAX = 64
+const SYNC_BYTES_MAX = 1024 * 1024
+const LIVE_MAX = 32
+
+/** Parts are undefined while the peer starts: what is on the disk is served all the same. */
+export interface ServingParts {
+  readonly ledger: () => Ledger | undefined
+  readonly driver: () => Driver | undefined
+  readonly pool: () => DeltaPool | undefined
+  readonly onHello: (hello: Hello, from: PeerKey) => void
+}
+
+const NOTHING = new Uint8Array()
+
+export const serveRequests = (context: Context, parts: ServingParts, agent: string): void => {
+  const { net, faults } = context
+  const budget = new Budget(context.clock, REQUEST_BUDGET)
+  const refuse = (wrong: Fault<FaultCode>): never => {
+    faults.count(wrong)
+    throw new MeshError(
+      wrong.fault,
+      `refused a request: ${wrong.fault}${wrong.detail === undefined ? '' : ` (${wrong.detail})`}`
+    )
+  }
+
+  net.handle(PROTOCOLS.hello.name, PROTOCOLS.hello.requestBytes, async (request, from) => {
+    await budget.spend(from, PROTOCOLS.hello.tokens)
+    const hello = decodeHello(request)
+    // Answer all the same: the other side must be able to name the difference too.
+    if (isFault(hello)) faults.count(hello)
+    else if (differenceTo(context, hello) !== null) faults.count(peerFault('HELLO_DIFFERENT'))
+    else {
+      net.welcome(from)
+      parts.onHello(hello, from)
+    }
+    return encodeHello(ownHello(context, agent))
+  })
+
+  net.handle(PROTOCOLS.sync.name, PROTOCOLS.sync.requestBytes, async (request, from) => {
+    await budget.spend(from, PROTOCOLS.sync.tokens)
+    const asked = decodeSyncRequest(request)
+    if (isFault(asked)) return refuse(asked)
+    return encodeSyncReply(await syncReply(context, parts, asked.finalHeight))
+  })
+
+  net.handle(PROTOCOLS.get.name, PROTOCOLS.get.requestBytes, async (request, from) => {
+    await budget.spend(from, PROTOCOLS.get.tokens)
+    const asked = decodeGetRequest(request)
+    if (isFault(asked)) return refuse(asked)
+    return (await get(context, parts, asked)) ?? NOTHING
+  })
+}
+
+export const ownHello = ({ chainId, chain }: Context, agent: string): Hello => ({
+  protocol: PROTOCOL_VERSION,
+  chainId,
+  height: chain.head().height,
+  agent
+})
+
+const get = async (
+  context: Context,
+  parts: ServingParts,
+  asked: GetRequest
+): Promise<Uint8Array | undefined> => {
+  const { chain } = context
+  switch (asked.what) {
+    case 'genesis':
+      return context.genesisBytes
+    case 'block': {
+      const id = toHex(asked.id)
+      const block = parts.ledger()?.block(id) ?? (await chain.block(asked.id))
+      return block === undefined ? undefined : encodeBlock(block)
+    }
+    case 'delta': {
+      const digest = toHex(asked.digest)
+      const bytes = parts.pool()?.get(digest)?.bytes ?? (await chain.deltaBytes(asked.digest))
+      return bytes?.slice(asked.offset, asked.offset + PIECE_BYTES)
+    }
+    case 'headers':
+      return encodeSignedDeltaHeaders(parts.pool()?.headersOf(asked.round) ?? [])
+    case 'checkpoint': {
+      const manifest = await checkpointManifest(context)
+      return manifest === undefined ? undefined : encodeCheckpointManifest(manifest)
+    }
+    case 'epoch':
+      return setsProofAt(chain, asked.epoch)
+    case 'leaf':
+      return chain.leaf(asked.height, asked.index)
+  }
+}
+
+/** The newest checkpoint whose successor, which carries its root, has a certificate of its own. */
+const checkpointManifest = async (context: Context): Promise<CheckpointManifest | undefined> => {
+  const { chain } = context
+  const newest = await chain.newestCheckpoint()
+  const older =
+    newest === undefined
+      ? undefined
+      : await chain.checkpointAt(newest.height - context.genesis.checkpointEvery)
+  for (const { height, accounts, leaves } of [newest, older].filter(checkpoint => checkpoint !== undefined)) {
+    const block = await chain.blockAt(height)
+    const successor = await chain.blockAt(height + 1)
+    const certificate = await chain.finalCertificateFor(height + 1)
+    if (block === undefined || successor === undefined || certificate?.slot !== successor.header.slot)
+      continue
+    return { height, accounts, leaves, block, successor: { block: successor, certificate } }
+  }
+  return undefined
+}
+
+/** Final blocks from a height on up to one that has its own certificate, within bounds. */
+const finalBlocks = async (chain: Context['chain'], from: number): Promise<FinalBlock[]> => {
+  const blocks: FinalBlock[] = []
+  let bytes = 0
+  let covered = 0
+  for (let height = from; blocks.length < SYNC_BLOCKS_MAX && bytes < SYNC_BYTES_MAX; height++) {
+    const block: Block | undefined = await chain.blockAt(height)
+    if (block === undefined) break
+    const certificate = (await chain.finalCertificateFor(height)) ?? null
+    const own = certificate !== null && certificate.slot === block.header.slot ? certificate : null
+    blocks.push({ block, certificate: own })
+    bytes += encodeBlock(block).length
+    if (own !== null) covered = blocks.length
+  }
+  return blocks.slice(0, covered)
+}
+
+const syncReply = async (context: Context, parts: ServingParts, above: number): Promise<SyncReply> => {
+  const { chain, safety } = context
+  const stored = await safety.votesFrom((parts.ledger()?.final.slot ?? 0) + 1)
+  const votes = stored.slice(-LIVE_MAX).flatMap(({ bytes }) => decodedOnly(decodeVote(bytes)))
+  return {
+    finalHeight: chain.head().height,
+    blocks: await finalBlocks(chain, above + 1),
+    live: {
+      blocks: (parts.ledger()?.liveBlocks() ?? []).slice(0, LIVE_MAX),
+      certificates: (parts.driver()?.certificates() ?? []).slice(-LIVE_MAX),
+      votes
+    }
+  }
+}
+
+const decodedOnly = <T>(decoded: T | Fault): T[] => (isFault(decoded) ? [] : [decoded as T])

@@ -1,0 +1,238 @@
+/**
+ * Catching up. Another peer's word counts for nothing: a FINAL certificate proves its block and all
+ * its ancestors, payloads are named by digest, and the state they give must have the roots that the
+ * next header carries. A source that lies or leaves costs a retry with another.
+ */
+import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
+import type { PeerKey } from '@gradmesh/net'
+import {
+  type Block,
+  blockIdOf,
+  bodyHashOf,
+  type Certificate,
+  decodeBlock,
+  decodeSyncReply,
+  encodeGetRequest,
+  encodeSyncRequest,
+  type FinalBlock,
+  type SyncReply,
+  VoteKind
+} from '@gradmesh/wire'
+import { type Context, digestOf } from '../context.ts'
+import { type FaultCode, peerFault } from '../faults.ts'
+import { type DeltaPool, pullDelta } from '../round/delta-pool.ts'
+import type { Driver } from '../round/driver.ts'
+import type { Ledger } from '../state/ledger.ts'
+import { PROTOCOLS } from '../topics.ts'
+
+const TIMEOUT_MS = 10_000
+const PULLS_AT_ONCE = 8
+const SOURCES = 3
+
+export interface SyncProgress {
+  readonly height: number
+  readonly target: number
+}
+
+export class Syncing {
+  readonly #context: Context
+  readonly #ledger: Ledger
+  readonly #pool: DeltaPool
+  readonly #driver: () => Driver
+  readonly #heights = new Map<PeerKey, number>()
+  #running: Promise<void> | null = null
+  #again = false
+  #stopped = false
+  onProgress: (progress: SyncProgress | null) => void = () => {}
+
+  constructor(context: Context, ledger: Ledger, pool: DeltaPool, driver: () => Driver) {
+    this.#context = context
+    this.#ledger = ledger
+    this.#pool = pool
+    this.#driver = driver
+  }
+
+  /** How far a peer says it is; hearsay, good for choosing whom to ask. */
+  heard(peer: PeerKey, height: number): void {
+    this.#heights.set(peer, height)
+    if (height > this.#ledger.final.height + 1) this.wake()
+  }
+
+  forget(peer: PeerKey): void {
+    this.#heights.delete(peer)
+  }
+
+  /** The greatest height that connected peers speak of. */
+  get target(): number {
+    return Math.max(this.#ledger.final.height, ...this.#heights.values())
+  }
+
+  get isBehind(): boolean {
+    return this.#ledger.final.height < this.target
+  }
+
+  wake(): void {
+    if (this.#stopped) return
+    if (this.#running !== null) {
+      this.#again = true
+      return
+    }
+    this.#running = this.#work()
+      .catch(error => this.#context.fail(error))
+      .finally(() => {
+        this.#running = null
+        if (this.#again) {
+          this.#again = false
+          this.wake()
+        }
+      })
+  }
+
+  /** Resolves when no peer that answers is ahead any more. */
+  async settled(): Promise<void> {
+    while (this.#running !== null) await this.#running
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  async fetchBlock(id: string): Promise<Block | undefined> {
+    for (const peer of this.#sources()) {
+      const reply = await this.#ask(
+        peer,
+        PROTOCOLS.get,
+        encodeGetRequest({ what: 'block', id: digestOf(id) })
+      )
+      const block = reply === undefined || reply.length === 0 ? undefined : decodeBlock(reply)
+      if (block !== undefined && !isFault(block) && toHex(blockIdOf(block.header)) === id) return block
+    }
+    return undefined
+  }
+
+  async #work(): Promise<void> {
+    for (const peer of this.#sources().slice(0, SOURCES)) {
+      while (!this.#stopped && (await this.#syncFrom(peer))) this.#report()
+    }
+    this.onProgress(null)
+  }
+
+  #report(): void {
+    this.onProgress({ height: this.#ledger.final.height, target: this.target })
+  }
+
+  /** Those that say they are furthest first. */
+  #sources(): PeerKey[] {
+    const peers = this.#context.net.peers().map(peer => peer.key)
+    return peers.sort((a, b) => (this.#heights.get(b) ?? 0) - (this.#heights.get(a) ?? 0))
+  }
+
+  /** One request; true when there may be more to have from this peer. */
+  async #syncFrom(peer: PeerKey): Promise<boolean> {
+    const before = this.#ledger.final.height
+    const request = encodeSyncRequest({ finalHeight: before, frontier: this.#driver().frontier })
+    const bytes = await this.#ask(peer, PROTOCOLS.sync, request)
+    if (bytes === undefined) return false
+    const reply = decodeSyncReply(bytes)
+    if (isFault(reply)) {
+      this.#refuse(peer, reply)
+      return false
+    }
+    this.#heights.set(peer, reply.finalHeight)
+    const wrong = await this.#take(reply, peer)
+    if (wrong !== null) this.#refuse(peer, wrong)
+    return (
+      wrong === null && this.#ledger.final.height > before && reply.finalHeight > this.#ledger.final.height
+    )
+  }
+
+  async #take(reply: SyncReply, peer: PeerKey): Promise<Fault<FaultCode> | null> {
+    const groups = certified(reply.blocks)
+    for (const { blocks, certificate } of groups) {
+      const news = blocks.filter(block => block.header.height > this.#ledger.final.height)
+      if (news.length === 0) continue
+      const wrong = this.#check(blocks, news, certificate)
+      if (wrong !== null) return wrong
+      await this.#prefetch(news, peer)
+      await this.#ledger.commit(news, certificate)
+      this.#driver().jump(news.at(-1)!, certificate)
+    }
+    const driver = this.#driver()
+    for (const block of reply.live.blocks) driver.takeBlock(block)
+    for (const certificate of reply.live.certificates) driver.takeCertificate(certificate)
+    for (const vote of reply.live.votes) driver.takeVote(vote)
+    return null
+  }
+
+  /** The certificate proves the last block; hashes prove the way down to what is final here. */
+  #check(
+    blocks: readonly Block[],
+    news: readonly Block[],
+    certificate: Certificate
+  ): Fault<FaultCode> | null {
+    const { epochs, chainId } = this.#context
+    const last = blocks.at(-1)!
+    if (certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
+    if (!equalBytes(certificate.blockId, blockIdOf(last.header))) return peerFault('SYNC_CERTIFICATE')
+    // Across a boundary the next epoch's first certificate proves it too: nobody builds there on what is not final.
+    if (epochs.at(certificate.epoch)?.certifies(certificate, chainId) !== true)
+      return peerFault('SYNC_CERTIFICATE')
+    let parent = this.#ledger.final.id
+    for (const block of news) {
+      if (toHex(block.header.parentId) !== parent) return peerFault('SYNC_GAP')
+      if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return peerFault('SYNC_BODY')
+      parent = toHex(blockIdOf(block.header))
+    }
+    return null
+  }
+
+  /** Pulls the payloads of several blocks at once and stores them, so that commits find them here. */
+  async #prefetch(blocks: readonly Block[], source: PeerKey): Promise<void> {
+    const digests = blocks.flatMap(block => block.body.deltas.map(({ digest }) => toHex(digest)))
+    const next = digests.values()
+    const puller = async (): Promise<void> => {
+      for (const digest of next) {
+        if (this.#stopped) return
+        const bytes = this.#pool.get(digest) ? undefined : await pullDelta(this.#context, digest, [source])
+        if (bytes !== undefined) this.#pool.keepForSync(digest, bytes)
+      }
+    }
+    await Promise.all(Array.from({ length: PULLS_AT_ONCE }, puller))
+  }
+
+  async #ask(
+    peer: PeerKey,
+    protocol: (typeof PROTOCOLS)[keyof typeof PROTOCOLS],
+    request: Uint8Array
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#context.net.request(peer, protocol.name, request, {
+        timeoutMs: TIMEOUT_MS,
+        maxReplyBytes: protocol.replyBytes
+      })
+    } catch (error) {
+      this.#context.log.debug({ error, peer, protocol: protocol.name }, 'a direct request failed')
+      return undefined
+    }
+  }
+
+  #refuse(peer: PeerKey, wrong: Fault<FaultCode>): void {
+    this.#context.faults.count(wrong)
+    this.#heights.delete(peer)
+    this.#context.log.warn({ peer, ...wrong }, 'a peer sent wrong data while syncing')
+  }
+}
+
+/** Cuts a run of blocks after each that has a certificate of its own; an uncovered rest is left out. */
+const certified = (run: readonly FinalBlock[]): { blocks: Block[]; certificate: Certificate }[] => {
+  const groups: { blocks: Block[]; certificate: Certificate }[] = []
+  let blocks: Block[] = []
+  for (const { block, certificate } of run) {
+    blocks.push(block)
+    if (certificate === null) continue
+    groups.push({ blocks, certificate })
+    blocks = []
+  }
+  return groups
+}

@@ -1,0 +1,188 @@
+/**
+ * What the compute thread does: trains rounds on the adapter and keeps the error-feedback buffer. The
+ * buffer lies here, in this machine's memory: an adapter that goes away costs the round it was at work
+ * on, and the next call opens it again.
+ */
+import { MeshError, systemClock } from '@gradmesh/core'
+import { type Layout, makeLayout, unpack } from '@gradmesh/delta'
+import type { AdapterInfo, Device, OpenDeviceOptions } from '@gradmesh/tensor'
+import {
+  floatView,
+  type LoadedTask,
+  type Metrics,
+  openTask,
+  openTrainer,
+  type Task,
+  type Trainer,
+  trainRound
+} from '@gradmesh/train'
+import { Duty, paced } from '../caps/duty.ts'
+import { collectGarbage } from '../caps/memory.ts'
+import { moving } from '../worker-rpc.ts'
+import { ErrorBuffer, type StoredError } from './error-buffer.ts'
+
+export interface ComputeOptions {
+  readonly task: Pick<Task, 'id' | 'options'>
+  readonly seed: Uint8Array
+  /** Where this machine keeps the data set. */
+  readonly dataset: string | null
+  readonly adapter: string | null
+  readonly batch: number
+  readonly chunk: number
+  readonly keep: number
+  readonly decayQ8: number
+  /** Share of wall time in which the adapter may be busy; null: no cap. */
+  readonly gpuShare: number | null
+}
+
+export interface TrainedRound {
+  readonly payload: Uint8Array
+  /** A copy to store before the payload is published. */
+  readonly accumulated: Int32Array
+  readonly steps: number
+  readonly samples: number
+  readonly loss: number
+  readonly seconds: number
+  /** Of `seconds`, those in which the cap on the adapter made it rest. */
+  readonly restSeconds: number
+}
+
+/** Failures of the adapter that another try may not meet: the driver was reset, memory was short. */
+const PASSING: ReadonlySet<string> = new Set([
+  'GPU_DEVICE_LOST',
+  'GPU_OUT_OF_MEMORY',
+  'GPU_NO_ADAPTER',
+  'GPU_ADAPTER_NAME'
+])
+
+export const COMPUTE_LOST = 'COMPUTE_LOST'
+
+interface Opened {
+  readonly options: ComputeOptions
+  readonly task: Task
+  readonly loaded: LoadedTask
+  readonly layout: Layout
+}
+
+/** `openDevice` is that of `@gradmesh/tensor`, or a test's that takes the adapter away. */
+export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<Device>) => {
+  let opened: Opened
+  let duty: Duty | null = null
+  let gpu: { readonly device: Device; readonly trainer: Trainer } | null = null
+  let buffer: ErrorBuffer
+
+  const openGpu = async () => {
+    const { task, loaded, options } = opened
+    const device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
+    try {
+      const trainer = await openTrainer({ device, task, loaded, batch: options.batch })
+      return { device, trainer: duty === null ? trainer : paced(trainer, device, duty) }
+    } catch (error) {
+      device.close()
+      throw error
+    }
+  }
+
+  /** Runs `work` on the adapter, opened again when it was lost before. Code: `COMPUTE_LOST`. */
+  const onGpu = async <T>(work: (trainer: Trainer) => Promise<T>): Promise<T> => {
+    try {
+      gpu ??= await openGpu()
+      return await work(gpu.trainer)
+    } catch (error) {
+      if (!(error instanceof MeshError) || !PASSING.has(error.code)) throw error
+      gpu?.device.close()
+      gpu = null
+      throw new MeshError(COMPUTE_LOST, `the adapter gave up: ${error.message}`, {
+        remedy: error.remedy ?? 'none: the adapter is opened again with the next round',
+        cause: error,
+        data: { code: error.code }
+      })
+    }
+  }
+
+  return {
+    async open(
+      options: ComputeOptions & { stored: StoredError | null }
+    ): Promise<{ adapter: AdapterInfo; samples: number }> {
+      const task = openTask(options.task)
+      const loaded = await task.load({ seed: options.seed, folder: options.dataset })
+      const layout = makeLayout(
+        task.tensors().map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) })),
+        { chunk: options.chunk, keep: options.keep }
+      )
+      opened = { options, task, loaded, layout }
+      duty = options.gpuShare === null ? null : new Duty(options.gpuShare, systemClock)
+      buffer = new ErrorBuffer(layout, options.stored)
+      gpu = await openGpu()
+      return { adapter: gpu.device.info, samples: loaded.samples }
+    },
+
+    /** Rejects with `COMPUTE_LOST` when the adapter went away: the round is lost, the error buffer is not. */
+    async round(input: {
+      weights: Int32Array
+      rows: Uint32Array
+      steps: number
+      batch: number
+      rate: number
+      budgetMs: number
+    }): Promise<TrainedRound> {
+      const started = systemClock.nowMs()
+      const { layout } = opened
+      const restedMs = duty?.restedMs ?? 0
+      const workedMs = duty?.workedMs ?? 0
+      await duty?.rest()
+      const { payload, delta, accumulated, steps, samples, loss } = await onGpu(trainer =>
+        trainRound({
+          trainer,
+          layout,
+          weights: input.weights,
+          error: buffer.error,
+          decayQ8: opened.options.decayQ8,
+          rows: input.rows,
+          innerSteps: input.steps,
+          batch: input.batch,
+          rate: input.rate,
+          deadlineMs: started + input.budgetMs,
+          clock: systemClock
+        })
+      )
+      buffer.gathered(accumulated, delta)
+      const copy = accumulated.slice()
+      const allMs = systemClock.nowMs() - started
+      const restMs = (duty?.restedMs ?? 0) - restedMs
+      // What came around the adapter's slices, compressing above all, counts as work too.
+      duty?.worked(allMs - restMs - (duty.workedMs - workedMs))
+      const seconds = allMs / 1000
+      const restSeconds = restMs / 1000
+      return moving({ payload, accumulated: copy, steps, samples, loss, seconds, restSeconds }, copy.buffer)
+    },
+
+    settle(input: { accepted: boolean }): void {
+      buffer.settle(input.accepted)
+    },
+
+    /** Rejects with `COMPUTE_LOST` as `round` does. */
+    async evaluate(input: { weights: Int32Array }): Promise<Metrics> {
+      const { loss, score, samples } = await onGpu(trainer =>
+        trainer.evaluate(unpack(opened.layout, floatView(input.weights)))
+      )
+      return { loss, score, samples }
+    },
+
+    /** Gives the adapter and its memory back; whatever needs it next opens it again. */
+    async release(): Promise<void> {
+      await gpu?.trainer.close()
+      gpu?.device.close()
+      gpu = null
+      collectGarbage()
+    },
+
+    async close(): Promise<void> {
+      await gpu?.trainer.close()
+      gpu?.device.close()
+      gpu = null
+    }
+  }
+}
+
+export type ComputeTable = ReturnType<typeof makeCompute>

@@ -1,0 +1,76 @@
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toHex } from '@gradmesh/core'
+import t from 'tap'
+import { ensureKey, paths, readKey, readPublicKey, rewriteKey } from '../../src/disk/folder.ts'
+
+const passphrase = 'correct horse Bättery'
+
+t.test('a plain key', async t => {
+  const folder = join(t.testdir(), 'new', 'peer')
+  const made = await ensureKey(folder)
+  const { key } = paths(folder)
+  t.equal((await stat(key)).mode & 0o777, 0o600)
+  t.equal((await stat(folder)).mode & 0o777, 0o700)
+  t.strictSame(await ensureKey(folder), made, 'the same the next time')
+  t.strictSame(await readPublicKey(folder), { publicKey: made.publicKey, isSealed: false })
+  t.equal(await rewriteKey(folder, {}, null), false, 'plain already')
+
+  await chmod(key, 0o644)
+  const told: string[] = []
+  t.strictSame(await readKey(folder, { tell: message => void told.push(message) }), made)
+  t.match(told, [/could be read by other users of this machine \(mode 0644\); it is 0600 now/])
+  t.equal((await stat(key)).mode & 0o777, 0o600)
+})
+
+t.test('a sealed key', async t => {
+  const folder = t.testdir()
+  const made = await ensureKey(folder, { passphrase })
+  const { key } = paths(folder)
+  const text = await readFile(key, 'utf8')
+  t.notMatch(text, toHex(made.secretKey))
+  t.equal((await stat(key)).mode & 0o777, 0o600)
+  t.strictSame(await readPublicKey(folder), { publicKey: made.publicKey, isSealed: true })
+  await t.rejects(readKey(folder), { code: 'KEY_LOCKED' })
+  await t.rejects(readKey(folder, { passphrase: 'another one' }), { code: 'KEY_PASSPHRASE' })
+  t.strictSame(await readKey(folder, { passphrase: passphrase.normalize('NFD') }), made)
+
+  t.test('whatever is changed in the file is noticed', async t => {
+    const fields = JSON.parse(text)
+    for (const name of ['publicKey', 'salt', 'nonce', 'box']) {
+      const flipped = fields[name].replace(/^./, (first: string) => (first === '0' ? '1' : '0'))
+      await writeFile(key, JSON.stringify({ ...fields, [name]: flipped }))
+      await t.rejects(readKey(folder, { passphrase }), { code: 'KEY_PASSPHRASE' }, name)
+    }
+    for (const wrong of [
+      { kdf: 'scrypt N=2 r=1 p=1' },
+      { format: 'gradmesh-key/2' },
+      { box: '00' },
+      { salt: 7 }
+    ]) {
+      await writeFile(key, JSON.stringify({ ...fields, ...wrong }))
+      await t.rejects(readKey(folder, { passphrase }), { code: 'KEY_UNREADABLE' }, Object.keys(wrong).join())
+    }
+    await writeFile(key, text)
+  })
+})
+
+t.test('sealing and opening what is there', async t => {
+  const folder = t.testdir()
+  const made = await ensureKey(folder)
+  t.equal(await rewriteKey(folder, {}, passphrase), true)
+  t.strictSame((await readPublicKey(folder)).isSealed, true)
+  await t.rejects(rewriteKey(folder, { passphrase: 'another one' }, null), { code: 'KEY_PASSPHRASE' })
+  t.equal(await rewriteKey(folder, { passphrase }, null), true)
+  t.strictSame(await readKey(folder), made)
+  t.strictSame(await readdir(folder), ['key'], 'nothing is left beside it')
+})
+
+t.test('what is no key', async t => {
+  const folder = t.testdir()
+  await t.rejects(readKey(folder), { code: 'KEY_MISSING' })
+  for (const text of ['', 'abc', '{}', '[]', 'null', '"text"']) {
+    await writeFile(paths(folder).key, text)
+    await t.rejects(readKey(folder), { code: 'KEY_UNREADABLE' }, text)
+  }
+})
