@@ -146,19 +146,24 @@ export const parseGenesis = (bytes: Uint8Array, where: string): Genesis => {
   if (isFault(genesis) || wrong !== null) {
     throw new MeshError(
       'GENESIS_INVALID',
-      `${where} is not a valid genesis: ${wrong?.fault}${wrong?.detail ? ` (${wrong.detail})` : ''}`,
+      `${where} has no valid genesis: ${wrong?.fault}${wrong?.detail ? ` (${wrong.detail})` : ''}`,
       {
-        remedy: 'Fetch it again with `gradmesh join TICKET`, or use the release that made it.'
+        remedy:
+          'A founder corrects what it names; who joins fetches it again with `gradmesh join TICKET`, or uses the release that made it.'
       }
     )
   }
   return genesis
 }
 
-/** Puts the genesis in place and opens the safety record: from here on this key may vote. */
+/**
+ * Puts the genesis in place and opens the safety record: from here on this key may vote.
+ * @throws MeshError `GENESIS_INVALID` before anything is written, `GENESIS_OTHER`
+ */
 export const settleFolder = async (folder: string, genesis: Genesis, keys: KeyPair): Promise<void> => {
   const { genesis: path, safety } = paths(folder)
   const bytes = encodeGenesis(genesis)
+  parseGenesis(bytes, 'the new mesh')
   if (await exists(path)) {
     const held = await readFile(path)
     if (!held.equals(bytes)) {

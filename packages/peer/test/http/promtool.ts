@@ -29,6 +29,7 @@ t.test('promtool check metrics is clean', { skip }, async t => {
     ['net_requests_total', { protocol: '/gradmesh/1/get', outcome: 'ok' }]
   ] as const)
     metrics.count(name, labels)
+  metrics.gauge('net_relayed_bytes', 0)
   await fetch(`${url}/v1/status`)
   const text = await (await fetch(`${url}/metrics`)).text()
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
