@@ -7,7 +7,6 @@
  *     keeps=NAME        the last word-like line of its output stands for the word NAME from then on
  *     soon              again and again until it shows what the block after it shows
  *     exits=N           with this exit code
- *     needs=docker      skipped, visibly, where there is none
  *     tested-by=FILE    another test runs it; here it is only checked that what it names is there
  *     long              too long for a test: as above
  *
@@ -25,7 +24,6 @@ export interface Block {
   readonly soon: boolean
   readonly keeps: string | null
   readonly exits: number
-  readonly needs: string | null
   /** A file, or "long". */
   readonly elsewhere: string | null
   /** Lines of the output; null when the page shows none. */
@@ -46,7 +44,7 @@ export interface Page {
 
 export const HERE = 'here'
 const FLAGS = new Set(['background', 'soon', 'long'])
-const SETTINGS = new Set(['on', 'keeps', 'exits', 'needs', 'tested-by'])
+const SETTINGS = new Set(['on', 'keeps', 'exits', 'tested-by'])
 
 export const readPage = (text: string): Page => {
   const steps: Step[] = []
@@ -94,7 +92,6 @@ const blockOf = (lines: readonly string[], at: number, end: number, indent: stri
     soon: settings.has('soon'),
     keeps: settings.get('keeps') ?? null,
     exits: Number(settings.get('exits') ?? 0),
-    needs: settings.get('needs') ?? null,
     elsewhere: settings.has('long') ? 'long' : (settings.get('tested-by') ?? null),
     shows: shownBelow(lines, end, indent)
   }

@@ -9,9 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { withoutEngine } from '../e2e/docker/engine.ts'
 import { withoutAdapter } from '../e2e/harness.ts'
-import { type Block, commandsIn, type Page, readPage, type Step } from './blocks.ts'
+import { type Block, commandsIn, type Page, readPage } from './blocks.ts'
 import { absentIn } from './names.ts'
 import { pagesInOrder } from './pages.ts'
 import { machineOf, Scene } from './scene.ts'
@@ -31,21 +30,6 @@ const isWanted = (members: readonly (readonly [string, Page])[]): boolean =>
   wanted.length === 0 || members.some(([path]) => wanted.some(part => path.includes(part)))
 
 const withoutGpu = await withoutAdapter()
-const withoutDocker = [...pages.values()].some(({ steps }) => steps.some(needsDocker))
-  ? await withoutEngine()
-  : null
-
-function needsDocker(step: Step): boolean {
-  return 'script' in step && step.needs === 'docker'
-}
-
-/** Why a step can't be played here, or null. */
-const obstacle = (step: Step): string | null => {
-  if (!('script' in step)) return withoutGpu
-  if (step.needs === 'docker') return withoutDocker
-  return withoutGpu
-}
-
 const tracked = new Set(execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).split('\n'))
 
 const lookAt = (t: Test, { script, elsewhere }: Block): void => {
@@ -69,7 +53,7 @@ for (const [name, members] of scenes) {
           await t.test(title, async t => lookAt(t, step))
           continue
         }
-        const skip = obstacle(step) ?? (broken ? 'an earlier command of this scene failed' : null)
+        const skip = withoutGpu ?? (broken ? 'an earlier command of this scene failed' : null)
         await t.test(title, { skip: skip ?? false }, async t => {
           const wrong = 'script' in step ? await scene.play(step) : await scene.interrupt(step.interrupts)
           if (wrong !== null) broken = true
