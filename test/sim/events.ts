@@ -1,18 +1,35 @@
 /** What is still to happen, earliest first; of two at one moment the one that was planned first. */
-export interface Event {
+import type { Timer } from '@gradmesh/core'
+
+export interface Due {
   readonly atMs: number
-  readonly order: number
   readonly run: () => void
 }
 
-/** A binary heap. */
+class Event implements Timer {
+  readonly atMs: number
+  readonly order: number
+  run: (() => void) | null
+
+  constructor(atMs: number, order: number, run: () => void) {
+    this.atMs = atMs
+    this.order = order
+    this.run = run
+  }
+
+  cancel(): void {
+    this.run = null
+  }
+}
+
+/** A binary heap; what was called off stays in it until its moment. */
 export class Events {
   readonly #heap: Event[] = []
   #order = 0
 
-  push(atMs: number, run: () => void): void {
+  push(atMs: number, run: () => void): Timer {
     const heap = this.#heap
-    const event = { atMs, order: this.#order++, run }
+    const event = new Event(atMs, this.#order++, run)
     let at = heap.push(event) - 1
     while (at > 0) {
       const above = (at - 1) >> 1
@@ -21,9 +38,17 @@ export class Events {
       at = above
     }
     heap[at] = event
+    return event
   }
 
-  pop(): Event | undefined {
+  pop(): Due | undefined {
+    for (;;) {
+      const event = this.#take()
+      if (event === undefined || event.run !== null) return event as Due | undefined
+    }
+  }
+
+  #take(): Event | undefined {
     const heap = this.#heap
     const first = heap[0]
     const last = heap.pop()

@@ -1,4 +1,5 @@
 /** Tells what happens: events for whoever listens, metrics, and the figures of the last few rounds. */
+import type { DeltaEvent } from '@gradmesh/api'
 import { type Clock, type Metrics, toHex } from '@gradmesh/core'
 import { type Block, blockIdOf } from '@gradmesh/wire'
 import type { PooledDelta } from '../round/delta-pool.ts'
@@ -99,17 +100,7 @@ export class Reporting {
   }
 
   pending({ digest, trainer, round, bytes }: PooledDelta): void {
-    const own = trainer === this.#self
-    this.#journal.tell({
-      type: 'delta',
-      digest,
-      trainer,
-      own,
-      round,
-      outcome: 'pending',
-      bytes: bytes.length,
-      code: null
-    })
+    this.#tellDelta({ digest, trainer, round }, { outcome: 'pending', bytes: bytes.length, code: null })
   }
 
   final(change: FinalChange): void {
@@ -144,38 +135,27 @@ export class Reporting {
     })
     for (const receipt of receipts.filter(receipt => receipt.height === height)) {
       const trainer = toHex(receipt.key)
-      const digest = toHex(receipt.digest)
-      const own = trainer === this.#self
-      this.#telling.delta('accepted', own, this.#sinceStartSeconds())
-      this.#journal.tell({
-        type: 'delta',
-        digest,
-        trainer,
-        own,
-        round,
-        outcome: 'accepted',
-        bytes: null,
-        code: null
-      })
+      this.#telling.delta('accepted', trainer === this.#self, this.#sinceStartSeconds())
+      this.#tellDelta(
+        { digest: toHex(receipt.digest), trainer, round },
+        { outcome: 'accepted', bytes: null, code: null }
+      )
     }
   }
 
   #refused({ digest, trainer, round, signed }: PooledDelta, height: number): void {
     const code = 'DELTA_NOT_NAMED'
     const { steps, payloadBytes } = signed.header
-    const own = trainer === this.#self
-    this.#telling.delta('refused', own, this.#sinceStartSeconds())
+    this.#telling.delta('refused', trainer === this.#self, this.#sinceStartSeconds())
     this.#journal.refuse({ digest, trainer, round, height, steps, payloadBytes, code })
-    this.#journal.tell({
-      type: 'delta',
-      digest,
-      trainer,
-      own,
-      round,
-      outcome: 'refused',
-      bytes: payloadBytes,
-      code
-    })
+    this.#tellDelta({ digest, trainer, round }, { outcome: 'refused', bytes: payloadBytes, code })
+  }
+
+  #tellDelta(
+    { digest, trainer, round }: { readonly digest: string; readonly trainer: string; readonly round: number },
+    fate: Pick<DeltaEvent, 'outcome' | 'bytes' | 'code'>
+  ): void {
+    this.#journal.tell({ type: 'delta', digest, trainer, own: trainer === this.#self, round, ...fate })
   }
 
   #sinceStartSeconds(): number {

@@ -22,6 +22,7 @@ import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskOptions } from '..
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { decoderConfig, readSizes } from './encoder.ts'
 import { badOption, OptionReader } from './options.ts'
+import { COMMON } from './recipe.ts'
 
 const ID = 'causal'
 const TEXTS = { train: 'train.txt', dev: 'dev.txt' } as const
@@ -33,17 +34,7 @@ const TARGETS = 'q_proj k_proj v_proj o_proj gate_proj up_proj down_proj'
 
 type Start = (typeof STARTS)[number]
 
-const RECIPE: Recipe = {
-  rounds: 20,
-  innerSteps: 10,
-  batch: 8,
-  innerRateMicro: 2000,
-  warmupRounds: 0,
-  outerRateQ16: 65_536,
-  chunk: 512,
-  keep: 64,
-  errorDecayQ8: 243
-}
+const RECIPE: Recipe = { ...COMMON, rounds: 20, innerSteps: 10, batch: 8, innerRateMicro: 2000 }
 
 const RECIPES: Readonly<Record<Start, Recipe>> = {
   new: RECIPE,

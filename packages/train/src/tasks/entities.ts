@@ -20,22 +20,13 @@ import type { Recipe, Report, Task, TaskKind } from '../types.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { encoderConfig, readEncoder } from './encoder.ts'
 import { OptionReader } from './options.ts'
+import { COMMON } from './recipe.ts'
 
 const ID = 'entities'
 const FILES = { train: 'train.conll', dev: 'dev.conll' } as const
 const SPECIALS = ['[PAD]', '[UNK]']
 
-const RECIPE: Recipe = {
-  rounds: 40,
-  innerSteps: 20,
-  batch: 16,
-  innerRateMicro: 2000,
-  warmupRounds: 0,
-  outerRateQ16: 65_536,
-  chunk: 512,
-  keep: 64,
-  errorDecayQ8: 243
-}
+const RECIPE: Recipe = { ...COMMON, rounds: 40, batch: 16, innerRateMicro: 2000 }
 
 export const entities: TaskKind = {
   id: ID,

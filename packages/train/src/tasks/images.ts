@@ -9,6 +9,7 @@ import type { LoadedTask, Recipe, Task, TaskKind } from '../types.ts'
 import { ClassScoring, classInputs } from './classes.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { badOption, OptionReader } from './options.ts'
+import { COMMON } from './recipe.ts'
 
 const ID = 'images'
 const FILES = {
@@ -19,17 +20,7 @@ const FILES = {
 } as const
 const CLASSES_MAX = 256
 
-const RECIPE: Recipe = {
-  rounds: 20,
-  innerSteps: 20,
-  batch: 32,
-  innerRateMicro: 3000,
-  warmupRounds: 0,
-  outerRateQ16: 65_536,
-  chunk: 512,
-  keep: 64,
-  errorDecayQ8: 243
-}
+const RECIPE: Recipe = { ...COMMON, rounds: 20, batch: 32, innerRateMicro: 3000 }
 
 export const images: TaskKind = {
   id: ID,

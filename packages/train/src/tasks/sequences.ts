@@ -11,23 +11,14 @@ import { ClassScoring, classesOf, classInputs } from './classes.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { encoderConfig, readEncoder } from './encoder.ts'
 import { badOption, OptionReader } from './options.ts'
+import { COMMON } from './recipe.ts'
 
 const ID = 'sequences'
 const FILES = { train: 'train.tsv', dev: 'dev.tsv' } as const
 const START = '[CLS]'
 const SPECIALS = ['[PAD]', '[UNK]', START]
 
-const RECIPE: Recipe = {
-  rounds: 16,
-  innerSteps: 20,
-  batch: 32,
-  innerRateMicro: 4000,
-  warmupRounds: 0,
-  outerRateQ16: 65_536,
-  chunk: 128,
-  keep: 64,
-  errorDecayQ8: 243
-}
+const RECIPE: Recipe = { ...COMMON, rounds: 16, batch: 32, innerRateMicro: 4000, chunk: 128 }
 
 export const sequences: TaskKind = {
   id: ID,
