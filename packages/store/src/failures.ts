@@ -94,7 +94,9 @@ export const failureOf = (error: unknown, folder: string): MeshError => {
   return storeError(
     'STORE_IO',
     `reading or writing ${named} failed: ${deepest}`,
-    init('Look at the disk (`dmesg`, free space, mount options), then start the peer again.')
+    init(
+      'Look at the disk (`dmesg`, free space, mount options); `gradmesh verify` tells whether the files are whole. Then start the peer again.'
+    )
   )
 }
 
