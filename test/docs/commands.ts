@@ -3,14 +3,14 @@
  *
  *     node test/docs/commands.ts how-to/keys     only scenes with such a page
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { withoutAdapter } from '../e2e/harness.ts'
-import { type Block, commandsIn, type Page, readPage } from './blocks.ts'
+import { type Block, commandsIn, type Page, readPage, type Step } from './blocks.ts'
 import { absentIn } from './names.ts'
 import { pagesInOrder } from './pages.ts'
 import { machineOf, Scene } from './scene.ts'
@@ -30,6 +30,12 @@ const isWanted = (members: readonly (readonly [string, Page])[]): boolean =>
   wanted.length === 0 || members.some(([path]) => wanted.some(part => path.includes(part)))
 
 const withoutGpu = await withoutAdapter()
+const hasCurl = spawnSync('curl', ['--version']).status === 0
+
+/** The one program that pages use and a bare system lacks. */
+const withoutCurl = (step: Step): string | null =>
+  !hasCurl && 'script' in step && /\bcurl\b/.test(step.script) ? 'curl is not installed here' : null
+
 const tracked = new Set(execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).split('\n'))
 
 const lookAt = (t: Test, { script, elsewhere }: Block): void => {
@@ -53,7 +59,8 @@ for (const [name, members] of scenes) {
           await t.test(title, async t => lookAt(t, step))
           continue
         }
-        const skip = withoutGpu ?? (broken ? 'an earlier command of this scene failed' : null)
+        const skip =
+          withoutGpu ?? withoutCurl(step) ?? (broken ? 'an earlier command of this scene failed' : null)
         await t.test(title, { skip: skip ?? false }, async t => {
           const wrong = 'script' in step ? await scene.play(step) : await scene.interrupt(step.interrupts)
           if (wrong !== null) broken = true
