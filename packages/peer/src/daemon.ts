@@ -101,7 +101,7 @@ const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: Lo
         ...bandwidthOf(options.caps),
         metrics
       }),
-    checkTrust: held => checkTrust(folder, held)
+    checkTrust: (held, genesis) => checkTrust(folder, held, genesis)
   }
 }
 

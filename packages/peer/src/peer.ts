@@ -334,7 +334,7 @@ export class MeshPeer implements Running {
     if (ledger.final.height === 0) await gatherQuorum(context, syncing, this.journal, this.#isStopping)
     const resumed = await catchUp(context, ledger, syncing, this.journal, this.#isStopping)
     if (resumed === undefined) return
-    await this.#ports.checkTrust(context.chain)
+    await this.#ports.checkTrust(context.chain, context.genesis)
     if (this.#isStopping()) return
     const { height, accounts } = ledger.final
     context.log.info({ height, round: accounts.round }, 'in step with the mesh')

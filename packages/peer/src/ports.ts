@@ -5,7 +5,7 @@
 import type { Clock, Metrics } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, Database, SafetyStore } from '@gradmesh/store'
-import type { Digest, KeyPair } from '@gradmesh/wire'
+import type { Digest, Genesis, KeyPair } from '@gradmesh/wire'
 import type { StateTable } from './state/state-table.ts'
 import type { LoopDelay } from './telling/loop-delay.ts'
 import type { ComputeTable } from './training/computing.ts'
@@ -26,5 +26,5 @@ export interface Ports {
   /** Not started yet. @throws MeshError `NET_BAD_ADDRESS`, `NET_OPTIONS` */
   readonly openNet: (chainId: Digest, keys: KeyPair) => Promise<Net>
   /** Once in step with the mesh: is it the one that this peer was invited to? @throws MeshError `JOIN_TRUST` */
-  readonly checkTrust: (chain: ChainStore) => Promise<void>
+  readonly checkTrust: (chain: ChainStore, genesis: Genesis) => Promise<void>
 }

@@ -252,7 +252,7 @@ const sittingsOf = async (chain: ChainStore, genesis: Genesis, report: Report): 
   }
   await walkEpochs(
     { genesis, chainId: chainIdOf(genesis) },
-    Number.POSITIVE_INFINITY,
+    () => false,
     ask,
     async (_, sets) => sittings.learn(sets),
     ({ fault }) =>

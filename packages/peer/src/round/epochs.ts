@@ -78,6 +78,11 @@ export class Epochs {
     return this.#known.get(epoch)
   }
 
+  /** Whether a set with this hash votes in an epoch that is known. */
+  seats(setHash: Digest): boolean {
+    return [...this.#known.values()].some(epoch => equalBytes(epoch.setHash, setHash))
+  }
+
   /** After a final block; nothing changes while its epoch is the one that runs. */
   turn({ epoch, running, next }: Sets): void {
     if (this.#running?.number === epoch) return

@@ -22,12 +22,13 @@ import {
   type Genesis,
   isExpired,
   PROTOCOL_VERSION,
-  type Ticket,
-  validatorSetHash
+  type Ticket
 } from '@gradmesh/wire'
 import { ensureKey, parseGenesis, settleFolder } from '../disk/folder.ts'
+import type { Epochs } from '../round/epochs.ts'
 import { AGENT } from '../running.ts'
 import { chainTag, PROTOCOLS } from '../topics.ts'
+import { askSetsProof, walkEpochs } from './sets-proofs.ts'
 import { writeTrust } from './trust.ts'
 
 const TIMEOUT_MS = 8000
@@ -43,7 +44,7 @@ export interface JoinOptions {
 /**
  * @returns the mesh's genesis and the addresses to start from.
  * @throws MeshError `TICKET_INVALID`, `TICKET_EXPIRED`, `TICKET_PROTOCOL`, `JOIN_UNREACHABLE`, `JOIN_OTHER_MESH`,
- * `GENESIS_OTHER`
+ * `JOIN_OTHER_SET`, `GENESIS_OTHER`
  */
 export const joinMesh = async ({
   ticket: text,
@@ -135,7 +136,7 @@ const fetchFromAny = async (net: Net, ticket: Ticket): Promise<Genesis> => {
 }
 
 /** Somebody answered, and the answer settles it. */
-const REFUSALS = new Set(['TICKET_PROTOCOL', 'JOIN_OTHER_MESH', 'GENESIS_INVALID'])
+const REFUSALS = new Set(['TICKET_PROTOCOL', 'JOIN_OTHER_MESH', 'JOIN_OTHER_SET', 'GENESIS_INVALID'])
 
 const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Genesis> => {
   const ask = (protocol: (typeof PROTOCOLS)['hello' | 'get'], request: Uint8Array): Promise<Uint8Array> =>
@@ -159,10 +160,7 @@ const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Ge
   }
   const bytes = await ask(PROTOCOLS.get, encodeGetRequest({ what: 'genesis' }))
   const genesis = parseGenesis(bytes, 'what the peer sent')
-  if (
-    !equalBytes(chainIdOf(genesis), ticket.chainId) ||
-    !equalBytes(validatorSetHash(genesis.validators), ticket.validatorSetHash)
-  ) {
+  if (!equalBytes(chainIdOf(genesis), ticket.chainId)) {
     throw new MeshError(
       'JOIN_OTHER_MESH',
       `the peer at ${ticket.addresses[0]} belongs to the mesh ${toHex(chainIdOf(genesis)).slice(0, 16)}, the ticket to ${toHex(ticket.chainId).slice(0, 16)}`,
@@ -171,5 +169,35 @@ const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Ge
       }
     )
   }
+  await checkSet(net, peer, genesis, ticket)
   return genesis
+}
+
+/**
+ * The set that the ticket vouches for must sit in some epoch of this chain: who holds keys that voted long ago
+ * can sign another history with them, but not bring today's validators into it.
+ */
+const checkSet = async (net: Net, peer: PeerKey, genesis: Genesis, ticket: Ticket): Promise<void> => {
+  async function* ask(epoch: number): AsyncGenerator<Uint8Array> {
+    const proof = await askSetsProof(net, peer, epoch)
+    if (proof !== undefined) yield proof
+  }
+  const { chainId, validatorSetHash } = ticket
+  const isThere = (epochs: Epochs): boolean => epochs.seats(validatorSetHash)
+  let told: string | undefined
+  const found = await walkEpochs(
+    { genesis, chainId },
+    isThere,
+    ask,
+    async () => {},
+    ({ fault }) => {
+      told = fault
+    }
+  )
+  if (found !== undefined) return
+  const why = told === undefined ? '' : `: a proof that it sent does not hold (${told})`
+  throw new MeshError('JOIN_OTHER_SET', `no epoch of this chain has the validators of the ticket${why}`, {
+    remedy:
+      'The peer leads into another history, or is itself behind: ask another operator for a ticket. Do not join through this one if it repeats.'
+  })
 }

@@ -4,7 +4,7 @@
  */
 import { equalBytes, type Fault, isFault } from '@gradmesh/core'
 import { decodeSets, genesisSets, provenSets, type Sets } from '@gradmesh/ledger'
-import type { PeerKey } from '@gradmesh/net'
+import type { Net, PeerKey } from '@gradmesh/net'
 import type { ChainStore } from '@gradmesh/store'
 import {
   blockIdOf,
@@ -20,6 +20,8 @@ import type { Context } from '../context.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import { Epoch, Epochs } from '../round/epochs.ts'
 import { PROTOCOLS } from '../topics.ts'
+
+const TIMEOUT_MS = 10_000
 
 const nameOf = (epoch: number): string => `epoch/${epoch}`
 
@@ -44,18 +46,18 @@ export const checkEpochProof = (
 }
 
 /**
- * The sets up to those of `epoch`, proof by proof from the genesis; undefined when a proof is not to be had.
+ * The sets until `isThere` holds, proof by proof from the genesis; undefined when a proof is not to be had before.
  * `ask` answers with the bytes of the proof of an epoch, from any source; `onProof` sees each that holds.
  */
 export const walkEpochs = async (
   { genesis, chainId }: { readonly genesis: Genesis; readonly chainId: Digest },
-  epoch: number,
+  isThere: (epochs: Epochs) => boolean,
   ask: (epoch: number) => AsyncIterable<Uint8Array>,
   onProof: (proof: EpochProof, sets: Sets) => Promise<void>,
   onFault: (fault: Fault<FaultCode>) => void
 ): Promise<Epochs | undefined> => {
   const epochs = new Epochs(genesisSets(genesis), null)
-  while (epochs.at(epoch) === undefined) {
+  while (!isThere(epochs)) {
     const before = epochs.running.number
     for await (const bytes of ask(before + 1)) {
       const proof = decodeEpochProof(bytes)
@@ -73,6 +75,21 @@ export const walkEpochs = async (
   return epochs
 }
 
+/** Undefined where the peer has none, or does not answer. */
+export const askSetsProof = async (
+  net: Net,
+  source: PeerKey,
+  epoch: number
+): Promise<Uint8Array | undefined> => {
+  const reply = await net
+    .request(source, PROTOCOLS.get.name, encodeGetRequest({ what: 'epoch', epoch }), {
+      timeoutMs: TIMEOUT_MS,
+      maxReplyBytes: PROTOCOLS.get.replyBytes
+    })
+    .catch(() => undefined)
+  return reply === undefined || reply.length === 0 ? undefined : reply
+}
+
 /** Asks these peers, one after the other, and keeps what holds for those who come later. */
 export const fetchEpochs = (
   context: Context,
@@ -81,20 +98,14 @@ export const fetchEpochs = (
 ): Promise<Epochs | undefined> => {
   const { net, chain, faults } = context
   async function* ask(wanted: number): AsyncGenerator<Uint8Array> {
-    const request = encodeGetRequest({ what: 'epoch', epoch: wanted })
     for (const source of sources) {
-      const reply = await net
-        .request(source, PROTOCOLS.get.name, request, {
-          timeoutMs: 10_000,
-          maxReplyBytes: PROTOCOLS.get.replyBytes
-        })
-        .catch(() => undefined)
-      if (reply !== undefined && reply.length > 0) yield reply
+      const reply = await askSetsProof(net, source, wanted)
+      if (reply !== undefined) yield reply
     }
   }
   return walkEpochs(
     context,
-    epoch,
+    epochs => epochs.at(epoch) !== undefined,
     ask,
     proof => keepSetsProof(chain, proof),
     fault => void faults.count(fault)

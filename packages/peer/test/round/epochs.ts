@@ -5,6 +5,7 @@
 import { Prng, pause, silentLogger, silentMetrics, systemClock, toHex } from '@gradmesh/core'
 import { compress, encodeDelta, paddedLength } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
+import { createLibp2pNet } from '@gradmesh/net/libp2p'
 import { createMemoryHub } from '@gradmesh/net/memory'
 import type { Database } from '@gradmesh/store'
 import { type MemoryDatabase, openMemory } from '@gradmesh/store/memory'
@@ -12,16 +13,23 @@ import { newMemorySafetyDisk, openMemorySafety } from '@gradmesh/store/memory-sa
 import {
   chainIdOf,
   encodeGenesis,
+  encodeTicket,
   encodeTransaction,
   type KeyPair,
+  PROTOCOL_VERSION,
   type StakeOrder,
-  signStake
+  signStake,
+  validatorSetHash
 } from '@gradmesh/wire'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { MeshPeer } from '../../src/peer.ts'
 import type { Ports } from '../../src/ports.ts'
+import { AGENT } from '../../src/running.ts'
 import { makeStateTable } from '../../src/state/state-table.ts'
+import { joinMesh } from '../../src/sync/joining.ts'
+import { serveRequests } from '../../src/sync/serving.ts'
 import { setsProofAt } from '../../src/sync/sets-proofs.ts'
+import { chainTag } from '../../src/topics.ts'
 import type { ComputeTable } from '../../src/training/computing.ts'
 import { serveHere } from '../../src/worker-rpc.ts'
 import { keysOf, smallGenesis, validatorKeys } from '../fixtures/script.ts'
@@ -200,6 +208,8 @@ t.test('the set changes while the mesh runs', async t => {
   t.not(await setsProofAt(newcomer.peer.context.chain, 1), undefined, 'and walked from the genesis')
   await epochIs(first.accounts!.epoch + 1)
 
+  await joinWithTickets(t, first.peer)
+
   const all = [...machines, trainer, newcomer]
   const head = Math.min(...all.map(({ peer }) => peer.ledger!.final.height))
   for (let height = Math.max(1, newcomer.peer.context.chain.base().height + 1); height <= head; height++) {
@@ -213,3 +223,43 @@ t.test('the set changes while the mesh runs', async t => {
     []
   )
 })
+
+/** Over sockets: what a ticket vouches for is looked for in every epoch, not in the genesis alone. */
+const joinWithTickets = async (t: Test, { context }: MeshPeer): Promise<void> => {
+  const keys = keysOf('a door')
+  const net = await createLibp2pNet({
+    secretKey: keys.secretKey,
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: [],
+    mdns: false,
+    chainTag: chainTag(chainId),
+    logger: silentLogger,
+    metrics: silentMetrics
+  })
+  t.teardown(() => net.stop())
+  serveRequests(
+    { ...context, net },
+    { ledger: () => undefined, driver: () => undefined, pool: () => undefined, onHello: () => {} },
+    AGENT
+  )
+  await net.start()
+  const join = (setHash: Uint8Array, folder: string): Promise<unknown> =>
+    joinMesh({
+      ticket: encodeTicket({
+        protocol: PROTOCOL_VERSION,
+        chainId,
+        addresses: net.addresses(),
+        height: 1,
+        blockId: chainId,
+        validatorSetHash: setHash,
+        expiresAt: Math.floor(systemClock.wallMs() / 1000) + 600
+      }),
+      folder: t.testdir({ [folder]: {} }),
+      logger: silentLogger
+    })
+  const { setHash } = context.epochs.running
+  t.notSame(setHash, validatorSetHash(genesis.validators), 'the set of the genesis is gone')
+  await t.resolves(join(setHash, 'now'), 'a ticket of today')
+  await t.resolves(join(validatorSetHash(genesis.validators), 'first'), 'a ticket of the first epoch')
+  await t.rejects(join(new Uint8Array(32).fill(7), 'never'), { code: 'JOIN_OTHER_SET' })
+}
