@@ -1,22 +1,13 @@
 /**
  * Text, token by token. Keys and values of past tokens stay on the device, so a token costs one forward pass of
- * one row, whatever came before. Prompts go in by pieces of `PIECE` tokens.
+ * one row, whatever came before. Prompts go in by pieces, the largest that fit. Never more than one pass is under way:
+ * on a device that trains as well, a token takes its turn between two steps.
  */
 import { MeshError, Prng } from '@gradmesh/core'
 import type { Model } from './models/model.ts'
+import { penalised, type SampleOptions, sampleToken } from './sampling.ts'
 import { Evaluation } from './training.ts'
 import type { Variables } from './variables.ts'
-
-export interface SampleOptions {
-  /** 0 (the default) is greedy: always the most likely token. */
-  readonly temperature?: number
-  /** Only the k most likely tokens; all when left out. */
-  readonly topK?: number
-  /** Only the most likely tokens that together have this share; 1 when left out. */
-  readonly topP?: number
-  /** Of the draws. */
-  readonly seed?: string
-}
 
 export interface GenerateOptions extends SampleOptions {
   readonly tokensMax: number
@@ -24,36 +15,22 @@ export interface GenerateOptions extends SampleOptions {
   readonly stop?: readonly number[]
 }
 
-const PIECE = 32
-
-/** One token out of logits, greedy or drawn. Ties go to the lower token. */
-export const sampleToken = (
-  logits: Float32Array,
-  { temperature = 0, topK = logits.length, topP = 1 }: SampleOptions,
-  prng: Prng
-): number => {
-  if (temperature === 0) return logits.reduce((best, value, i) => (value > logits[best]! ? i : best), 0)
-  const order = Uint32Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b)
-  const kept = order.subarray(0, Math.max(1, topK))
-  const top = logits[kept[0]!]!
-  const weights = Float64Array.from(kept, i => Math.exp((logits[i]! - top) / temperature))
-  const total = weights.reduce((a, b) => a + b)
-  let count = 0
-  let share = 0
-  while (count < weights.length && (count === 0 || share < topP * total)) share += weights[count++]!
-  let draw = (share * prng.u32()) / 2 ** 32
-  for (let i = 0; i < count; i++) {
-    draw -= weights[i]!
-    if (draw < 0) return kept[i]!
-  }
-  return kept[count - 1]!
+export interface Sampled {
+  readonly token: number
+  /** Of the place that the token was chosen for, without penalties: (vocabulary). */
+  readonly logits: Float32Array
 }
+
+/** Why a text ended: by a token that stops it, or by the count of tokens or positions. */
+export type Finish = 'stop' | 'length'
+
+/** Tokens of a pass. Each has its program, for places in the cache are written once: pieces can't be padded. */
+const PIECES = [32, 8, 1] as const
 
 /** A decoder with a cache for one sequence at a time. */
 export class Generator {
   readonly #variables: Variables
-  readonly #one: Evaluation
-  readonly #many: Evaluation
+  readonly #passes: ReadonlyMap<number, Evaluation>
   readonly #vocabSize: number
   readonly #lengthMax: number
 
@@ -69,8 +46,14 @@ export class Generator {
     this.#variables = variables
     this.#vocabSize = config.vocabSize
     this.#lengthMax = config.lengthMax
-    this.#one = new Evaluation(model, variables, { batch: 1, length: 1, cached: true })
-    this.#many = new Evaluation(model, variables, { batch: 1, length: PIECE, cached: true })
+    const pass = (length: number) => new Evaluation(model, variables, { batch: 1, length, cached: true })
+    const lengths = PIECES.filter(length => length <= config.lengthMax)
+    this.#passes = new Map(lengths.map(length => [length, pass(length)]))
+  }
+
+  /** Tokens that a prompt and its text may have together, but for the last, which is never fed. */
+  get lengthMax(): number {
+    return this.#lengthMax
   }
 
   /**
@@ -78,33 +61,47 @@ export class Generator {
    * than the model's positions, or a token that it has not. Ends where positions end.
    */
   async *generate(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<number> {
+    for await (const { token } of this.sampled(prompt, options)) yield token
+  }
+
+  /** The same with the logits that each token was chosen from, and why it ended. */
+  async *sampled(prompt: readonly number[], options: GenerateOptions): AsyncGenerator<Sampled, Finish> {
     this.#check(prompt)
     const prng = new Prng(options.seed ?? 'generate')
     this.#variables.clear('cache ')
-    let at = 0
-    while (prompt.length - at > PIECE) {
-      this.#feed(this.#many, prompt.slice(at, at + PIECE), at)
-      at += PIECE
+    let pass = await this.#read(prompt)
+    const text: number[] = []
+    for (let at = prompt.length; text.length < options.tokensMax && at <= this.#lengthMax; at++) {
+      const [logits] = await pass.logits()
+      const token = sampleToken(penalised(logits!, prompt, text, options), options, prng)
+      if (options.stop?.includes(token) === true) return 'stop'
+      text.push(token)
+      yield { token, logits: logits! }
+      if (at < this.#lengthMax && text.length < options.tokensMax) pass = this.#feed([token], at)
     }
-    while (at < prompt.length) this.#feed(this.#one, [prompt[at]!], at++)
-    for (let count = 0; count < options.tokensMax && at <= this.#lengthMax; count++) {
-      const [logits] = await this.#one.logits()
-      const token = sampleToken(logits!, options, prng)
-      if (options.stop?.includes(token) === true) return
-      yield token
-      if (at < this.#lengthMax) this.#feed(this.#one, [token], at)
-      at++
-    }
+    return 'length'
   }
 
   free(): void {
-    this.#one.free()
-    this.#many.free()
+    for (const pass of this.#passes.values()) pass.free()
   }
 
-  #feed(evaluation: Evaluation, tokens: readonly number[], at: number): void {
-    const length = tokens.length
-    evaluation.run(
+  /** The pass that fed the prompt's end. */
+  async #read(prompt: readonly number[]): Promise<Evaluation> {
+    for (let at = 0; ; ) {
+      const length = [...this.#passes.keys()].find(piece => piece <= prompt.length - at)!
+      const pass = this.#feed(prompt.slice(at, at + length), at)
+      at += length
+      if (at === prompt.length) return pass
+      await this.#variables.device.idle()
+    }
+  }
+
+  /** As many tokens as a pass takes, from position `at` on. */
+  #feed(tokens: readonly number[], at: number): Evaluation {
+    const { length } = tokens
+    const pass = this.#passes.get(length)!
+    pass.run(
       {
         tokens: Uint32Array.from(tokens),
         positions: Uint32Array.from({ length }, (_, i) => at + i),
@@ -112,6 +109,7 @@ export class Generator {
       },
       { keys: at + length }
     )
+    return pass
   }
 
   #check(prompt: readonly number[]): void {

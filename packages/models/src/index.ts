@@ -21,7 +21,7 @@ export {
   type ModelConfig,
   readConfig
 } from './config.ts'
-export { type GenerateOptions, Generator, type SampleOptions, sampleToken } from './generate.ts'
+export { type Finish, type GenerateOptions, Generator, type Sampled } from './generate.ts'
 export { initialise, initialWeights } from './init.ts'
 export { freeze, type LoraOptions, mergeLora, withLora } from './lora.ts'
 export { isMetaConfig, metaConfig } from './meta-llama.ts'
@@ -41,6 +41,7 @@ export {
   type TensorToWrite,
   writeSafetensors
 } from './safetensors.ts'
+export { logChances, penalised, type SampleOptions, sampleToken } from './sampling.ts'
 export { rateAt, type Schedule } from './schedule.ts'
 export { type Numbers, type Op, Tape, type TapeInit, type Value } from './tape.ts'
 export { Evaluation, type Inputs, Training, type TrainingOptions, trainingTape } from './training.ts'

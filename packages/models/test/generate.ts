@@ -2,10 +2,10 @@ import { Prng } from '@gradmesh/core'
 import { openDevice } from '@gradmesh/tensor'
 import fc from 'fast-check'
 import t from 'tap'
-import { Evaluation, Generator, sampleToken } from '../src/index.ts'
+import { Evaluation, Generator, logChances, penalised, sampleToken } from '../src/index.ts'
 import { collect } from './support/collect.ts'
 import { BERT, GPT2, LLAMA } from './support/small.ts'
-import { start } from './support/tiny.ts'
+import { largest, start } from './support/tiny.ts'
 
 const LENGTH = 64
 
@@ -21,6 +21,11 @@ t.test('token by token with a cache is the same as the whole at once', async t =
     // Longer than one piece, so that all ways into the cache are gone.
     const prompt = Array.from({ length: 40 }, () => prng.below(24))
     const found = await collect(generator.generate(prompt, { tokensMax: 10 }))
+    const sampled = await collect(generator.sampled(prompt, { tokensMax: 10 }))
+    t.strictSame(
+      sampled.map(({ token }) => token),
+      found
+    )
     const evaluation = new Evaluation(model, variables, { batch: 1, length: LENGTH })
     const text = [...prompt]
     for (let i = 0; i < 10; i++) {
@@ -30,6 +35,8 @@ t.test('token by token with a cache is the same as the whole at once', async t =
       const [logits] = await evaluation.logits()
       const row = logits!.subarray((text.length - 1) * 24, text.length * 24)
       text.push(sampleToken(row as Float32Array, {}, prng))
+      const apart = sampled[i]!.logits.map((value, token) => value - row[token]!)
+      t.ok(largest(apart) < 1e-4 * Math.max(1, largest(row)), `logits of token ${i}: ${largest(apart)} apart`)
     }
     t.strictSame(found, text.slice(40), json.model_type)
     const again = await collect(generator.generate(prompt, { tokensMax: 10 }))
@@ -73,4 +80,19 @@ t.test('sampling stays among the most likely', async t => {
     `shares ${counts.join(' ')}`
   )
   t.equal(sampleToken(Float32Array.of(1, 3, 3), {}, prng), 1, 'greedy, ties to the lower')
+})
+
+t.test('penalties', async t => {
+  const logits = Float32Array.of(2, -2, 4, 1)
+  const none = { temperature: 1 }
+  t.equal(penalised(logits, [0, 1], [2], none), logits, 'nothing asked, nothing copied')
+  t.strictSame([...penalised(logits, [0, 1], [2, 2], { repetitionPenalty: 2 })], [1, -4, 2, 1])
+  const both = { frequencyPenalty: 0.5, presencePenalty: 0.25 }
+  t.strictSame([...penalised(logits, [0, 1], [2, 2, 3], both)], [2, -2, 2.75, 0.25], 'of the text alone')
+})
+
+t.test('chances add up to 1', async t => {
+  const chances = logChances(Float32Array.of(100, 99, -100))
+  t.ok(Math.abs(chances.reduce((sum, value) => sum + Math.exp(value), 0) - 1) < 1e-12)
+  t.ok(Math.abs(chances[0]! - chances[1]! - 1) < 1e-12)
 })

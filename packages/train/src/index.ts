@@ -1,3 +1,18 @@
+export {
+  ABILITIES,
+  type Ability,
+  abilitiesOf,
+  able,
+  type Classified,
+  type ClassShare,
+  type Embedded,
+  type FoundEntity,
+  type GenerateAsk,
+  type Generation,
+  type Inference,
+  type TextPiece,
+  type TokenChance
+} from './inference/inference.ts'
 export { innerRate, type RatePlan } from './inner-rate.ts'
 export { INNER_DEFAULT, type InnerOptimiser } from './models/inner.ts'
 export { mlpTrainer } from './models/mlp.ts'

@@ -1,5 +1,6 @@
 /** A task says what is learnt from what; the mesh neither knows nor cares. */
 import type { Device } from '@gradmesh/tensor'
+import type { Inference } from './inference/inference.ts'
 
 /** One tensor of a model, as the genesis will list it. */
 export interface ModelTensor {
@@ -101,6 +102,8 @@ export interface LoadedTask {
   readonly samples: number
   /** The task's model on this device, which stays the caller's to close. */
   trainer(device: Device): Promise<Trainer>
+  /** What the model can be asked; left out where that is nothing. */
+  inference?(device: Device): Promise<Inference>
 }
 
 /**

@@ -13,6 +13,8 @@ export interface BpeOptions {
   readonly specials: readonly string[]
   /** Texts are folded to lower case. */
   readonly lowercase?: boolean
+  /** A space is put before a text that begins with none, so that its first word is as others are. True when left out. */
+  readonly prefixSpace?: boolean
 }
 
 interface Word {
@@ -28,7 +30,7 @@ const PAIR = 2 ** 20
 /** The `tokenizer.json`. Code: `TOKENIZER_SIZE`. */
 export const trainBpe = async (
   texts: AsyncIterable<string> | Iterable<string>,
-  { vocabulary, specials, lowercase = false }: BpeOptions
+  { vocabulary, specials, lowercase = false, prefixSpace = true }: BpeOptions
 ): Promise<object> => {
   const first = specials.length + BYTE_CHARACTERS.length
   if (!Number.isInteger(vocabulary) || vocabulary < first || vocabulary > VOCABULARY_MAX)
@@ -37,23 +39,24 @@ export const trainBpe = async (
       data: { vocabulary, least: first, most: VOCABULARY_MAX }
     })
   const tokens = [...specials, ...BYTE_CHARACTERS]
-  const words = wordsOf(await countWords(texts, lowercase), specials.length)
+  const words = wordsOf(await countWords(texts, lowercase, prefixSpace), specials.length)
   const merges: (readonly [string, string])[] = []
   for (const [left, right] of merging(words, first)) {
     if (tokens.length >= vocabulary) break
     merges.push([tokens[left]!, tokens[right]!])
     tokens.push(tokens[left]! + tokens[right]!)
   }
-  return tokenizerJson(tokens, merges, specials, lowercase)
+  return tokenizerJson(tokens, merges, specials, { lowercase, prefixSpace })
 }
 
 const countWords = async (
   texts: AsyncIterable<string> | Iterable<string>,
-  lowercase: boolean
+  lowercase: boolean,
+  prefixSpace: boolean
 ): Promise<ReadonlyMap<string, number>> => {
   const counts = new Map<string, number>()
   for await (const text of texts) {
-    const spaced = /^\s/.test(text) ? text : ` ${text}`
+    const spaced = !prefixSpace || /^\s/.test(text) ? text : ` ${text}`
     for (const word of preTokenize(lowercase ? spaced.toLowerCase() : spaced))
       counts.set(word, (counts.get(word) ?? 0) + 1)
   }
@@ -184,9 +187,9 @@ const tokenizerJson = (
   tokens: readonly string[],
   merges: readonly (readonly [string, string])[],
   specials: readonly string[],
-  lowercase: boolean
+  { lowercase, prefixSpace }: Required<Pick<BpeOptions, 'lowercase' | 'prefixSpace'>>
 ): object => {
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: prefixSpace, trim_offsets: true, use_regex: true }
   return {
     version: '1.0',
     truncation: null,

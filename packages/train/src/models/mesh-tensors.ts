@@ -2,7 +2,7 @@
 import { elements, type Model } from '@gradmesh/models'
 import { quantiseWeights } from '../quantise.ts'
 import type { ModelTensor } from '../types.ts'
-import { trainable } from './model-trainer.ts'
+import { trainable } from './weights.ts'
 
 /** `pretrained`: all of them start from published values. */
 export const meshTensors = (model: Model, pretrained = false): readonly ModelTensor[] =>

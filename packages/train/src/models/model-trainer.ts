@@ -2,7 +2,7 @@
  * A trainer of any model of `@gradmesh/models`. The mesh's weights are those of the model's trainable tensors, one
  * after another; frozen ones (the base under LoRA adapters) are put on the device once and never leave it.
  */
-import { assert, MeshError } from '@gradmesh/core'
+import { MeshError } from '@gradmesh/core'
 import {
   type BatchShape,
   Evaluation,
@@ -16,6 +16,7 @@ import {
 import type { Device } from '@gradmesh/tensor'
 import type { Report, Trainer } from '../types.ts'
 import { checkSteps } from './mlp-shape.ts'
+import { trainable, writeTrainable } from './weights.ts'
 
 /** Samples as the model takes them. */
 export interface Samples {
@@ -79,7 +80,7 @@ class ModelTrainer implements Trainer {
   }
 
   load(weights: Float32Array): void {
-    this.#write(weights)
+    writeTrainable(this.#init.model, this.#variables, weights)
     this.#base = weights.slice()
     this.#steps = 0
     this.#inFlight.length = 0
@@ -113,7 +114,7 @@ class ModelTrainer implements Trainer {
 
   async evaluate(weights: Float32Array): Promise<Report> {
     const { heldOut, shape, scoring: begin } = this.#init
-    this.#write(weights)
+    writeTrainable(this.#init.model, this.#variables, weights)
     const scoring = begin()
     let loss = 0
     for (let start = 0; start < heldOut.count; start += shape.batch) {
@@ -131,24 +132,7 @@ class ModelTrainer implements Trainer {
     this.#evaluation.free()
     this.#variables.free()
   }
-
-  #write(weights: Float32Array): void {
-    if (weights.length !== this.#parameters)
-      throw new MeshError('TRAIN_WEIGHTS', `${weights.length} weights for a model of ${this.#parameters}`, {
-        remedy: 'choose the task that belongs to this mesh',
-        data: { weights: weights.length, wanted: this.#parameters }
-      })
-    let at = 0
-    for (const { name, length } of this.#tensors) {
-      this.#variables.write(name, weights.subarray(at, at + length))
-      at += length
-    }
-    assert(at === weights.length, 'every weight has its tensor')
-  }
 }
-
-/** What the mesh learns: everything but a frozen base. */
-export const trainable = ({ tensors }: Model): Model['tensors'] => tensors.filter(tensor => tensor.trainable)
 
 const checkBatch = (rows: Uint32Array, count: number, batch: number): void => {
   const wild = rows.find(row => row >= count)

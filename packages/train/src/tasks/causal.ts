@@ -12,10 +12,12 @@ import {
   openFile,
   readConfig,
   readConfigJson,
-  type Variables,
+  Variables,
   withLora
 } from '@gradmesh/models'
 import { argmax } from '../argmax.ts'
+import { decoderInference } from '../inference/decoder-inference.ts'
+import type { PromptRules } from '../inference/text-generator.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskOptions } from '../types.ts'
@@ -89,32 +91,63 @@ interface Decoder {
   readonly vocabulary: number
   /** null: everything is learnt. */
   readonly pretrained: Pretrained | null
+  /** The same with the head `embedding`. */
+  readonly embedding: Model
+  /** Positions that the model has. */
+  readonly lengthMax: number
+  /** Of a pretrained decoder's texts. */
+  readonly marks: Marks | null
   readonly options: TaskOptions
 }
 
+type Marks = Omit<PromptRules, 'tokenizer'>
+
 const newDecoder = (read: OptionReader): Decoder => {
   const sizes = readSizes(read, { length: 128, vocabulary: 1024 })
-  const model = modelOf(readConfig(decoderConfig(sizes)), 'causal')
-  return { ...sizes, model, pretrained: null, options: { ...sizes } }
+  const config = readConfig(decoderConfig(sizes))
+  return {
+    ...sizes,
+    model: modelOf(config, 'causal'),
+    embedding: modelOf(config, 'embedding'),
+    lengthMax: sizes.length,
+    pretrained: null,
+    marks: null,
+    options: { ...sizes }
+  }
 }
 
 const pretrainedDecoder = (read: OptionReader, start: Start): Decoder => {
   const roots = readRoots(read, PRETRAINED)
   const config = read.text('config')
-  const base = modelOf(readConfig(parsed(config)), 'causal')
+  const json = parsed(config)
+  const base = modelOf(readConfig(json), 'causal')
   if (!('lengthMax' in base.config && 'vocabSize' in base.config))
     throw badOption(ID, 'config', 'a decoder wanted: llama or gpt2')
   const { lengthMax: most, vocabSize: vocabulary } = base.config
   const length = read.whole('length', { least: 2, most, otherwise: Math.min(128, most) })
   const common = { config, length, ...rootOptions(roots) }
-  const pretrained = { base, roots }
-  if (start === 'full') return { model: base, length, vocabulary, pretrained, options: common }
+  const decoder = { length, vocabulary, lengthMax: most, pretrained: { base, roots }, marks: marksOf(json) }
+  const embedding = modelOf(base.config, 'embedding')
+  if (start === 'full') return { ...decoder, model: base, embedding, options: common }
   const rank = read.whole('rank', { least: 1, most: 1024, otherwise: 8 })
   const alpha = read.whole('alpha', { least: 1, most: 65_536, otherwise: 2 * rank })
   const targets = read.text('targets', TARGETS)
-  const model = withLora(base, { rank, alpha, targets: targets.split(' ') })
-  return { model, length, vocabulary, pretrained, options: { ...common, rank, alpha, targets } }
+  const lora = { rank, alpha, targets: targets.split(' ') }
+  const options = { ...common, rank, alpha, targets }
+  return { ...decoder, model: withLora(base, lora), embedding: withLora(embedding, lora), options }
 }
+
+/** A text of Llama's begins with its mark, one of GPT-2's only where there is nothing else. */
+const marksOf = (json: unknown): Marks => {
+  const { model_type, bos_token_id, eos_token_id } = json as Readonly<Record<string, unknown>>
+  const begin = tokensIn(bos_token_id)
+  const isLlama = model_type === 'llama'
+  return { begin: isLlama ? begin : [], empty: begin, stop: tokensIn(eos_token_id) }
+}
+
+/** One token, or a list of them. */
+const tokensIn = (value: unknown): number[] =>
+  [value].flat().filter(token => typeof token === 'number' && Number.isSafeInteger(token)) as number[]
 
 const parsed = (config: string): unknown => {
   try {
@@ -176,9 +209,27 @@ const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> =>
         base: async variables => {
           if (pretrained !== null) await writePretrained(pretrained, folder, variables)
         }
+      }),
+    async inference(device) {
+      const variables = new Variables(device)
+      if (pretrained !== null) await writePretrained(pretrained, folder, variables)
+      const rules = promptRules(parts, tokenizer)
+      return decoderInference({
+        model,
+        embedding: parts.embedding,
+        variables,
+        rules,
+        lengthMax: parts.lengthMax
       })
+    }
   }
 }
+
+/** As the model's texts begin and end: in training a new decoder sees lines, a pretrained one has its own marks. */
+const promptRules = ({ marks }: Decoder, tokenizer: Tokenizer): PromptRules =>
+  marks === null
+    ? { tokenizer, begin: [], empty: tokenizer.encode('\n'), stop: [tokenizer.special(...SPECIALS)] }
+    : { tokenizer, ...marks }
 
 const tokenizerOf = async (
   { pretrained, vocabulary }: Decoder,
@@ -186,7 +237,9 @@ const tokenizerOf = async (
   train: string
 ): Promise<Tokenizer> => {
   if (pretrained === null)
-    return openTokenizer(await trainBpe(textLines(train), { vocabulary, specials: SPECIALS }))
+    return openTokenizer(
+      await trainBpe(textLines(train), { vocabulary, specials: SPECIALS, prefixSpace: false })
+    )
   const files = filesIn(folder, PRETRAINED)
   await checkFiles(files, pretrained.roots)
   const tokenizer = openTokenizer(JSON.parse(await readFile(files.tokenizer, 'utf8')))

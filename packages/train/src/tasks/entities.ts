@@ -14,6 +14,8 @@ import {
 } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
 import { argmax } from '../argmax.ts'
+import { tokenInference } from '../inference/encoder-inference.ts'
+import { wordsOf } from '../inference/words.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { Recipe, Report, Task, TaskKind } from '../types.ts'
@@ -89,7 +91,13 @@ const load = async ({ model, tags, length, vocabulary, roots }: Parts, folder: s
         heldOut,
         scoring: () => new EntityScoring(heldOut, tags, length),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
-      })
+      }),
+    inference: async device => {
+      const encodeWords = (words: readonly string[]) => tokenizer.encodeWords(words)
+      const tokensOf = (text: string) =>
+        encodeWords(wordsOf(text).map(word => word.text)).ids.slice(0, length)
+      return tokenInference({ device, model, lengthMax: length, tokensOf }, tags, encodeWords)
+    }
   } satisfies Awaited<ReturnType<Task['load']>>
 }
 

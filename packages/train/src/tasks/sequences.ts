@@ -4,6 +4,7 @@
  */
 import { openTokenizer, readTsv, type Tokenizer, trainBpe } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
+import { sequenceInference } from '../inference/encoder-inference.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples } from '../models/model-trainer.ts'
 import type { LoadedTask, Recipe, Task, TaskKind } from '../types.ts'
@@ -125,11 +126,18 @@ const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> =>
         heldOut,
         scoring: () => new ClassScoring(names, heldOut.labels),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
-      })
+      }),
+    inference: async device =>
+      sequenceInference({ device, model, lengthMax: length, tokensOf: tokensIn(tokenizer, length) }, names)
   }
 }
 
 /** The token that gathers the text, then as much of the text as the model's length takes. */
+const tokensIn = (tokenizer: Tokenizer, length: number): ((text: string) => readonly number[]) => {
+  const start = tokenizer.special(START)
+  return text => [start, ...tokenizer.encode(` ${text}`).slice(0, length - 1)]
+}
+
 class LabelledTexts implements Samples {
   readonly labels: Uint32Array
   readonly #ids: readonly Uint32Array[]
@@ -142,11 +150,9 @@ class LabelledTexts implements Samples {
     length: number
   ) {
     const numbers = new Map(names.map((name, i) => [name, i]))
-    const start = tokenizer.special(START)
+    const tokensOf = tokensIn(tokenizer, length)
     this.labels = Uint32Array.from(texts, ({ label }) => numbers.get(label)!)
-    this.#ids = texts.map(({ text }) =>
-      Uint32Array.from([start, ...tokenizer.encode(` ${text}`).slice(0, length - 1)])
-    )
+    this.#ids = texts.map(({ text }) => Uint32Array.from(tokensOf(text)))
     this.#length = length
   }
 

@@ -1,9 +1,19 @@
-import { trainBpe } from '@gradmesh/data'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readLlama2cPieces, sentencePieceJson, trainBpe } from '@gradmesh/data'
 import { initialWeights, modelOf, readConfig, writeSafetensors } from '@gradmesh/models'
 import t, { type Test } from 'tap'
-import { floatView, openTask, type TaskOptions } from '../../src/index.ts'
+import {
+  able,
+  floatView,
+  type GenerateAsk,
+  type Inference,
+  openTask,
+  type TaskOptions
+} from '../../src/index.ts'
 import { deviceOrReason } from '../fixtures/small.ts'
-import { folderOf, foundTask, learn } from '../fixtures/task.ts'
+import { folderOf, foundTask, inferenceOf, learn, startOf } from '../fixtures/task.ts'
 
 const NEW = { vocabulary: 300, length: 16, width: 16, layers: 1, heads: 2, inner: 32, heldOut: 4 }
 const LENGTH = { length: 16, heldOut: 4 }
@@ -80,6 +90,18 @@ t.test('options that cannot be, and texts too short', async t => {
   await t.rejects(task.load({ seed: new Uint8Array(32), folder: short }), { code: 'TRAIN_DATA' })
 })
 
+const tell = async (inference: Inference, ask: GenerateAsk) => {
+  const { promptTokens, pieces } = inference.generate!(ask)
+  let text = ''
+  let tokens = 0
+  for (;;) {
+    const { value, done } = await pieces.next()
+    if (done === true) return { text, tokens, promptTokens, finish: value }
+    text += value.text
+    tokens += value.token === null ? 0 : 1
+  }
+}
+
 const device = await deviceOrReason()
 if (typeof device === 'string') t.comment(`no adapter to train on: ${device}`)
 else {
@@ -93,11 +115,20 @@ else {
       [{ start: 'lora', ...LENGTH }, 3e-2, 0.3]
     ] as const) {
       const task = await foundTask('causal', asked, folder)
-      const { before, after } = await learn(device, task, folder, { steps: 60, rate })
+      const { before, after, weights } = await learn(device, task, folder, { steps: 60, rate })
       const said = `${JSON.stringify(asked)}: ${before.text}; ${after.text}`
       t.ok(after.score >= shareMin && before.score < 0.2, said)
       t.ok(after.loss < before.loss - 0.2, said)
       t.match(after.figures, { tokens: 64, perplexity: Math.exp(after.loss) })
+      if (shareMin < 0.5) continue
+      const inference = await inferenceOf(t, device, task, folder, weights)
+      t.match(await tell(inference, { prompt: 'one two', tokensMax: 9 }), {
+        text: / three four five/,
+        tokens: 9,
+        finish: 'length'
+      })
+      const stopped = await tell(inference, { prompt: 'one two', tokensMax: 50, stop: ['five', 'zero'] })
+      t.match(stopped, { text: ' three four ', tokens: 3, finish: 'stop' })
     }
   })
 
@@ -107,5 +138,58 @@ else {
     const { before } = await learn(device, task, folder, { steps: 1, rate: 0 })
     t.ok(Math.abs(before.loss - Math.log(300)) < 0.3, `${before.loss}: as likely as not, each of 300`)
     t.equal(before.samples, 3)
+  })
+
+  t.test('chances, vectors, and prompts that cannot be', async t => {
+    const folder = await dataset(t)
+    const task = await foundTask('causal', { start: 'lora', ...LENGTH }, folder)
+    const inference = await inferenceOf(t, device, task, folder, await startOf(task, folder))
+    const { pieces } = inference.generate!({ prompt: 'one', tokensMax: 3, alternatives: 4, temperature: 0 })
+    for await (const { chance } of pieces) {
+      const [first, second] = chance!.likeliest
+      t.equal(chance!.likeliest.length, 4)
+      t.equal(first!.logChance, chance!.logChance, 'greedy takes the likeliest')
+      t.ok(first!.logChance >= second!.logChance && first!.logChance <= 0)
+    }
+    const again = await tell(inference, { prompt: 'one two', tokensMax: 8, temperature: 1, seed: 'a' })
+    t.strictSame(await tell(inference, { prompt: 'one two', tokensMax: 8, temperature: 1, seed: 'a' }), again)
+    const [short, long] = await inference.embed!(['one two', 'one two three one two three'])
+    const alone = await inference.embed!(['one two'])
+    t.strictSame(alone[0], short, 'a text is the same whatever stands beside it')
+    t.ok(Math.abs(short!.vector.reduce((sum, value) => sum + value * value, 0) - 1) < 1e-5)
+    t.ok(long!.tokens > short!.tokens)
+    for (const prompt of ['one two '.repeat(40), [300], [-1]]) {
+      t.throws(() => inference.generate!({ prompt, tokensMax: 1 }), { code: 'INFERENCE_PROMPT' })
+      await t.rejects(inference.embed!([prompt]), { code: 'INFERENCE_PROMPT' })
+    }
+    t.throws(() => able('causal', inference, 'classify'), {
+      code: 'INFERENCE_KIND',
+      remedy: /go on with a text and turn texts into vectors/
+    })
+    t.throws(() => able('digits', null, 'generate'), { code: 'INFERENCE_KIND' })
+  })
+
+  const stories = join(import.meta.dirname, '../../../../../shared/data/model-stories260k')
+  const skip = existsSync(stories) ? false : 'no data sets beside this checkout'
+  t.test('stories260K says its published text over 200 tokens, as a task', { skip }, async t => {
+    const read = (name: string) => readFile(join(stories, name))
+    const folder = await folderOf(t, {
+      'train.txt': TEXT,
+      'dev.txt': TEXT,
+      'config.json': await read('config.json'),
+      'model.safetensors': await read('model.safetensors'),
+      'tokenizer.json': JSON.stringify(sentencePieceJson(readLlama2cPieces(await read('tok512.bin'))))
+    })
+    const published = String(await read('greedy-sample.txt')).replace(/\n$/, '')
+    for (const start of ['lora', 'full']) {
+      const task = await foundTask('causal', { start, ...LENGTH }, folder)
+      const inference = await inferenceOf(t, device, task, folder, await startOf(task, folder))
+      const { text, tokens, promptTokens } = await tell(inference, { prompt: '', tokensMax: 200 })
+      t.equal(text, published, start)
+      t.strictSame([tokens, promptTokens], [200, 1])
+      const begun = published.slice(0, 40)
+      const rest = await tell(inference, { prompt: begun, tokensMax: 150 })
+      t.ok(published.startsWith(begun + rest.text), `${start}: from the middle on`)
+    }
   })
 }

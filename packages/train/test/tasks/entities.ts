@@ -4,7 +4,7 @@ import { Prng } from '@gradmesh/core'
 import t, { type Test } from 'tap'
 import { openTask, type Task } from '../../src/index.ts'
 import { deviceOrReason } from '../fixtures/small.ts'
-import { folderOf, foundTask, learn, startOf } from '../fixtures/task.ts'
+import { folderOf, foundTask, inferenceOf, learn, startOf } from '../fixtures/task.ts'
 
 const SMALL = { vocabulary: 300, length: 16, width: 16, layers: 1, heads: 2, inner: 32, dropoutPercent: 0 }
 
@@ -70,11 +70,29 @@ else {
   t.test('it learns, and its report is that of the CoNLL count', async t => {
     const folder = await dataset(t)
     const task = await found(folder)
-    const { before, after, loss, samples } = await learn(device, task, folder, { steps: 60, rate: 1e-2 })
+    const { before, after, loss, samples, weights } = await learn(device, task, folder, {
+      steps: 60,
+      rate: 1e-2
+    })
     t.equal(samples, 200)
     t.ok(loss < before.loss, `mean loss ${loss} from ${before.loss}`)
     t.ok(after.score > 0.9 && before.score < 0.5, `F1 ${before.score} to ${after.score}`)
     t.match(after, { samples: 40, text: /PER .*40/, figures: { f1: after.score, tokens: 240 } })
+    const inference = await inferenceOf(t, device, task, folder, weights)
+    const text = `today Mx Bob went to Oslo${' then Mx Ann went to Rome'.repeat(9)}`
+    const [one, long, none] = await inference.classify!(['then Mx Cleo went to Rome', text, ''])
+    t.strictSame(one, {
+      kind: 'entities',
+      entities: [
+        { type: 'PER', text: 'Cleo', start: 8, end: 12 },
+        { type: 'LOC', text: 'Rome', start: 21, end: 25 }
+      ]
+    })
+    t.strictSame(none, { kind: 'entities', entities: [] })
+    const entities = long?.kind === 'entities' ? long.entities : []
+    t.match(entities[0], { type: 'PER', text: 'Bob' })
+    t.ok(entities.at(-1)!.start > 200, 'also far beyond what the model sees at once')
+    for (const { start, end, text: words } of entities) t.equal(text.slice(start, end), words)
   })
 
   t.test('rows and weights that do not fit are refused', async t => {
