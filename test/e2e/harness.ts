@@ -32,6 +32,8 @@ export interface MeshOptions {
   /** Of each peer in a round; few make short rounds. The task's own number when left out. */
   readonly innerSteps?: number
   readonly seed: string
+  /** Those of the genesis defaults when left out. */
+  readonly epochs?: Genesis['epochs']
   /** More words for `gradmesh up`, for every peer. */
   readonly flags?: readonly string[]
   /** Where each of the peers runs, if not on this host. */
@@ -104,9 +106,8 @@ export const createMesh = async ({
     validators: keys.map(({ publicKey }) => publicKey),
     ...options
   })
-  const { innerSteps } = options
-  const genesis: Genesis =
-    innerSteps === undefined ? made : { ...made, training: { ...made.training, innerSteps } }
+  const { innerSteps = made.training.innerSteps, epochs = made.epochs } = options
+  const genesis: Genesis = { ...made, epochs, training: { ...made.training, innerSteps } }
   await Promise.all(places.map((place, i) => settleFolder(place.folder, genesis, keys[i]!)))
   const peers = places.map(
     (place, i) =>
@@ -163,6 +164,15 @@ export class PeerProcess {
 
   start(words: readonly string[] = []): void {
     this.#child = runCli(this.#place, ['up', ...this.#flags, ...words])
+  }
+
+  /** Runs another command on this peer and its folder; its last line, as JSON. @throws MeshError `E2E_COMMAND` */
+  async command(...words: readonly string[]): Promise<Record<string, unknown>> {
+    const where = ['--data', this.folder, '--url', this.url, '--json']
+    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...words, ...where]).catch(error => {
+      throw new MeshError('E2E_COMMAND', `gradmesh ${words.join(' ')} failed: ${error.stdout}${error.stderr}`)
+    })
+    return JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, unknown>
   }
 
   /** Instead of `start`: makes the folder from a ticket first. */

@@ -62,7 +62,7 @@ export const createClient = (baseUrl: string, options: ClientOptions = {}): Clie
   }
 }
 
-type Values = Readonly<Record<string, string | number | undefined>>
+type Values = Readonly<Record<string, unknown>>
 
 class Connection {
   readonly #baseUrl: string
@@ -74,8 +74,13 @@ class Connection {
   }
 
   async ask(route: Route, input: Values): Promise<unknown> {
-    const url = this.#url(route, input)
-    const body = await this.#body(url)
+    const isOfBody = (name: string): boolean => Object.hasOwn(route.body, name)
+    const url = this.#url(
+      route,
+      pick(input, name => !isOfBody(name))
+    )
+    const sent = route.method === 'GET' ? {} : bodyOf(pick(input, isOfBody))
+    const body = await this.#body(url, sent)
     return this.#checked(route, url, parse(body), body)
   }
 
@@ -112,17 +117,19 @@ class Connection {
     let path = route.url
     for (const [name, value] of Object.entries(input)) {
       if (value === undefined) continue
-      if (Object.hasOwn(route.params, name)) path = path.replace(`:${name}`, encodeURIComponent(value))
+      if (Object.hasOwn(route.params, name))
+        path = path.replace(`:${name}`, encodeURIComponent(String(value)))
       else query.set(name, String(value))
     }
     return `${this.#baseUrl}${path}${query.size === 0 ? '' : `?${query}`}`
   }
 
-  async #body(url: string): Promise<string> {
+  async #body(url: string, init: RequestInit = {}): Promise<string> {
     const timeout = AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS)
     const { signal } = this.#options
     try {
       const response = await this.#fetch(url, {
+        ...init,
         signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal])
       })
       const body = await readText(response, url)
@@ -172,6 +179,15 @@ class Connection {
     return new MeshError(code, detail, { ...(remedy === undefined ? {} : { remedy }), data: { url, status } })
   }
 }
+
+const pick = (input: Values, wanted: (name: string) => boolean): Values =>
+  Object.fromEntries(Object.entries(input).filter(([name]) => wanted(name)))
+
+const bodyOf = (fields: Values): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(fields)
+})
 
 const unreachable = (url: string, cause: unknown): MeshError =>
   new MeshError('API_UNREACHABLE', `no peer answers at ${url}`, {

@@ -44,10 +44,11 @@ export {
   type Status,
   type StatusEvent,
   type StreamEvent,
+  type Submitted,
   type Ticket,
   type Trainer,
   type Validator
 } from './replies.ts'
-export type { InputOf, ReplyOf, Route, RouteKind } from './route.ts'
+export type { InputOf, Method, ReplyOf, Route, RouteKind } from './route.ts'
 export { API_VERSION, BLOCKS_PAGE, BLOCKS_PAGE_MAX, commonErrors, type Routes, routes } from './routes.ts'
-export type { Fields, Infer, JsonSchema, ObjectOf, Schema } from './schema.ts'
+export { type Fields, type Infer, type JsonSchema, type ObjectOf, object, type Schema } from './schema.ts'

@@ -2,7 +2,7 @@
 import { PROBLEM_MEDIA, type ProblemCode, problem, problemKinds } from './problem.ts'
 import type { Route } from './route.ts'
 import { API_VERSION, commonErrors } from './routes.ts'
-import { type Fields, isOptional, type JsonSchema } from './schema.ts'
+import { type Fields, isOptional, type JsonSchema, object } from './schema.ts'
 
 type Json = { readonly [key: string]: unknown }
 
@@ -12,12 +12,15 @@ export const openApi = (table: Readonly<Record<string, Route>>): Json => {
   const schemas: Record<string, Json> = {}
   const paths: Record<string, Json> = {}
   for (const [operationId, route] of Object.entries(table))
-    paths[pathOf(route.url)] = { get: operation(operationId, route, schemas) }
+    paths[pathOf(route.url)] = {
+      ...paths[pathOf(route.url)],
+      [route.method.toLowerCase()]: operation(operationId, route, schemas)
+    }
   return {
     openapi: '3.1.0',
     info: {
       title: 'gradmesh peer',
-      summary: 'What one peer of a gradmesh tells about itself and the mesh. Nothing here changes anything.',
+      summary: 'What one peer of a gradmesh tells about itself and the mesh. Only POST changes anything.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       version: API_VERSION
     },
@@ -39,6 +42,14 @@ const operation = (operationId: string, route: Route, schemas: Record<string, Js
     ...parameters(route.query, 'query', schemas),
     ...(route.kind === 'events' ? [LAST_EVENT_ID] : [])
   ],
+  ...(route.method === 'GET'
+    ? {}
+    : {
+        requestBody: {
+          required: true,
+          content: { [MEDIA.json]: { schema: reference(object(route.body), schemas) } }
+        }
+      }),
   responses: {
     200: {
       description: 'The answer.',

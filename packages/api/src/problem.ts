@@ -75,6 +75,16 @@ export const problemKinds = {
     title: 'No such final block',
     remedy: 'GET /v1/status shows the newest height'
   },
+  TRANSACTION_REFUSED: {
+    status: 422,
+    title: 'Transaction refused',
+    remedy: 'GET /v1/stakes shows what the key has, and its next nonce'
+  },
+  TRANSACTION_EARLY: {
+    status: 503,
+    title: 'No transactions yet',
+    remedy: 'the peer is still starting: try again in a few seconds'
+  },
   TICKET_EARLY: {
     status: 503,
     title: 'No ticket yet',

@@ -215,7 +215,7 @@ export const block = named(
     rulesHash: hex32(),
     bodyHash: hex32(),
     namedDeltas: array(object({ trainer: hex32({ description: 'public key' }), digest: hex32() })),
-    transactions: array(object({ kind: text(), key: hex32() })),
+    transactions: array(object({ kind: text(), key: hex32(), id: hex32() })),
     misbehaviour: array(object({ kind: oneOf('votes', 'blocks', 'deltas'), key: hex32() })),
     certificate: nullable(
       object({
@@ -276,6 +276,17 @@ export const stakes = named(
   })
 )
 export type Stakes = Infer<typeof stakes>
+
+export const submitted = named(
+  'Submitted',
+  object({
+    id: hex32({ description: 'as the block that takes it will list it' }),
+    height: integer({ description: 'of the newest final block here' }),
+    epoch: integer({ description: 'that runs' }),
+    round: integer({ description: 'that is open' })
+  })
+)
+export type Submitted = Infer<typeof submitted>
 
 export const ticket = named(
   'Ticket',

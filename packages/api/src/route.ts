@@ -4,31 +4,40 @@ import type { Fields, ObjectOf, Schema } from './schema.ts'
 /** `json`: one reply. `events`: a stream of replies, server-sent. `text`: not for the typed client to read. */
 export type RouteKind = 'json' | 'events' | 'text'
 
+/** What is read is asked by GET; POST brings something, as one JSON object. */
+export type Method = 'GET' | 'POST'
+
 /** One row of the table: what may be asked, and what comes back. */
 export interface Route<
   P extends Fields = Fields,
   Q extends Fields = Fields,
   R = unknown,
-  K extends RouteKind = RouteKind
+  K extends RouteKind = RouteKind,
+  B extends Fields = Fields
 > {
-  readonly method: 'GET'
+  readonly method: Method
   /** Parameters stand as `:name`. */
   readonly url: string
   readonly summary: string
   readonly kind: K
   readonly params: P
   readonly query: Q
+  /** Of a POST. */
+  readonly body: B
   readonly reply: Schema<R>
   /** Besides those that any route may answer with. */
   readonly errors: readonly ProblemCode[]
 }
 
-interface RouteInit<P extends Fields, Q extends Fields, R, K extends RouteKind> {
+interface RouteInit<P extends Fields, Q extends Fields, R, K extends RouteKind, B extends Fields> {
+  /** GET when left out. */
+  readonly method?: Method
   readonly url: string
   readonly summary: string
   readonly kind: K
   readonly params?: P
   readonly query?: Q
+  readonly body?: B
   readonly reply: Schema<R>
   readonly errors?: readonly ProblemCode[]
 }
@@ -40,18 +49,21 @@ export const route = <
   R,
   const K extends RouteKind,
   const P extends Fields = None,
-  const Q extends Fields = None
+  const Q extends Fields = None,
+  const B extends Fields = None
 >(
-  init: RouteInit<P, Q, R, K>
-): Route<P, Q, R, K> => ({
+  init: RouteInit<P, Q, R, K, B>
+): Route<P, Q, R, K, B> => ({
   method: 'GET',
   params: {} as P,
   query: {} as Q,
+  body: {} as B,
   errors: [],
   ...init
 })
 
-export type ReplyOf<T> = T extends Route<infer _P, infer _Q, infer R, infer _K> ? R : never
+export type ReplyOf<T> = T extends Route<infer _P, infer _Q, infer R, infer _K, infer _B> ? R : never
 
-/** Parameters and query of a route in one object, as the client's caller and the handler see them. */
-export type InputOf<T> = T extends Route<infer P, infer Q, infer _R, infer _K> ? ObjectOf<P & Q> : never
+/** Parameters, query and body of a route in one object, as the client's caller and the handler see them. */
+export type InputOf<T> =
+  T extends Route<infer P, infer Q, infer _R, infer _K, infer B> ? ObjectOf<P & Q & B> : never

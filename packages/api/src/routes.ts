@@ -1,6 +1,17 @@
 /** The table. Server, typed client and OpenAPI document all follow from it. */
 import type { ProblemCode } from './problem.ts'
-import { block, blocks, health, peers, receipt, stakes, status, streamEvent, ticket } from './replies.ts'
+import {
+  block,
+  blocks,
+  health,
+  peers,
+  receipt,
+  stakes,
+  status,
+  streamEvent,
+  submitted,
+  ticket
+} from './replies.ts'
 import { route } from './route.ts'
 import { hex32, integer, object, oneOf, optional, text } from './schema.ts'
 
@@ -65,6 +76,17 @@ export const routes = {
     params: { digest: hex32() },
     reply: receipt,
     errors: ['DELTA_UNKNOWN']
+  }),
+  submit: route({
+    kind: 'json',
+    method: 'POST',
+    url: '/v1/transactions',
+    summary: 'Takes a transaction that its key has signed, and spreads it in the mesh.',
+    body: {
+      transaction: text({ pattern: '^([0-9a-f]{2}){1,1024}$', description: 'its bytes, in hexadecimal' })
+    },
+    reply: submitted,
+    errors: ['TRANSACTION_REFUSED', 'TRANSACTION_EARLY', 'HTTP_BODY_MALFORMED']
   }),
   ticket: route({
     kind: 'json',

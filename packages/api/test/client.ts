@@ -35,6 +35,17 @@ t.test('builds addresses from the table', async t => {
   ])
 })
 
+t.test('what a POST brings goes in its body', async t => {
+  const sent: unknown[] = []
+  const fake = (async (url: string, { method, body, headers }: RequestInit) => {
+    sent.push(url, method, body, new Headers(headers).get('content-type'))
+    return new Response(JSON.stringify({ id: 'a'.repeat(64), height: 1, epoch: 0, round: 1 }))
+  }) as typeof fetch
+  const client = createClient('http://peer:1/', { fetch: fake, token: 'secret' })
+  t.match(await client.submit({ transaction: '01' }), { height: 1 })
+  t.strictSame(sent, ['http://peer:1/v1/transactions', 'POST', '{"transaction":"01"}', 'application/json'])
+})
+
 t.test("a problem document becomes an error with the peer's code and remedy", async t => {
   const body = JSON.stringify(makeProblem('BLOCK_UNKNOWN', 'no block 7'))
   const { client } = answering(body, { status: 404, headers: { 'content-type': PROBLEM_MEDIA } })

@@ -3,10 +3,16 @@ import { commonErrors, openApi, type Route, routes } from '../src/index.ts'
 import { isOptional } from '../src/schema.ts'
 
 type Json = Record<string, unknown>
+interface Operation {
+  readonly operationId: string
+  readonly parameters: Json[]
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: { properties?: Json } }> }
+  readonly responses: Record<string, Json>
+}
 const document = openApi(routes) as unknown as {
   openapi: string
   info: Json
-  paths: Record<string, { get: { operationId: string; parameters: Json[]; responses: Record<string, Json> } }>
+  paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, Json> }
 }
 
@@ -28,7 +34,7 @@ t.test('lists every route, each with its parameters, its answer and its errors',
   t.equal(Object.keys(document.paths).length, table.length)
   for (const [name, route] of table) {
     const path = route.url.replace(/:(\w+)/g, '{$1}')
-    const operation = document.paths[path]?.get
+    const operation = document.paths[path]?.[route.method.toLowerCase()]
     t.ok(operation, path)
     if (operation === undefined) continue
     t.equal(operation.operationId, name)
@@ -42,6 +48,8 @@ t.test('lists every route, each with its parameters, its answer and its errors',
           .map(({ name, required }) => [name, required]),
         Object.entries(fields).map(([name, field]) => [name, !isOptional(field)])
       )
+    const sent = Object.keys(operation.requestBody?.content['application/json']?.schema.properties ?? {})
+    t.strictSame(sent, Object.keys(route.body), 'and what a POST brings')
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(match => match[1])
     t.strictSame(Object.keys(route.params), inPath, 'every parameter stands in the path')
     const told = JSON.stringify(operation.responses)

@@ -55,5 +55,7 @@ export interface CommandEntry {
   readonly name: string
   /** One line for the overview. */
   readonly summary: string
+  /** Commands that follow each other and have the same share a line of the overview, which then says this. */
+  readonly group?: string
   load(): Promise<Command>
 }

@@ -9,11 +9,21 @@ const column = (rows: readonly (readonly [string, string])[]): string => {
 export const overview = (commands: readonly CommandEntry[]): string =>
   `gradmesh COMMAND [OPTIONS]: train one model on many machines, without a server
 
-${column(commands.map(({ name, summary }) => [name, summary]))}
+${column(lines(commands))}
 
 With every command: --help its own page, --json the answer as JSON. --version
 Exit codes: 0 done, 1 failed or a check did not hold, 2 wrong command line,
 3 no peer answers, 130 interrupted. GRADMESH_DEBUG=1 adds stack traces.`
+
+const lines = (commands: readonly CommandEntry[]): (readonly [string, string])[] => {
+  const rows: { names: string[]; text: string; group: string | undefined }[] = []
+  for (const { name, summary, group } of commands) {
+    const last = rows.at(-1)
+    if (group !== undefined && last?.group === group) last.names.push(name)
+    else rows.push({ names: [name], text: group ?? summary, group })
+  }
+  return rows.map(({ names, text }) => [names.join(', '), text])
+}
 
 export const commandHelp = (
   summary: string,

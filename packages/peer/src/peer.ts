@@ -140,6 +140,10 @@ export class MeshPeer implements Running {
     return this.#parts?.pool
   }
 
+  get transactions(): TransactionPool | undefined {
+    return this.#parts?.transactions
+  }
+
   loopDelayMs(): number {
     return this.#ports.loopDelay.p99Ms()
   }

@@ -3,6 +3,7 @@ import type { LastError, Ticket } from '@gradmesh/api'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import type { DeltaPool } from './round/delta-pool.ts'
 import type { Driver } from './round/driver.ts'
+import type { TransactionPool } from './round/transaction-pool.ts'
 import type { Ledger } from './state/ledger.ts'
 import type { Reporting } from './telling/reporting.ts'
 
@@ -17,6 +18,7 @@ export interface Running {
   readonly ledger: Ledger | undefined
   readonly driver: Driver | undefined
   readonly pool: DeltaPool | undefined
+  readonly transactions: TransactionPool | undefined
   readonly adapter: AdapterInfo | null
   readonly lastError: LastError | null
   /** The network is up: what asks it gets an answer. */

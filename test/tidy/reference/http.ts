@@ -4,8 +4,8 @@ import { code, MADE, page, table } from './markdown.ts'
 
 const HEAD = `# HTTP
 
-What a peer answers on its HTTP port, 127.0.0.1:4180 unless told otherwise. Every route is read by GET and changes
-nothing. \`null\` means "not known yet", never zero; money is decimal text; keys and digests are lower-case
+What a peer answers on its HTTP port, 127.0.0.1:4180 unless told otherwise. What is read by GET changes nothing; a
+POST brings one JSON object. \`null\` means "not known yet", never zero; money is decimal text; keys and digests are lower-case
 hexadecimal. Errors are problem documents (RFC 9457, \`application/problem+json\`) whose codes
 [ERRORS.md](../ERRORS.md#api) explains. Beyond loopback every request carries \`Authorization: Bearer TOKEN\`, the
 token being in the file \`http-token\` of the peer's folder. \`/openapi.json\` says the same to programs. ${MADE}`
@@ -20,8 +20,8 @@ export const httpPage = (): string => {
   const schemas = new Map<string, JsonSchema>()
   const all: readonly Route[] = Object.values(routes)
   const sections = all.map(route => routeSection(route, schemas))
-  const overview = all.map(({ url, summary }) => [
-    `[${code(`GET ${url}`)}](#${anchor(`GET ${url}`)})`,
+  const overview = all.map(({ method, url, summary }) => [
+    `[${code(`${method} ${url}`)}](#${anchor(`${method} ${url}`)})`,
     summary
   ])
   // Schemas name further schemas while they are written.
@@ -45,9 +45,13 @@ const anchor = (heading: string): string =>
     .replaceAll(' ', '-')
 
 const routeSection = (route: Route, schemas: Map<string, JsonSchema>): string => {
-  const { url, summary, kind, params, query, reply, errors } = route
-  const parameters = [...parameterRows(params, 'path', schemas), ...parameterRows(query, 'query', schemas)]
-  const parts = [`## GET ${url}`, summary]
+  const { method, url, summary, kind, params, query, body, reply, errors } = route
+  const parameters = [
+    ...parameterRows(params, 'path', schemas),
+    ...parameterRows(query, 'query', schemas),
+    ...parameterRows(body, 'body', schemas)
+  ]
+  const parts = [`## ${method} ${url}`, summary]
   if (parameters.length > 0) parts.push(table(['parameter', 'in', 'value', 'meaning'], parameters))
   parts.push(`Answer: ${ANSWERS[kind]}${kind === 'text' ? '' : ` ${typeOf(reply, schemas)}`}.`)
   if (errors.length > 0) parts.push(`Own errors: ${errors.map(code).join(', ')}.`)

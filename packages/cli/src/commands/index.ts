@@ -1,11 +1,21 @@
 /** The table of commands, in the order of the help. */
 import type { Command, CommandEntry } from '../command.ts'
 
-const entry = (name: string, summary: string, load: () => Promise<{ command: Command }>): CommandEntry => ({
+const entry = (
+  name: string,
+  summary: string,
+  load: () => Promise<{ command: Command }>,
+  group?: string
+): CommandEntry => ({
   name,
   summary,
+  ...(group === undefined ? {} : { group }),
   load: async () => (await load()).command
 })
+
+const PEER = 'how the running peer is doing, its connections'
+const CHAIN = 'final blocks; stakes, rewards and trainers'
+const STAKE = 'put money at stake to vote, ask it back'
 
 export const commands: readonly CommandEntry[] = [
   entry('demo', 'start peers on this machine, train, sum up (npm start)', () => import('./demo.ts')),
@@ -14,10 +24,13 @@ export const commands: readonly CommandEntry[] = [
   entry('key', 'seal the key by a passphrase, or show its public part', () => import('./key.ts')),
   entry('ticket', 'print what another machine needs to join', () => import('./ticket.ts')),
   entry('join', 'join a mesh by its ticket, and run', () => import('./join.ts')),
-  entry('status', 'how the running peer is doing', () => import('./status.ts')),
-  entry('peers', 'its connections', () => import('./peers.ts')),
-  entry('blocks', 'final blocks, newest first', () => import('./blocks.ts')),
-  entry('stakes', 'stakes, rewards and registered trainers', () => import('./stakes.ts')),
+  entry('status', 'how the running peer is doing', () => import('./status.ts'), PEER),
+  entry('peers', 'its connections', () => import('./peers.ts'), PEER),
+  entry('blocks', 'final blocks, newest first', () => import('./blocks.ts'), CHAIN),
+  entry('stakes', 'stakes, rewards and registered trainers', () => import('./stakes.ts'), CHAIN),
+  entry('bond', 'put free money at stake, to vote', () => import('./bond.ts'), STAKE),
+  entry('unbond', 'ask a part of the bond back', () => import('./unbond.ts'), STAKE),
+  entry('leave', 'ask all of the bond back', () => import('./leave.ts'), STAKE),
   entry('watch', 'live view of the running peer', () => import('./watch.ts')),
   entry('verify', 'replay a folder, recompute every root', () => import('./verify.ts')),
   entry('export', 'write the final weights as safetensors', () => import('./export.ts')),

@@ -19,6 +19,7 @@ import { newPassphrase, passphraseOf, passphraseOption } from '../passphrase.ts'
 import { dataOption, datasetOf, datasetOption, folderOf } from '../settings.ts'
 
 const ROUNDS_MAX = 1_000_000
+const EPOCH_ROUNDS_MAX = 65_536
 
 export const command: Command = {
   name: 'init',
@@ -54,6 +55,12 @@ export const command: Command = {
       help: 'time box of a round',
       default: String(genesisDefaults.roundDeadlineMs)
     },
+    'epoch-rounds': {
+      type: 'string',
+      value: 'N',
+      help: 'rounds of an epoch, after which validators may change',
+      default: String(genesisDefaults.epochs.rounds)
+    },
     validator: { type: 'string', value: 'KEY', multiple: true, help: 'another validator, may be repeated' },
     encrypt: { type: 'boolean', help: 'seal the key by a passphrase' },
     ...passphraseOption,
@@ -69,6 +76,7 @@ export const command: Command = {
     const others = values.texts('validator').map(keyOf)
     const rounds = values.integer('rounds', { min: 0, max: ROUNDS_MAX })
     const roundDeadlineMs = values.integer('round-ms', { min: 100, max: 3_600_000 })
+    const epochRounds = values.integer('epoch-rounds', { min: 2, max: EPOCH_ROUNDS_MAX })
     const { task, bases } = await foundTask(
       values.text('task') ?? 'digits',
       taskOptions(values.texts('option')),
@@ -94,7 +102,8 @@ export const command: Command = {
       validators: [keys.publicKey, ...others],
       rounds: rounds === undefined ? task.recipe.rounds : rounds === 0 ? null : rounds,
       ...(seed === undefined ? {} : { seed }),
-      ...(roundDeadlineMs === undefined ? {} : { roundDeadlineMs })
+      ...(roundDeadlineMs === undefined ? {} : { roundDeadlineMs }),
+      ...(epochRounds === undefined ? {} : { epochRounds })
     })
     await settleFolder(folder, genesis, keys)
     const chainId = toHex(chainIdOf(genesis))

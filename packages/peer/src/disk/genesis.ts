@@ -16,6 +16,8 @@ export interface GenesisInit {
   readonly seed?: string
   readonly rounds: number | null
   readonly roundDeadlineMs?: number
+  /** Of an epoch. */
+  readonly epochRounds?: number
 }
 
 export const genesisDefaults = {
@@ -23,8 +25,7 @@ export const genesisDefaults = {
   stake: 1_000_000n,
   rewardPerRound: 1_000_000n,
   checkpointEvery: 16,
-  /** One epoch that never ends. */
-  epochs: { rounds: 0xffff_ffff, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
+  epochs: { rounds: 256, bondMin: 100_000n, unbonding: 4, absentRounds: 256 }
 } as const
 
 export const makeGenesis = ({
@@ -34,7 +35,8 @@ export const makeGenesis = ({
   validators,
   seed,
   rounds,
-  roundDeadlineMs
+  roundDeadlineMs,
+  epochRounds
 }: GenesisInit): Genesis => ({
   protocol: PROTOCOL_VERSION,
   name,
@@ -50,7 +52,7 @@ export const makeGenesis = ({
   end: { rounds },
   rewardPerRound: genesisDefaults.rewardPerRound,
   checkpointEvery: genesisDefaults.checkpointEvery,
-  epochs: genesisDefaults.epochs,
+  epochs: { ...genesisDefaults.epochs, rounds: epochRounds ?? genesisDefaults.epochs.rounds },
   validators: validators.map(key => ({ key, stake: genesisDefaults.stake }))
 })
 

@@ -1,4 +1,5 @@
 import { BLOCKS_PAGE, type InputOf, openApi, type ReplyOf, type Routes, routes } from '@gradmesh/api'
+import { fromHex, isFault } from '@gradmesh/core'
 import { refuse } from './problems.ts'
 import type { Answer, PeerView } from './view.ts'
 
@@ -31,6 +32,13 @@ export const answersOf = (view: PeerView): Answers => {
       const receipt = await view.delta(digest)
       if (receipt === null) throw refuse('DELTA_UNKNOWN', `this peer knows no delta ${digest}`)
       return receipt
+    },
+    submit: async ({ transaction }) => {
+      const answer = await view.submit(fromHex(transaction)!)
+      if (answer === null) throw refuse('TRANSACTION_EARLY', 'the ledger of this peer is not open yet')
+      if (!isFault(answer)) return answer
+      const { fault, detail } = answer
+      throw refuse('TRANSACTION_REFUSED', detail === undefined ? fault : `${fault}: ${detail}`)
     },
     ticket: async () => {
       const ticket = await view.ticket()

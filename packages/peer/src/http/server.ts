@@ -1,5 +1,5 @@
 /** The one door to HTTP: fastify, with the routes of `@gradmesh/api` and the page's files. */
-import { makeProblem, type Route, readParameters, routes } from '@gradmesh/api'
+import { check, makeProblem, object, type Route, readParameters, routes } from '@gradmesh/api'
 import { type Logger, MeshError } from '@gradmesh/core'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type Answers, answersOf } from './answers.ts'
@@ -125,9 +125,13 @@ const build = (
   for (const [name, route] of Object.entries<Route>(routes)) {
     if (route.kind !== 'json') continue
     const answer = answers[name as keyof Answers] as (input: Input) => unknown
-    app.get(route.url, async (request, reply) => {
-      const body = JSON.stringify(await answer(inputOf(route, request)))
-      return reply.type('application/json; charset=utf-8').send(body)
+    app.route({
+      method: route.method,
+      url: route.url,
+      handler: async (request, reply) => {
+        const body = JSON.stringify(await answer(inputOf(route, request)))
+        return reply.type('application/json; charset=utf-8').send(body)
+      }
     })
   }
   app.get(routes.events.url, { exposeHeadRoute: false }, async (request, reply) => {
@@ -153,15 +157,16 @@ const build = (
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const shown = path.slice(0, 128)
-    const isKnown = files.has(path) || Object.values<Route>(routes).some(route => isPathOf(route, path))
+    const methods = methodsOf(path, files)
+    const isKnown = methods.length > 0 && !methods.includes(request.method)
     // A body that is not read costs the connection.
     const headers = isRead(request) ? {} : { connection: 'close' }
     return sendProblem(
       reply,
-      isKnown && !isRead(request)
+      isKnown
         ? refuse('HTTP_METHOD', `${shown} cannot be asked by ${request.method}`, {
             ...headers,
-            allow: 'GET, HEAD'
+            allow: methods.join(', ')
           })
         : refuse('HTTP_ROUTE_UNKNOWN', `${shown} is not served here`, headers)
     )
@@ -176,8 +181,9 @@ type Input = Readonly<Record<string, unknown>>
 const inputOf = (route: Route, request: FastifyRequest): Input => {
   const params = readParameters(route.params, request.params as Input)
   const query = readParameters(route.query, request.query as Input)
-  const wrong = [...params.wrong, ...query.wrong]
-  if (wrong.length === 0) return { ...params.values, ...query.values }
+  const body = route.method === 'GET' ? {} : request.body
+  const wrong = [...params.wrong, ...query.wrong, ...check(object(route.body), body, { closed: true })]
+  if (wrong.length === 0) return { ...params.values, ...query.values, ...(body as Input) }
   const errors = wrong.map(({ path, detail }) => ({ name: path, detail }))
   const detail = errors.map(error => `${error.name} ${error.detail}`).join('; ')
   throw new ProblemError(makeProblem('HTTP_PARAMETER', detail, errors))
@@ -195,6 +201,16 @@ const openStream = (reply: FastifyReply, hub: EventHub, request: FastifyRequest,
   const lastEventId = request.headers['last-event-id']
   hub.open(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined, replay)
 }
+
+/** None for a path that is not served. */
+const methodsOf = (path: string, files: StaticFiles): string[] => {
+  const served = Object.values<Route>(routes).filter(route => isPathOf(route, path))
+  const methods = new Set<string>(served.map(({ method }) => method))
+  if (files.has(path)) methods.add('GET')
+  return methods.has('GET') ? ['GET', 'HEAD', ...methods].filter(isFirst) : [...methods]
+}
+
+const isFirst = (value: string, at: number, all: readonly string[]): boolean => all.indexOf(value) === at
 
 const isPathOf = (route: Route, path: string): boolean =>
   new RegExp(`^${route.url.replaceAll('.', '\\.').replace(/:[a-z]+/gi, '[^/]+')}$`).test(path)

@@ -1,8 +1,19 @@
 /**
  * What the daemon shows to the HTTP server: everything it answers with comes through here, and
- * nothing goes back. Answers are the reply types of `@gradmesh/api`; `null` where a thing is unknown.
+ * nothing but signed transactions goes back. Answers are the reply types of `@gradmesh/api`; `null` where a thing is unknown.
  */
-import type { Block, Blocks, MeshEvent, Peers, Receipt, Stakes, Status, Ticket } from '@gradmesh/api'
+import type {
+  Block,
+  Blocks,
+  MeshEvent,
+  Peers,
+  Receipt,
+  Stakes,
+  Status,
+  Submitted,
+  Ticket
+} from '@gradmesh/api'
+import type { Fault } from '@gradmesh/core'
 
 export type Answer<T> = T | Promise<T>
 
@@ -22,6 +33,8 @@ export interface PeerView {
   stakes(): Answer<Stakes>
   /** `digest`: 64 lower-case hexadecimal digits. */
   delta(digest: string): Answer<Receipt | null>
+  /** The fault of a transaction that no block would take; null while the peer starts. */
+  submit(transaction: Uint8Array): Answer<Submitted | Fault | null>
   /** Null while the peer starts. */
   ticket(): Answer<Ticket | null>
   /** Tells what happens until the returned function is called. Listeners return at once and never throw. */

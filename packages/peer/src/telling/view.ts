@@ -18,7 +18,8 @@ import {
   blockIdOf,
   decodeSignedDelta,
   encodeBlock,
-  PROTOCOL_VERSION
+  PROTOCOL_VERSION,
+  transactionId
 } from '@gradmesh/wire'
 import { type Caps, hoursText, noCaps } from '../caps/index.ts'
 import { type Context, digestOf } from '../context.ts'
@@ -28,6 +29,7 @@ import type { Running } from '../running.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import { recallEpoch } from '../sync/sets-proofs.ts'
 import type { Journal } from './journal.ts'
+import { submit } from './submitting.ts'
 
 /** Without a new final block for so long a peer that should be moving is unhealthy. */
 const STALLED_MS = 60_000
@@ -120,7 +122,11 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
           trainer: keyOfTrainer(trainer),
           digest: toHex(digest)
         })),
-        transactions: body.txs.map(({ kind, key }) => ({ kind, key: toHex(key) })),
+        transactions: body.txs.map(tx => ({
+          kind: tx.kind,
+          key: toHex(tx.key),
+          id: toHex(transactionId(tx))
+        })),
         misbehaviour: body.evidence.map(evidence => ({
           kind: evidence.kind,
           key: toHex(accusedOf(evidence))
@@ -170,6 +176,12 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
         minted: String(minted),
         burnt: String(burnt)
       }
+    },
+
+    async submit(transaction) {
+      const { ledger, transactions } = running()
+      if (ledger === undefined || transactions === undefined) return null
+      return submit(context, { ledger, transactions }, transaction)
     },
 
     delta: digest => receiptOf(context, running().pool, journal, digest),

@@ -15,6 +15,7 @@ t.test('every JSON route answers what its schema says, through the typed client'
     blocks: await client.blocks(),
     block: await client.block({ height: 7 }),
     stakes: await client.stakes(),
+    submit: await client.submit({ transaction: '01' }),
     ticket: await client.ticket(),
     delta: await client.delta({ digest: hex('9') }),
     health: await client.health()
@@ -99,6 +100,35 @@ t.test('the page and its files', async t => {
   t.equal(script.headers.get('content-type'), 'text/javascript; charset=utf-8')
   t.equal(await script.text(), 'export {}')
   t.equal((await fetch(`${url}/../server.ts`)).status, 404)
+})
+
+t.test('POST brings one JSON object, checked by the contract', async t => {
+  const { url } = await serve(t)
+  const post = async (body: unknown, type = 'application/json') => {
+    const response = await fetch(`${url}/v1/transactions`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: typeof body === 'string' ? body : JSON.stringify(body)
+    })
+    return { status: response.status, ...((await response.json()) as object) }
+  }
+  t.match(await post({ transaction: '01' }), { status: 200, id: hex('6'), height: 42 })
+  t.match(await post({ transaction: '00' }), {
+    status: 422,
+    code: 'TRANSACTION_REFUSED',
+    detail: 'LEDGER_TX_NONCE: 0, 3 is next'
+  })
+  for (const wrong of [{}, { transaction: 'xy' }, { transaction: '' }, [], { transaction: '01', more: 1 }])
+    t.match(await post(wrong), { status: 400, code: 'HTTP_PARAMETER' }, JSON.stringify(wrong))
+  t.match(await post('{'), { status: 400, code: 'HTTP_BODY_MALFORMED' })
+  t.match(await post('{"transaction":"01"}', 'text/plain'), { status: 400, code: 'HTTP_PARAMETER' })
+
+  const read = await fetch(`${url}/v1/transactions`)
+  t.equal(read.status, 405)
+  t.equal(read.headers.get('allow'), 'POST')
+  const written = await fetch(`${url}/v1/status`, { method: 'POST' })
+  t.equal(written.status, 405)
+  t.equal(written.headers.get('allow'), 'GET, HEAD')
 })
 
 t.test('HEAD answers without a body, not on the event stream', async t => {

@@ -2,7 +2,7 @@
  * Whole peers over twins of disk, network and adapter, with epochs of three rounds: the set changes while they run. A
  * trainer earns its bond and votes, a validator leaves, another is away across a boundary, a newcomer walks the sets.
  */
-import { Prng, pause, silentLogger, silentMetrics, systemClock, toHex } from '@gradmesh/core'
+import { isFault, Prng, pause, silentLogger, silentMetrics, systemClock, toHex } from '@gradmesh/core'
 import { compress, encodeDelta, paddedLength } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
@@ -29,6 +29,7 @@ import { makeStateTable } from '../../src/state/state-table.ts'
 import { joinMesh } from '../../src/sync/joining.ts'
 import { serveRequests } from '../../src/sync/serving.ts'
 import { setsProofAt } from '../../src/sync/sets-proofs.ts'
+import { submit } from '../../src/telling/submitting.ts'
 import { chainTag } from '../../src/topics.ts'
 import type { ComputeTable } from '../../src/training/computing.ts'
 import { serveHere } from '../../src/worker-rpc.ts'
@@ -172,7 +173,13 @@ t.test('the set changes while the mesh runs', async t => {
     const { keys, account } = machine
     const { nonce } = account!
     const tx = signStake({ ...body, key: keys.publicKey, nonce } as StakeOrder, chainId, keys)
-    await first.peer.context.net.publish(first.peer.context.topics.transactions.name, encodeTransaction(tx))
+    const { context, ledger, transactions } = machine.peer
+    const answer = await submit(
+      context,
+      { ledger: ledger!, transactions: transactions! },
+      encodeTransaction(tx)
+    )
+    if (isFault(answer)) throw new TypeError(`refused: ${answer.fault}`)
     await until('the order is final', () => (machine.account?.nonce ?? 0) > nonce)
   }
   const seat = (machine: Machine) =>
@@ -185,6 +192,8 @@ t.test('the set changes while the mesh runs', async t => {
   await order(fourth, { kind: 'leave' })
   say('the fourth has asked to leave')
   await until('the trainer has free money', () => (trainer.account?.balance ?? 0n) >= 50n)
+  const tooMuch = { kind: 'bond', amount: trainer.account!.balance * 1000n }
+  await t.rejects(order(trainer, tooMuch), { message: 'refused: LEDGER_TX_AMOUNT' })
   await order(trainer, { kind: 'bond', amount: trainer.account!.balance })
   say('the trainer has bonded')
 
