@@ -25,7 +25,7 @@ export const parseCommandLine = (
   const wanted = command.args ?? []
   const missing = wanted.slice(positionals.length).find(({ required }) => required)
   if (missing !== undefined) throw usage('ARGUMENT', `${missing.name} is missing`, help)
-  const extra = positionals[wanted.length]
+  const extra = wanted.at(-1)?.many === true ? undefined : positionals[wanted.length]
   if (extra !== undefined) throw usage('ARGUMENT', `"${extra}" is one argument too many`, help)
   return { values: resolved(command.options, values, env), args: positionals }
 }
@@ -60,6 +60,18 @@ const resolved = (options: Options, raw: Raw, env: Env): Values => {
     const fromEnv = spec?.env === undefined ? undefined : env[spec.env]
     return fromEnv !== undefined && fromEnv !== '' ? fromEnv : spec?.default
   }
+  const number = (
+    name: string,
+    { min, max }: { min: number; max: number },
+    form: RegExp,
+    what: string
+  ): number | undefined => {
+    const given = text(name)
+    if (given === undefined) return undefined
+    const value = Number(given)
+    if (form.test(given) && value >= min && value <= max) return value
+    throw usage('VALUE', `--${name} ${given}: ${what} from ${min} to ${max} is expected`, 'correct the value')
+  }
   return {
     text,
     texts(name) {
@@ -73,17 +85,7 @@ const resolved = (options: Options, raw: Raw, env: Env): Values => {
       const variable = options[name]?.env
       return variable !== undefined && ['1', 'true', 'yes'].includes(env[variable] ?? '')
     },
-    integer(name, { min, max }) {
-      const given = text(name)
-      if (given === undefined) return undefined
-      const number = Number(given)
-      if (!/^\d+$/.test(given) || number < min || number > max)
-        throw usage(
-          'VALUE',
-          `--${name} ${given}: a whole number from ${min} to ${max} is expected`,
-          'correct the value'
-        )
-      return number
-    }
+    integer: (name, bounds) => number(name, bounds, /^\d+$/, 'a whole number'),
+    decimal: (name, bounds) => number(name, bounds, /^-?\d+(\.\d+)?$/, 'a number')
   }
 }

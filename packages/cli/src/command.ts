@@ -21,6 +21,8 @@ export type Options = Readonly<Record<string, OptionSpec>>
 export interface Argument {
   readonly name: string
   readonly required: boolean
+  /** The last argument may come again and again. */
+  readonly many?: boolean
 }
 
 /** Values of options by name, resolved: flag, else environment, else default. */
@@ -30,6 +32,8 @@ export interface Values {
   is(name: string): boolean
   /** @throws MeshError `USAGE_VALUE` unless it is an integer within the bounds. */
   integer(name: string, bounds: { min: number; max: number }): number | undefined
+  /** @throws MeshError `USAGE_VALUE` unless it is a decimal number within the bounds. */
+  decimal(name: string, bounds: { min: number; max: number }): number | undefined
 }
 
 export interface Invocation {

@@ -1,5 +1,5 @@
 /** Help texts: the overview fits one screen, each command has its own page with examples. */
-import type { Command, CommandEntry, OptionSpec } from './command.ts'
+import type { Argument, Command, CommandEntry, OptionSpec } from './command.ts'
 
 const column = (rows: readonly (readonly [string, string])[]): string => {
   const width = Math.max(...rows.map(([left]) => left.length))
@@ -29,13 +29,19 @@ export const commandHelp = (
   summary: string,
   { name, about, args = [], options, examples }: Command
 ): string => {
-  const words = args.map(arg => (arg.required ? arg.name : `[${arg.name}]`))
+  const words = args.map(wordOf)
   const parts = [`gradmesh ${name}: ${summary}`, `Usage: gradmesh ${[name, ...words, '[OPTIONS]'].join(' ')}`]
   if (about !== undefined) parts.push(about)
   const rows = Object.entries(options).map(([option, spec]) => [left(option, spec), right(spec)] as const)
   parts.push(`Options:\n${column(rows)}`)
   parts.push(`Examples:\n${examples.map(example => `  ${example}`).join('\n')}`)
   return parts.join('\n\n')
+}
+
+/** How an argument stands in a usage line. */
+export const wordOf = ({ name, required, many = false }: Argument): string => {
+  const word = many ? `${name}...` : name
+  return required ? word : `[${word}]`
 }
 
 const left = (name: string, { value, short }: OptionSpec): string =>

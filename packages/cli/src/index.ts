@@ -1,6 +1,7 @@
 export type { Command, CommandEntry, Invocation, OptionSpec, Options, Values } from './command.ts'
 export { commands } from './commands/index.ts'
 export { EXIT, exitCodeOf } from './exit-codes.ts'
+export { wordOf } from './help.ts'
 export type { Io } from './io.ts'
 export { type CliInit, runCli } from './run.ts'
 export { steadyMemory } from './steady-memory.ts'

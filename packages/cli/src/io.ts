@@ -2,6 +2,8 @@
 export interface Io {
   /** One line, or several, of the answer. */
   print(text: string): void
+  /** Part of a line of the answer, as soon as it is there. */
+  write(text: string): void
   /** Progress, hints, errors. */
   note(text: string): void
   /** Raw text to standard error, for a line that is drawn over itself. */
@@ -32,6 +34,7 @@ export const processIo = (json: boolean): Io => {
   const plain = (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb'
   return {
     print: text => void stdout.write(`${text}\n`),
+    write: text => void stdout.write(text),
     note: text => void stderr.write(`${text}\n`),
     draw: text => void stderr.write(text),
     json,

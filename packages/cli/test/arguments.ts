@@ -1,6 +1,7 @@
 import t from 'tap'
 import { parseCommandLine } from '../src/arguments.ts'
 import type { Command } from '../src/command.ts'
+import { commandHelp } from '../src/help.ts'
 
 const command: Command = {
   name: 'try',
@@ -53,4 +54,14 @@ t.test('what is wrong is named, with a remedy', async t => {
       bad
     )
   }
+})
+
+t.test('decimal numbers, and an argument that comes again', async t => {
+  const decimal = (text: string) => parse([`--port=${text}`]).values.decimal('port', { min: 0, max: 2 })
+  t.strictSame([decimal('0.5'), decimal('2')], [0.5, 2])
+  for (const bad of ['x', '2.5', '-1', '1e0', '.5', ''])
+    t.throws(() => decimal(bad), { code: 'USAGE_VALUE' }, bad)
+  const many = { ...command, args: [{ name: 'TEXT', required: false, many: true }] }
+  t.strictSame(parseCommandLine(many, ['a', 'b', 'c'], {}).args, ['a', 'b', 'c'])
+  t.match(commandHelp('tries', many), 'gradmesh try [TEXT...] [OPTIONS]')
 })

@@ -1,5 +1,5 @@
 /** docs/reference/commands.md: every command of the table with its arguments, options and examples. */
-import { type Command, commands, EXIT, type OptionSpec } from '@gradmesh/cli'
+import { type Command, commands, EXIT, type OptionSpec, wordOf } from '@gradmesh/cli'
 import { code, MADE, page, table } from './markdown.ts'
 
 const HEAD = `# Commands
@@ -25,7 +25,7 @@ export const commandsPage = async (): Promise<string> => {
 }
 
 const section = (summary: string, { name, about, args = [], options, examples }: Command): string => {
-  const words = args.map(arg => (arg.required ? arg.name : `[${arg.name}]`))
+  const words = args.map(wordOf)
   const rows = Object.entries(options).map(([option, spec]) => row(option, spec))
   return [
     `## gradmesh ${name}`,
