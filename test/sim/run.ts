@@ -7,7 +7,7 @@ const USAGE = `npm run sim -- [options]      simulated meshes, one a seed, judge
 
   --schedules N      how many (default 1000)
   --from SEED        the first seed (default 1)
-  --seed N           one seed alone, with its outcome
+  --seed N           one seed alone, with its plan and outcome
   --without NAMES    faults to leave out, as a failure prints them
   --world NAME       ${Object.keys(worlds).join(' or ')} (default consensus)
   --progress FILE    where progress is kept; a campaign that was killed goes on from there
@@ -30,12 +30,13 @@ const { values } = parseArgs({
   }
 })
 
-const world = worlds[values.world]
+const world = values.help ? undefined : await worlds[values.world]?.()
 const from = Number(values.seed ?? values.from)
 const schedules = values.seed === undefined ? Number(values.schedules) : 1
 const left = values.without === '' ? [] : values.without.split(',')
 
 const tell = async (run: Run): Promise<void> => {
+  if (values.seed !== undefined && !values.json) for (const line of world!.plan(run.seed)) console.log(line)
   if (values.seed !== undefined) console.log(JSON.stringify(run))
   if (run.violation === null || left.length > 0) return
   const replay = `npm run sim -- --world ${values.world} --seed ${run.seed}`

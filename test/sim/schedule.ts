@@ -4,6 +4,7 @@
  */
 import type { Validator } from '@gradmesh/consensus'
 import { Prng } from '@gradmesh/core'
+import { healedAt } from './shrink.ts'
 import { keyOf } from './signature.ts'
 import type { Adversary } from './types.ts'
 
@@ -157,16 +158,8 @@ export const without = (schedule: Schedule, names: Iterable<string>): Schedule =
     duplicates: schedule.duplicates && !left.has('duplicates'),
     skews: schedule.skews && !left.has('skew'),
     partitions: schedule.partitions.filter(keep('partition')),
+    healMs: healedAt(schedule.healMs, left),
     crashes: schedule.crashes.filter(keep('crash')),
     pauses: schedule.pauses.filter(keep('pause'))
   }
-}
-
-/** One greedy pass: every fault is left out for good if the run fails without it. `fails` runs a schedule. */
-export const shrink = (schedule: Schedule, fails: (smaller: Schedule) => boolean): readonly string[] => {
-  const left: string[] = []
-  for (const name of faultsOf(schedule)) {
-    if (fails(without(schedule, [...left, name]))) left.push(name)
-  }
-  return left
 }

@@ -8,9 +8,11 @@ import * as rules from '@gradmesh/consensus'
 import t from 'tap'
 import { adversaries } from '../adversaries/index.ts'
 import { figuresOf, runCampaign } from './campaign.ts'
-import { drawSchedule, faultsOf, shrink, without } from './schedule.ts'
+import { consensus } from './consensus.ts'
+import { drawSchedule, faultsOf, without } from './schedule.ts'
+import { shrink } from './shrink.ts'
 import { simulate } from './world.ts'
-import { type World, worlds } from './worlds.ts'
+import type { World } from './worlds.ts'
 
 const SEEDS = 1_000
 
@@ -22,7 +24,7 @@ t.test(`${SEEDS} schedules keep every invariant and recover`, async t => {
   const seen = new Map<string, number>()
   const caught = new Map<string, number>()
   const world: World = {
-    ...worlds.consensus!,
+    ...consensus,
     run: seed => {
       const outcome = run(seed)
       seen.set(outcome.adversary, (seen.get(outcome.adversary) ?? 0) + 1)
@@ -72,14 +74,19 @@ t.test('a fault can be left out, and a failure shrinks to the faults that it nee
   t.strictSame(faultsOf(without(schedule, faultsOf(schedule))), [])
   t.not(simulate(without(schedule, ['skew']), rules).trace, run(seed).trace)
   const culprit = schedule.crashes.at(-1)!
-  const left = shrink(schedule, smaller => smaller.crashes.includes(culprit))
+  const { left, needed } = await shrink(faultsOf(schedule), schedule.healMs, names => {
+    const smaller = without(schedule, names)
+    return smaller.crashes.includes(culprit) && smaller.healMs > 300
+  })
   t.strictSame(without(schedule, left).crashes, [culprit])
-  t.equal(left.length, faultsOf(schedule).length - 1)
+  t.equal(needed.length, 1)
+  const { healMs } = without(schedule, left)
+  t.ok(healMs > 300 && healMs < 300 + schedule.healMs / 8, `well after ${healMs} ms`)
 })
 
 t.test('a campaign that was cut off goes on and ends as one that was not', async t => {
   const file = join(t.testdir(), 'progress.json')
-  const campaign = { name: 'consensus', world: worlds.consensus!, from: 500, schedules: 12, left: [] }
+  const campaign = { name: 'consensus', world: consensus, from: 500, schedules: 12, left: [] }
   const whole = await runCampaign({ ...campaign, file: null })
   await runCampaign({ ...campaign, schedules: 5, file })
   const seeds: number[] = []

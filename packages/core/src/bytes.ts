@@ -26,7 +26,9 @@ export const fromHex = (text: string): Uint8Array | undefined => {
 }
 
 export const concatBytes = (...parts: readonly Uint8Array[]): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
   let at = 0
   for (const part of parts) {
     whole.set(part, at)
@@ -48,13 +50,12 @@ export const compareBytes = (a: Uint8Array, b: Uint8Array): number => {
   return a.length - b.length
 }
 
-export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
+const encoder = new TextEncoder()
 
-export const u32 = (value: number): Uint8Array => {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value, true)
-  return bytes
-}
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+
+export const u32 = (value: number): Uint8Array =>
+  Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24)
 
 export const u64 = (value: bigint | number): Uint8Array => {
   const bytes = new Uint8Array(8)

@@ -3,16 +3,38 @@
  * implementation exists it answers instead, four to six times faster. A test holds both equal.
  */
 import { sha256 as portable } from '@noble/hashes/sha2.js'
+import { concatBytes } from './bytes.ts'
 
 export const DIGEST_BYTES = 32
 
 type NodeCrypto = typeof import('node:crypto')
 const native = globalThis.process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined
 
+/** Parts up to so many bytes together are cheaper to join than to feed to a hash object one by one. */
+const JOINED_BYTES_MAX = 4096
+
 /** The digest of the parts as if they stood in one array. */
 export const sha256 = (...parts: readonly Uint8Array[]): Uint8Array => {
   if (native === undefined) return sha256Portable(...parts)
-  const hash = native.createHash('sha256')
+  if (native.hash === undefined) return digestInPieces(native, parts)
+  if (parts.length === 1) return digestAtOnce(native, parts[0]!)
+  let length = 0
+  for (const part of parts) length += part.length
+  return length <= JOINED_BYTES_MAX
+    ? digestAtOnce(native, concatBytes(...parts))
+    : digestInPieces(native, parts)
+}
+
+/** The digest comes as text of one character a byte: Node answers a text three times faster than a buffer. */
+const digestAtOnce = (crypto: NodeCrypto, bytes: Uint8Array): Uint8Array => {
+  const digest = new Uint8Array(DIGEST_BYTES)
+  const text = crypto.hash('sha256', bytes, 'binary')
+  for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = text.charCodeAt(i)
+  return digest
+}
+
+const digestInPieces = (crypto: NodeCrypto, parts: readonly Uint8Array[]): Uint8Array => {
+  const hash = crypto.createHash('sha256')
   for (const part of parts) hash.update(part)
   return new Uint8Array(hash.digest())
 }

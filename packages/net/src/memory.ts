@@ -426,7 +426,7 @@ class MemoryNet implements Net {
         logger: this.#hub.logger,
         metrics: this.#hub.metrics
       }
-      const verdict = await judge(judging, next.topic, entry, next.message.slice(), from)
+      const verdict = await judge(judging, next.topic, entry, next.message, from)
       if (verdict !== 'accept') continue
       for (const peer of this.#links.keys()) {
         if (peer !== from && peer !== next.author) this.#send(peer, next)

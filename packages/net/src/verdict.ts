@@ -41,28 +41,28 @@ export const judge = async (
   return verdict
 }
 
-const within = async (
+const within = (
   clock: Clock,
   timeMs: number,
   topic: string,
   logger: Logger,
   ask: () => Promise<Verdict>
-): Promise<Verdict> => {
-  const late = Promise.withResolvers<Verdict>()
-  const startMs = clock.nowMs()
-  const timer = clock.after(timeMs, () => {
-    // A timer that is far too late itself says that the whole process stood still: a closed lid is no fault.
-    const isAsleep = clock.nowMs() - startMs > 2 * timeMs
-    const tell = isAsleep ? logger.debug : logger.warn
-    tell.call(logger, { topic, timeMs }, 'a gossip handler took too long; the message is dropped')
-    late.resolve('ignore')
+): Promise<Verdict> =>
+  new Promise(resolve => {
+    const startMs = clock.nowMs()
+    const timer = clock.after(timeMs, () => {
+      // A timer that is far too late itself says that the whole process stood still: a closed lid is no fault.
+      const isAsleep = clock.nowMs() - startMs > 2 * timeMs
+      const tell = isAsleep ? logger.debug : logger.warn
+      tell.call(logger, { topic, timeMs }, 'a gossip handler took too long; the message is dropped')
+      resolve('ignore')
+    })
+    const answer = (verdict: Verdict): void => {
+      timer.cancel()
+      resolve(verdict)
+    }
+    ask().then(answer, error => {
+      logger.error({ topic, error }, 'a gossip handler threw; the message is dropped')
+      answer('ignore')
+    })
   })
-  try {
-    return await Promise.race([ask(), late.promise])
-  } catch (error) {
-    logger.error({ topic, error }, 'a gossip handler threw; the message is dropped')
-    return 'ignore'
-  } finally {
-    timer.cancel()
-  }
-}

@@ -5,11 +5,8 @@ import type { Range } from './types.ts'
 /** Slots, heights and rounds are u32 on the wire. */
 export const NUMBER_BYTES = 4
 
-export const beU32 = (value: number): Uint8Array => {
-  const bytes = new Uint8Array(NUMBER_BYTES)
-  new DataView(bytes.buffer).setUint32(0, value)
-  return bytes
-}
+export const beU32 = (value: number): Uint8Array =>
+  Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 
 /** The number that starts at `at`. */
 export const numberAt = (bytes: Uint8Array, at: number): number =>

@@ -46,6 +46,7 @@ class Memory implements MemoryDatabase {
   readonly #disk: Disk
   readonly #options: MemoryOptions
   readonly #live: Map<string, Uint8Array>
+  /** The keys of `live` in order, from the first question about a range on. */
   #sorted: string[] | null = null
   #pending: (readonly Operation[])[] = []
   #open = true
@@ -75,8 +76,8 @@ class Memory implements MemoryDatabase {
       throw this.#failure
     }
     const copied = operations.map(copy)
-    this.#apply(this.#live, copied)
-    this.#sorted = null
+    if (this.#sorted !== null) for (const operation of copied) this.#sort(this.#sorted, operation)
+    apply(this.#live, copied)
     this.#pending.push(copied)
     if (sync || fault === 'lost-answer') this.#flush(this.#pending.length)
     if (fault === 'lost-answer') {
@@ -120,18 +121,26 @@ class Memory implements MemoryDatabase {
   }
 
   #flush(count: number): void {
-    for (const operations of this.#pending.splice(0, count)) this.#apply(this.#disk.durable, operations)
+    for (const operations of this.#pending.splice(0, count)) apply(this.#disk.durable, operations)
   }
 
-  #apply(map: Map<string, Uint8Array>, operations: readonly Operation[]): void {
-    for (const operation of operations) {
-      if (operation.type === 'put') map.set(textOf(operation.key), operation.value)
-      else map.delete(textOf(operation.key))
-    }
+  #sort(sorted: string[], { type, key }: Operation): void {
+    const text = textOf(key)
+    const at = firstAtLeast(sorted, text)
+    const isThere = sorted[at] === text
+    if (type === 'put' && !isThere) sorted.splice(at, 0, text)
+    else if (type === 'del' && isThere) sorted.splice(at, 1)
   }
 
   #assertOpen(): void {
     if (!this.#open) throw closed('memory')
+  }
+}
+
+const apply = (map: Map<string, Uint8Array>, operations: readonly Operation[]): void => {
+  for (const operation of operations) {
+    if (operation.type === 'put') map.set(textOf(operation.key), operation.value)
+    else map.delete(textOf(operation.key))
   }
 }
 

@@ -22,6 +22,7 @@ import {
 import { BOUNDS } from './bounds.ts'
 import { asFault, Refusal, refuse, type WireFault } from './faults.ts'
 import { type KeyPair, sign, verify } from './keys.ts'
+import { once } from './once.ts'
 import type { DeltaHeader, Digest, SignedDelta, SignedDeltaHeader } from './types.ts'
 
 const TRAINER_AT = 16
@@ -34,7 +35,7 @@ const DOMAIN = 'delta'
 /** Deltas are bound to (round, base root); epochs do not enter. */
 const EPOCH = 0
 
-export const encodeDeltaHeader = (header: DeltaHeader): Uint8Array => {
+export const encodeDeltaHeader = once((header: DeltaHeader): Uint8Array => {
   assertUint(header.protocol, 0xffff, 'protocol')
   assertUint(header.round, BOUNDS.counterMax, 'round')
   assertUint(header.steps, BOUNDS.innerStepsMax, 'steps')
@@ -52,7 +53,7 @@ export const encodeDeltaHeader = (header: DeltaHeader): Uint8Array => {
   bytes.set(header.base, BASE_AT)
   bytes.set(header.payloadHash, HASH_AT)
   return bytes
-}
+})
 
 const readSignedHeader = (bytes: Uint8Array): SignedDeltaHeader | Refusal => {
   const head = refuseHead(bytes, MessageType.DELTA, 'delta', SIGNED_DELTA_HEADER_BYTES)
@@ -158,7 +159,7 @@ export const decodeSignedDelta = (input: Uint8Array): SignedDelta | Fault<WireFa
 }
 
 /** The digest by which blocks name a delta. */
-export const deltaDigest = (header: DeltaHeader): Digest => sha256(encodeDeltaHeader(header))
+export const deltaDigest = once((header: DeltaHeader): Digest => sha256(encodeDeltaHeader(header)))
 
 export const signDeltaHeader = (
   header: DeltaHeader,

@@ -18,7 +18,8 @@ export * from '../../../packages/wire/src/keys.ts'
 
 const MARK = Uint8Array.of(0x73, 0x69, 0x6d, 0x00)
 
-const isMarked = (bytes: Uint8Array): boolean => MARK.every((byte, i) => bytes[i] === byte)
+const isMarked = (bytes: Uint8Array): boolean =>
+  bytes[0] === MARK[0] && bytes[1] === MARK[1] && bytes[2] === MARK[2] && bytes[3] === MARK[3]
 
 /** A seed whose key pair signs with the keyed hash. */
 export const twinSeed = (name: Uint8Array): Uint8Array =>
@@ -58,7 +59,8 @@ export const verify = (
   const [a, b] = keyedHash(publicKey, signingBytes(domain, chainId, epoch, body))
   const view = new DataView(signature.buffer, signature.byteOffset)
   if (view.getUint32(0, true) !== a || view.getUint32(4, true) !== b) return false
-  return signature.subarray(8).every(byte => byte === 0)
+  for (let i = 8; i < signature.length; i++) if (signature[i] !== 0) return false
+  return true
 }
 
 /** In the manner of FNV, two lanes of 32 bits. */

@@ -8,7 +8,7 @@ import { calmPlan, runPlan, runSchedule } from './simulate.ts'
 
 const SCHEDULES = 40
 
-const replay = (seed: number): string => `node test/sim/mesh/run.ts --seed ${seed}`
+const replay = (seed: number): string => `npm run sim -- --world mesh --seed ${seed}`
 
 t.test(`${SCHEDULES} schedules keep every invariant and recover`, async t => {
   const seen = new Map<string, number>()

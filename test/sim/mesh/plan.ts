@@ -5,6 +5,7 @@
  */
 import { Prng } from '@gradmesh/core'
 import type { MeshAdversary } from '../../adversaries/mesh/types.ts'
+import { healedAt } from '../shrink.ts'
 
 export type Fault =
   /** What is sent from one side to the other is lost; `oneWay`: only from true to false. The bridge hears and reaches all. */
@@ -69,7 +70,7 @@ const FLOOD = 1100
 export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): Plan => {
   const prng = new Prng(`mesh ${seed}`)
   const below = (bound: number): number => prng.below(Math.max(1, bound))
-  const size = 4 + prng.below(3)
+  const size = 4 + (prng.oneIn(2) ? 0 : prng.below(3))
   const stakes = Array.from({ length: size }, () => BigInt(1 + prng.below(10)))
   const light = lightest(stakes)
   const suspect = light.length === 0 ? null : light[prng.oneIn(2) ? 0 : below(light.length)]!
@@ -77,7 +78,9 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
     suspect === null || adversaries.length === 0 || prng.oneIn(3) ? null : prng.pick(adversaries)
   const followers = size < 6 && prng.oneIn(3) ? 1 : 0
   const peers = size + followers
-  const healMs = prng.oneIn(4) ? 2_000 : 2_000 + below(18_000)
+  const roundDeadlineMs = prng.pick([200, 500, 1500])
+  // Time for about as many blocks as a schedule has; now and then for all that waits longest to be tried again.
+  const healMs = 2_000 + below(prng.oneIn(8) ? 18_000 : 8 * (roundDeadlineMs + 100))
   const someone = (): number => below(peers)
   const faults: Fault[] = []
   const spans = (count: number, longestMs: number, make: (atMs: number, endMs: number) => Fault): void => {
@@ -129,7 +132,7 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
     realSignatures: prng.oneIn(REAL_SIGNATURES_ONE_IN),
     adversary,
     liar: adversary === null ? null : suspect,
-    roundDeadlineMs: prng.pick([200, 500, 1500]),
+    roundDeadlineMs,
     checkpointEvery: prng.pick([2, 3, 5]),
     delayMs: [minMs, minMs + prng.pick([5, 40, 150])],
     lossPercent: prng.pick([0, 0, 5, 20]),
@@ -174,6 +177,7 @@ export const namesIn = (plan: Plan): string[] => [
 /** The plan less what is named. What stays keeps its name. */
 export const without = (plan: Plan, names: readonly string[]): Plan => {
   const left = new Set(names)
+  const healMs = healedAt(plan.healMs, names)
   const size = plan.stakes.length
   const followers = left.has('followers') ? 0 : plan.followers
   const isHere = (peer: number | null): boolean => peer === null || peer < size + followers
@@ -188,10 +192,14 @@ export const without = (plan: Plan, names: readonly string[]): Plan => {
     diskMsMax: left.has('slow-disks') ? 0 : plan.diskMsMax,
     clocks: left.has('skew') ? plan.clocks.map(clock => ({ ...clock, ratePercent: 100 })) : plan.clocks,
     reach: left.has('ring') ? size + 1 : plan.reach,
-    faults: plan.faults.filter(
-      (fault, i) =>
-        !left.has(`${fault.kind}:${i}`) &&
-        isHere('peer' in fault ? fault.peer : 'bridge' in fault ? fault.bridge : null)
-    )
+    healMs,
+    faults: plan.faults
+      .filter(
+        (fault, i) =>
+          fault.atMs < healMs &&
+          !left.has(`${fault.kind}:${i}`) &&
+          isHere('peer' in fault ? fault.peer : 'bridge' in fault ? fault.bridge : null)
+      )
+      .map(fault => ('endMs' in fault ? { ...fault, endMs: Math.min(healMs, fault.endMs) } : fault))
   }
 }

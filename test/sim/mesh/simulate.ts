@@ -1,45 +1,56 @@
 /**
  * Runs schedules. Import this before anything that knows `@gradmesh/wire`: it puts the keyed hash of `keys.ts` in
- * the place of `wire`'s keys, and only modules that are loaded after that see it.
+ * the place of `wire`'s keys, and `decoding.ts` before its index; only modules that are loaded after that see it.
  */
 import { registerHooks } from 'node:module'
+import type { World } from '../worlds.ts'
 import type { Plan } from './plan.ts'
 import type { Outcome } from './world.ts'
 
 const WIRE = new URL('../../../packages/wire/src/', import.meta.url).href
 const TWIN = new URL('keys.ts', import.meta.url).href
+const DECODING = new URL('decoding.ts', import.meta.url).href
 
 registerHooks({
   resolve(specifier, context, next) {
     const found = next(specifier, context)
-    const isInWire = context.parentURL?.startsWith(WIRE) && found.url === `${WIRE}keys.ts`
-    return isInWire ? { ...found, url: TWIN } : found
+    if (found.url === `${WIRE}keys.ts` && context.parentURL?.startsWith(WIRE)) return { ...found, url: TWIN }
+    if (found.url === `${WIRE}index.ts` && context.parentURL !== DECODING) return { ...found, url: DECODING }
+    return found
   }
 })
 
 const { runPlan } = await import('./world.ts')
 const { drawPlan, namesIn, without } = await import('./plan.ts')
+const { shrink } = await import('../shrink.ts')
 const { meshAdversaries } = await import('../../adversaries/mesh/index.ts')
 
-export interface Options {
-  /** Names of what is left out of the schedule. */
-  readonly without?: readonly string[]
-}
+export const planOf = (seed: number): Plan => drawPlan(seed, meshAdversaries)
 
-export const runSchedule = (seed: number, { without: names = [] }: Options = {}): Promise<Outcome> =>
-  runPlan(without(drawPlan(seed, meshAdversaries), names))
+export const runSchedule = (seed: number, left: readonly string[] = []): Promise<Outcome> =>
+  runPlan(without(planOf(seed), left))
 
-/** One greedy pass: what the run fails without is left out for good. Answers the names of what was left out. */
-export const shrink = async (seed: number): Promise<readonly string[]> => {
-  const left: string[] = []
-  for (const name of namesIn(drawPlan(seed, meshAdversaries))) {
-    const { violation } = await runSchedule(seed, { without: [...left, name] })
-    if (violation !== null) left.push(name)
+const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value)
+
+/** The row `mesh` of `worlds.ts`. */
+export const mesh: World = {
+  plan: seed => {
+    const { faults, adversary, ...rest } = planOf(seed)
+    return [
+      JSON.stringify({ ...rest, adversary: adversary?.name ?? null }, plain),
+      ...faults.map((fault, i) => `${fault.kind}:${i} ${JSON.stringify(fault)}`)
+    ]
+  },
+  run: runSchedule,
+  shrink: seed => {
+    const plan = planOf(seed)
+    return shrink(
+      namesIn(plan),
+      plan.healMs,
+      async left => (await runPlan(without(plan, left))).violation !== null
+    )
   }
-  return left
 }
-
-export const planOf = (seed: number) => drawPlan(seed, meshAdversaries)
 
 /** Nobody lies and nothing fails: what a test of one thing starts from. */
 export const calmPlan = (): Plan => ({

@@ -426,30 +426,31 @@ class World implements Surroundings {
 
   #watchProgress(): void {
     if (!this.#healed) return
-    const well = this.#well()
-    if (well.length === 0 || well.some(({ life }) => life?.peer.driver === undefined)) return
-    const frontier = Math.max(...well.map(({ life }) => life!.peer.driver!.frontier))
-    const finalSlot = Math.max(...well.map(({ life }) => life!.peer.ledger!.final.slot))
+    let frontier = 0
+    let finalSlot = 0
+    for (const node of this.#nodes) {
+      if (!isWell(node)) continue
+      const { driver, ledger } = node.life?.peer ?? NOBODY
+      if (driver === undefined || ledger === undefined) return
+      frontier = Math.max(frontier, driver.frontier)
+      finalSlot = Math.max(finalSlot, ledger.final.slot)
+    }
     if (this.#healedSlot === null) {
       if (!this.#isTogether(Number.POSITIVE_INFINITY)) return
       this.#healedSlot = frontier
       this.#healedHeight = this.checker.height
     }
     if (finalSlot >= this.#healedSlot) return
-    const { running } = well[0]!.life!.peer.context.epochs
+    const { running } = this.#nodes.find(isWell)!.life!.peer.context.epochs
     const liar = this.#plan.adversary === null ? null : this.#plan.liar
     let liarLed = 0
     for (let slot = this.#healedSlot; slot < frontier; slot++) if (running.leader(slot) === liar) liarLed++
     this.checker.stalled(frontier - this.#healedSlot, liarLed)
   }
 
-  #well(): SimNode[] {
-    return this.#nodes.filter(({ machine, lost }) => machine.honest && !lost)
-  }
-
   /** Everybody who is well votes (or follows) and is at most so many blocks behind. */
   #isTogether(behind = BEHIND): boolean {
-    return this.#well().every(({ life }) => {
+    return this.#nodes.filter(isWell).every(({ life }) => {
       const phase = life?.peer.journal.phase
       const here = phase === 'training' || phase === 'waiting'
       return (
@@ -476,6 +477,10 @@ class World implements Surroundings {
   }
 }
 
+const isWell = ({ machine, lost }: SimNode): boolean => machine.honest && !lost
+
+const NOBODY = { driver: undefined, ledger: undefined }
+
 const holds = async ({ peer }: Life, id: string): Promise<boolean> => {
   const { chain } = peer.context
   const block = peer.ledger!.block(id) ?? (await chain.block(new Uint8Array(Buffer.from(id, 'hex'))))
@@ -486,10 +491,13 @@ const holds = async ({ peer }: Life, id: string): Promise<boolean> => {
   return true
 }
 
-/** All promises that can settle have settled: nothing here waits for anything but the timeline. */
+/**
+ * All promises that can settle have settled: nothing here waits for anything but the timeline. Node runs what
+ * `nextTick` is given when no promise is left to go on, without a turn of its event loop.
+ */
 const drained = (): Promise<void> =>
   new Promise(resolve => {
-    setImmediate(resolve)
+    process.nextTick(resolve)
   })
 
 const NOTHING: readonly number[] = []

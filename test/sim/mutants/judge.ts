@@ -93,7 +93,7 @@ const run = (copy: string, ...args: readonly string[]) =>
   spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout: KILL_AFTER_MS })
 
 const simulated = (copy: string, known: number | undefined, schedules: number) => {
-  const { stdout, stderr } = run(copy, 'test/sim/hunt.ts', `${known ?? 0}`, '1', `${schedules}`)
+  const { stdout, stderr } = run(copy, 'test/sim/hunt.ts', 'consensus', `${known ?? 0}`, '1', `${schedules}`)
   const line = stdout.trim().split('\n').at(-1) ?? ''
   assert(line.startsWith('{'), `the mutant runs at all: ${stderr.slice(-600)}`)
   const { seed, violation } = JSON.parse(line) as { seed: number | null; violation: string | null }
