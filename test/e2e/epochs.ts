@@ -44,6 +44,7 @@ t.test('sets change while a mesh trains', { skip: skip ?? false }, async t => {
   await waits('the first round is closed', async () => (await first.height()) > 0)
 
   const fifth = await join(mesh, first, 'peer-4')
+  await waits('the fifth is registered', async () => (await accountOf(fifth)) !== undefined)
   await t.rejects(fifth.command('bond', String(BOND_MIN)), { message: /STAKE_BALANCE/ }, 'it has nothing yet')
   await t.rejects(fifth.command('leave'), { message: /STAKE_NO_BOND/ })
   const left = await fourth.command('leave')

@@ -34,6 +34,7 @@ export {
   PHASES,
   type Phase,
   type PhaseEvent,
+  type Quorum,
   REACHABILITIES,
   type Reachability,
   type Receipt,

@@ -74,6 +74,25 @@ export const reachability = named(
 )
 export type Reachability = Infer<typeof reachability>
 
+export const quorum = named(
+  'Quorum',
+  object({
+    stuckSeconds: integer({ description: 'since the newest final block' }),
+    share: number({ description: 'of the stake that is silent', minimum: 0, maximum: 1 }),
+    missing: array(
+      object({
+        key: hex32(),
+        label: nullable(text()),
+        stake: money(),
+        share: number({ minimum: 0, maximum: 1 })
+      })
+    ),
+    detail: text({ description: 'what happened, in a sentence' }),
+    remedy: text({ description: 'what to do about it' })
+  })
+)
+export type Quorum = Infer<typeof quorum>
+
 export const status = named(
   'Status',
   object({
@@ -101,6 +120,7 @@ export const status = named(
         { description: 'of a phase whose end is known' }
       )
     ),
+    quorum: describe('null while enough validators are heard to make blocks final', nullable(quorum)),
     stateRoot: hex32({ description: 'root of the state after `height`' }),
     loss: nullable(number({ description: 'held-out loss of the final weights' })),
     score: nullable(number({ description: 'held-out score of the final weights' })),

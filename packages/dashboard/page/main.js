@@ -90,7 +90,9 @@ const showStatus = status => {
   byId('agent').textContent = `${status.agent}, protocol ${status.protocol}, mesh ${formatId(status.chainId)}`
 
   const trouble = byId('trouble')
-  trouble.hidden = status.lastError === null
+  trouble.hidden = status.lastError === null && status.quorum === null
+  if (status.quorum !== null)
+    trouble.textContent = `${status.quorum.detail} What to do: ${status.quorum.remedy}`
   if (status.lastError !== null) {
     const { code, message, remedy, at } = status.lastError
     const when = new Date(at).toLocaleTimeString()

@@ -42,11 +42,17 @@ const reachabilityText = (reachability: Status['reachability']): string => {
 }
 
 export const statusText = (status: Status): string => {
-  const { finalityMs, bytes: traffic, adapter, lastError } = status
+  const { finalityMs, bytes: traffic, adapter, lastError, quorum } = status
   const rows: [string, string][] = [
     ['mesh', `${status.network}, learns ${status.task} (${status.chainId})`],
     ['peer', `${status.label === null ? '' : `${status.label}, `}${status.role}, ${status.key}`],
     ['phase', status.phase],
+    ...(quorum === null
+      ? []
+      : ([
+          ['what happened', quorum.detail],
+          ['what to do', quorum.remedy]
+        ] as [string, string][])),
     [
       'round',
       `${status.round}${status.roundsTotal === null ? '' : ` of ${status.roundsTotal}`}, height ${status.height}, slot ${status.slot}`

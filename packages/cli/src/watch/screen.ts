@@ -70,10 +70,11 @@ const headLines = ({ status, losses, scores }: Facts, url: string, size: ScreenS
     ],
     ['runs for', `${seconds(status.uptimeSeconds)}, ${bytes(status.residentBytes)}`]
   ]
-  const trouble = status.lastError
+  const { quorum, lastError: trouble } = status
   const reason = phaseReason === null ? '' : `: ${phaseReason}`
   return [
     `${bold(cleanLabel(status.network), size)}  ${phase}${reason}  ${dim(url, size)}`,
+    ...(quorum === null ? [] : [`what to do: ${quorum.remedy}`]),
     ...pairs(rows).split('\n'),
     ...(trouble === null
       ? []

@@ -1,6 +1,7 @@
 import type { Stakes } from '@gradmesh/api'
 import fc from 'fast-check'
 import t from 'tap'
+import { statusText } from '../../src/commands/status.ts'
 import type { Facts } from '../../src/watch/facts.ts'
 import { frameOf, screen, sparkline } from '../../src/watch/screen.ts'
 import { KEY, someStatus } from '../fixtures/status.ts'
@@ -139,6 +140,16 @@ t.test('a sync has a bar, a pause has its reason, a failure its remedy', async t
   t.match(text, `syncing: ${pause}`)
   t.match(text, /syncing +\[█{5}░{15}\] 3 of 12 pieces/)
   t.match(text, 'LEDGER_DIVERGED: another state\nwhat to do: join again')
+})
+
+t.test('a mesh without a quorum says who is silent and what to do', async t => {
+  const detail = 'No block has become final for 40 s: validators with 50 % of the stake are silent.'
+  const quorum = { stuckSeconds: 40, share: 0.5, missing: [], detail, remedy: 'Wait.' }
+  const status = someStatus({ phase: 'stalled', phaseReason: detail, quorum })
+  const text = screen(facts({ status }), URL, { columns: 160, rows: 40, colour: false }).join('\n')
+  t.match(text, `stalled: ${detail}`)
+  t.match(text, 'what to do: Wait.')
+  t.match(statusText(status), `what happened  ${detail}`)
 })
 
 t.test('whatever the size, it fits; without colour there is no code in it', async () => {

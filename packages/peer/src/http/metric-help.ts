@@ -38,6 +38,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   gradmesh_status_cap_resident_bytes: 'Cap on the memory of the process; absent: none.',
   gradmesh_status_cap_upload_bytes_per_second: 'Cap on what is sent to other peers; absent: none.',
   gradmesh_status_cap_download_bytes_per_second: 'Cap on what is read from other peers; absent: none.',
+  gradmesh_status_silent_stake_ratio:
+    'Share of the stake that is silent while too little of it votes to make blocks final, else 0.',
   gradmesh_status_training_paused: '1 while a cap (hours, memory) pauses training, else 0.',
   gradmesh_status_phase: '1 for the phase that the peer is in, else 0.',
   gradmesh_status_reachability: '1 for whether others can call this peer, else 0; none before it is online.',

@@ -31,6 +31,7 @@ export const gaugeStatus = (status: Status, metrics: Metrics): void => {
   set('cap_resident_bytes', status.caps.memoryBytes)
   set('cap_upload_bytes_per_second', status.caps.uploadBytesPerSecond)
   set('cap_download_bytes_per_second', status.caps.downloadBytesPerSecond)
+  set('silent_stake_ratio', status.quorum?.share ?? 0)
   set('training_paused', status.caps.pause === null ? 0 : 1)
   for (const state of REACHABILITIES)
     metrics.gauge('gradmesh_status_reachability', state === status.reachability?.state ? 1 : 0, { state })

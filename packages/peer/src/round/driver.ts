@@ -61,6 +61,14 @@ export interface Proposal {
   readonly empty: boolean
 }
 
+export interface OpenSlot {
+  readonly epoch: number
+  /** When it times out, on the peer's clock. */
+  readonly deadlineMs: number
+  /** Indices of seats. */
+  readonly voters: ReadonlySet<number>
+}
+
 export interface DriverParts {
   readonly ledger: Ledger
   readonly evidences: Evidences
@@ -102,6 +110,15 @@ export class Driver {
 
   get frontier(): number {
     return this.#state?.frontier ?? this.#parts.ledger.final.slot + 1
+  }
+
+  /** The vote that waits for a quorum: since when it is overdue, and who has voted in it. Undefined while catching up. */
+  get openSlot(): OpenSlot | undefined {
+    const timers = this.#state?.timers ?? null
+    if (this.#state === null || timers === null || this.#state.ended) return undefined
+    const { frontier, slots } = this.#state
+    const voters = new Set(slots.get(frontier)?.ballots.keys())
+    return { epoch: this.#epoch.number, deadlineMs: timers.deadlineMs, voters }
   }
 
   certificates(): Certificate[] {

@@ -5,6 +5,7 @@ import type {
   BlockSummary,
   Blocks,
   Peers,
+  Quorum,
   Stakes,
   Status
 } from '@gradmesh/api'
@@ -29,6 +30,7 @@ import type { Running } from '../running.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import { recallEpoch } from '../sync/sets-proofs.ts'
 import type { Journal } from './journal.ts'
+import { lostQuorum } from './quorum.ts'
 import { submit } from './submitting.ts'
 
 /** Without a new final block for so long a peer that should be moving is unhealthy. */
@@ -36,7 +38,7 @@ const STALLED_MS = 60_000
 const SUMMARIES_MAX = 256
 
 export const viewOf = (context: Context, running: () => Running, journal: Journal): PeerView => {
-  const { chain, genesis } = context
+  const { chain } = context
   /** What was registered comes before what is said. */
   const labels = (final: FinalPoint | undefined): ((key: string) => string | null) => {
     const trainers = final?.accounts.trainers ?? []
@@ -187,7 +189,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     delta: digest => receiptOf(context, running().pool, journal, digest),
     ticket: () => running().ticket(),
     subscribe: listener => journal.subscribe(listener),
-    healthy: () => healthOf(running(), journal, genesis.name)
+    healthy: () => healthOf(context, running(), journal)
   }
 }
 
@@ -197,6 +199,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
   const mine = final?.trainerIndex(context.self)
   const account = mine === undefined ? undefined : final?.accounts.trainers[mine]
   const { training, evaluation } = running.reporting
+  const quorum = quorumOf(context, running)
   const traffic = running.isOnline ? net.traffic() : { bytesSent: 0, bytesReceived: 0 }
   return {
     protocol: PROTOCOL_VERSION,
@@ -213,9 +216,10 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     round: final?.accounts.round ?? 0,
     roundsTotal: genesis.end.rounds,
     slot: running.driver?.frontier ?? 0,
-    phase: journal.phase,
-    phaseReason: journal.phaseReason,
+    phase: quorum === null ? journal.phase : 'stalled',
+    phaseReason: quorum?.detail ?? journal.phaseReason,
     progress: journal.progress,
+    quorum,
     stateRoot: toHex(final?.root ?? new Uint8Array(32)),
     loss: evaluation?.loss ?? training?.loss ?? null,
     score: evaluation?.score ?? null,
@@ -244,6 +248,18 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
   }
 }
 
+const quorumOf = (context: Context, running: Running): Quorum | null => {
+  const { trainers = [] } = running.ledger?.final.accounts ?? {}
+  return lostQuorum({
+    epoch: context.epochs.running,
+    driver: running.driver,
+    nowMs: context.clock.nowMs(),
+    sinceFinalMs: running.reporting.sinceFinalMs(),
+    labelOf: key =>
+      cleanLabel(trainers.find(trainer => toHex(trainer.key) === key)?.label ?? '') || running.labelOf(key)
+  })
+}
+
 const capsOf = ({ hours, ...caps }: Caps, pause: string | null): Status['caps'] => ({
   ...caps,
   hours: hours.length === 0 ? null : hoursText(hours),
@@ -264,12 +280,15 @@ const consensusBytesPerRound = ({ net, topics }: Context, rounds: number): numbe
   return Math.round(bytes / rounds)
 }
 
-const healthOf = (running: Running, journal: Journal, network: string): HealthReport => {
+const healthOf = (context: Context, running: Running, journal: Journal): HealthReport => {
+  const network = context.genesis.name
   if (running.lastError !== null) return { healthy: false, reason: running.lastError.message }
   if (journal.phase === 'finished') return { healthy: true, reason: `the run of ${network} has finished` }
   const ageMs = running.reporting.sinceFinalMs()
   if (journal.phase === 'starting')
     return { healthy: false, reason: journal.phaseReason ?? 'the peer is starting' }
+  const quorum = quorumOf(context, running)
+  if (quorum !== null) return { healthy: false, reason: quorum.detail }
   if (ageMs > STALLED_MS)
     return { healthy: false, reason: `no block has become final for ${Math.round(ageMs / 1000)} s` }
   return {
