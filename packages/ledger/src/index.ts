@@ -6,6 +6,7 @@ export { closesEpoch, epochOf, isConvict } from './election.ts'
 export type { LedgerFault } from './faults.ts'
 export { namedTrainers } from './named.ts'
 export {
+  leafDigest,
   leafDigests,
   provenSets,
   type SetsProof,

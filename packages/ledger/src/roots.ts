@@ -33,12 +33,13 @@ export const tensorDigest = (values: Int32Array): Digest => sha256(bytesOf(value
 const leafOf = (layout: Layout, weights: Int32Array, index: number): Int32Array =>
   weights.subarray(index * layout.chunk, (index + 1) * layout.chunk)
 
-const leafDigest = (words: Int32Array): Digest => sha256(LEAF, bytesOf(words))
+/** Of one leaf's bytes, as they are stored and sent. */
+export const leafDigest = (bytes: Uint8Array): Digest => sha256(LEAF, bytes)
 
 /** One digest a chunk of the padded weights. */
 export const leafDigests = (layout: Layout, weights: Int32Array): Digest[] => {
   assert(weights.length === paddedLength(layout), 'the weights have the layout')
-  return Array.from({ length: layout.chunks }, (_, c) => leafDigest(leafOf(layout, weights, c)))
+  return Array.from({ length: layout.chunks }, (_, c) => leafDigest(bytesOf(leafOf(layout, weights, c))))
 }
 
 /** The same, where most of `after` equals `before`, whose digests are known: hashes only what differs. */
@@ -49,7 +50,7 @@ export const updatedLeafDigests = (
 ): Digest[] =>
   before.leaves.map((digest, c) => {
     const words = leafOf(layout, after, c)
-    return isSame(leafOf(layout, before.weights, c), words) ? digest : leafDigest(words)
+    return isSame(leafOf(layout, before.weights, c), words) ? digest : leafDigest(bytesOf(words))
   })
 
 const isSame = (a: Int32Array, b: Int32Array): boolean => {
@@ -104,7 +105,7 @@ export const verifyLeaf = (
   if (digest === undefined || bytes.length !== 4 * layout.chunk) {
     return fault('LEDGER_LEAF_LENGTH', `leaf ${index}: ${bytes.length} bytes`)
   }
-  if (!equalBytes(sha256(LEAF, bytes), digest)) return fault('LEDGER_LEAF_DIGEST', `leaf ${index}`)
+  if (!equalBytes(leafDigest(bytes), digest)) return fault('LEDGER_LEAF_DIGEST', `leaf ${index}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return Int32Array.from({ length: layout.chunk }, (_, i) => view.getInt32(4 * i, true))
 }

@@ -16,7 +16,7 @@ t.test('the door', async t => {
   t.equal(answer({}), null)
   t.equal(answer({ steps: 1 }), null)
   const { signed } = makeDelta(world, start, validators[0]!)
-  const newer = { ...signed, header: { ...signed.header, protocol: 3 } }
+  const newer = { ...signed, header: { ...signed.header, protocol: 4 } }
   t.equal(checkDeltaHeader(genesis, start, newer)?.fault, 'LEDGER_DELTA_PROTOCOL')
   t.match(answer({ round: 1 }), { fault: 'LEDGER_DELTA_ROUND', detail: 'early' })
   const later = { ...start, accounts: { ...start.accounts, round: 1 } }

@@ -82,7 +82,7 @@ for (const [code, change] of headerCases) {
 }
 
 const sound = withBody({})
-t.equal(faultOf({ ...sound, header: { ...sound.header, protocol: 3 } }), 'LEDGER_PROTOCOL')
+t.equal(faultOf({ ...sound, header: { ...sound.header, protocol: 4 } }), 'LEDGER_PROTOCOL')
 t.equal(faultOf({ ...sound, body: bodyOf(world, state, newer.slice(1)) }), 'LEDGER_BODY_HASH')
 t.equal(faultOf(blockOf(world, state, parentHeader, good, {}, validators[1]!)), 'LEDGER_LEADER')
 t.equal(

@@ -178,6 +178,22 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     t.strictSame(a!.net.traffic().byTopic[ECHO], b!.net.traffic().byTopic[ECHO])
   })
 
+  test('of one peer only so many requests are worked on at once; the others wait', async (t, bench) => {
+    const [a, b] = await bench.line(2)
+    const ask = (n: number) => a!.net.request(b!.net.self, '/contract/two', Uint8Array.of(n), ASK)
+    const all = Promise.all(Array.from({ length: 5 }, (_, n) => ask(n)))
+    for (let passed = 0; passed < 5; passed++) {
+      await until(() => b!.inside.length > 0)
+      t.ok(b!.inside.length <= 2, 'never more than two')
+      b!.inside.shift()!()
+    }
+    t.strictSame(
+      await all,
+      Array.from({ length: 5 }, (_, n) => Uint8Array.of(n))
+    )
+    t.equal(b!.insideMax, 2)
+  })
+
   test('each way for a request to fail has its code', async (t, bench) => {
     const [a, b] = await bench.line(2)
     const other = await bench.peer(3)
@@ -291,6 +307,9 @@ interface Player {
   verdict: (text: string) => Verdict
   /** Requests that will never be answered. */
   waiting: number
+  /** Ends each request that is being worked on. */
+  readonly inside: (() => void)[]
+  insideMax: number
 }
 
 class Bench {
@@ -316,7 +335,9 @@ class Bench {
       disconnected: [],
       reached: [],
       verdict: () => 'accept',
-      waiting: 0
+      waiting: 0,
+      inside: [],
+      insideMax: 0
     }
     net.subscribe(TOPIC, { maxBytes }, (message, from) => {
       const text = new TextDecoder().decode(message)
@@ -331,6 +352,17 @@ class Bench {
       player.waiting++
       return new Promise(() => {})
     })
+    net.handle(
+      '/contract/two',
+      10,
+      async message => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        player.insideMax = Math.max(player.insideMax, player.inside.push(resolve))
+        await promise
+        return message
+      },
+      { atOnce: 2 }
+    )
     net.onConnect(key => player.connected.push(key))
     net.onDisconnect(key => player.disconnected.push(key))
     net.onReachability(reachability => player.reached.push(reachability))

@@ -23,12 +23,14 @@ import { RELAY, type RelayInside } from './libp2p/relaying.ts'
 import { scoring } from './libp2p/scoring.ts'
 import { type Bandwidth, Shaper } from './libp2p/shaping.ts'
 import { Streams } from './libp2p/streams.ts'
+import { Lines } from './lines.ts'
 import { Listeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import { Strikes } from './strikes.ts'
 import { Tally } from './tally.ts'
 import type {
   GossipHandler,
+  HandleOptions,
   Net,
   PeerConnection,
   PeerKey,
@@ -121,8 +123,13 @@ class Libp2pNet implements Net {
     this.#registry.subscribe(topic, { maxBytes, handler })
   }
 
-  handle(protocol: string, maxRequestBytes: number, handler: RequestHandler): void {
-    this.#registry.handle(protocol, { maxRequestBytes, handler })
+  handle(
+    protocol: string,
+    maxRequestBytes: number,
+    handler: RequestHandler,
+    { atOnce }: HandleOptions = {}
+  ): void {
+    this.#registry.handle(protocol, { maxRequestBytes, handler, lines: new Lines(atOnce) })
   }
 
   onConnect(listener: (peer: PeerKey) => void): void {

@@ -31,6 +31,7 @@ import {
   wrongState
 } from './errors.ts'
 import { HANG_UP_QUIET_MS, REQUESTS_MAX } from './limits.ts'
+import { Lines } from './lines.ts'
 import { Listeners } from './listeners.ts'
 import { isSameReachability, judgeReachability } from './reachability.ts'
 import { Registry } from './registry.ts'
@@ -38,6 +39,7 @@ import { Strikes } from './strikes.ts'
 import { Tally } from './tally.ts'
 import type {
   GossipHandler,
+  HandleOptions,
   Net,
   PeerConnection,
   PeerKey,
@@ -182,8 +184,13 @@ class MemoryNet implements Net {
     this.#registry.subscribe(topic, { maxBytes, handler })
   }
 
-  handle(protocol: string, maxRequestBytes: number, handler: RequestHandler): void {
-    this.#registry.handle(protocol, { maxRequestBytes, handler })
+  handle(
+    protocol: string,
+    maxRequestBytes: number,
+    handler: RequestHandler,
+    { atOnce }: HandleOptions = {}
+  ): void {
+    this.#registry.handle(protocol, { maxRequestBytes, handler, lines: new Lines(atOnce) })
   }
 
   onConnect(listener: (peer: PeerKey) => void): void {
@@ -367,12 +374,14 @@ class MemoryNet implements Net {
     if (link.inboundRequests >= REQUESTS_MAX) throw busy(this.self, protocol)
     link.inboundRequests++
     let reply: Uint8Array
+    const leave = await entry.lines.enter(from)
     try {
       reply = await entry.handler(message, from)
     } catch (error) {
       this.#hub.logger.warn({ peer: from, protocol, error }, 'a request handler failed')
       throw requestFailed(this.self, protocol)
     } finally {
+      leave()
       link.inboundRequests--
     }
     if (reply.length > maxReplyBytes) throw replyTooLong(this.self, protocol, maxReplyBytes)

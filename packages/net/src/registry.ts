@@ -1,5 +1,6 @@
 /** What was registered before start: topics with their handlers, protocols with theirs. */
 import { wrongState } from './errors.ts'
+import type { Lines } from './lines.ts'
 import type { GossipHandler, RequestHandler } from './types.ts'
 
 export interface TopicEntry {
@@ -10,6 +11,7 @@ export interface TopicEntry {
 export interface ProtocolEntry {
   readonly maxRequestBytes: number
   readonly handler: RequestHandler
+  readonly lines: Lines
 }
 
 export class Registry {

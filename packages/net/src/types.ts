@@ -13,6 +13,11 @@ export interface TopicOptions {
   readonly maxBytes: number
 }
 
+export interface HandleOptions {
+  /** Requests of one peer that are worked on or answered at the same time; the others wait. Unless told: all. */
+  readonly atOnce?: number
+}
+
 export interface RequestOptions {
   readonly timeoutMs: number
   /** Longer replies are cut off with a `NET_REPLY_TOO_LONG` error. */
@@ -84,7 +89,7 @@ export interface Net {
   subscribe(topic: string, options: TopicOptions, handler: GossipHandler): void
   /** Resolves once the message is queued; having no peers is not an error. The own handler is not called. */
   publish(topic: string, message: Uint8Array): Promise<void>
-  handle(protocol: string, maxRequestBytes: number, handler: RequestHandler): void
+  handle(protocol: string, maxRequestBytes: number, handler: RequestHandler, options?: HandleOptions): void
   request(peer: PeerKey, protocol: string, message: Uint8Array, options: RequestOptions): Promise<Uint8Array>
   traffic(): Traffic
   /** The connected peer has shown that it is of our mesh: each may ask the other to call back and to relay. */

@@ -270,8 +270,9 @@ export class MeshPeer implements Running {
     const isNew = (await safety.final()) === undefined
     if (head.height > 0 || (isNew && epochs.running.self !== null)) return head
     const adopted = await lookAround(this.#context, this.journal, this.#isStopping)
-    if (adopted !== undefined) epochs.turn(adopted.accounts)
-    return adopted ?? head
+    if (adopted === undefined) return head
+    epochs.turn(adopted.head.accounts)
+    return adopted.head
   }
 
   async #assemble(head: StateHead, compute: OpenedCompute): Promise<Parts> {

@@ -237,8 +237,9 @@ class Walk {
       }
       parent = id
     }
+    // Below the base stands what pruning has not come to yet.
     for (const height of this.#index.keys()) {
-      if (height < first || height > head.height)
+      if (height > head.height || (height < first && base.height === 0))
         this.#find(height, `height index: outside of ${first} to ${head.height}`)
     }
     const headId = this.#index.get(head.height)

@@ -116,8 +116,17 @@ export interface ChainStore {
     receipts: readonly Receipt[]
   ): Promise<void>
   receipt(digest: Digest): Promise<Receipt | undefined>
-  /** Starts an empty chain at a block whose checkpoint was verified. The certificate comes with its successor. */
-  adopt(block: Block): Promise<void>
+  /**
+   * Goes on from a block above the head whose checkpoint was verified and whose leaves `putLeaves` has all written:
+   * head, base and checkpoint move there at once. What lies below is left to `prune`. The certificate comes with
+   * its successor.
+   */
+  adopt(block: Block, checkpoint: Checkpoint): Promise<void>
+  /**
+   * Forgets the final blocks below `height` with their payloads, certificates and receipts but those that `isKept`
+   * names. First the base moves there, durably; a crash in between leaves what the next call takes away.
+   */
+  prune(height: number, isKept: (receipt: Receipt) => boolean): Promise<void>
 
   /** `pieces`: the bytes of the leaves in order. Visible once whole and durable; the newest two stay. */
   putCheckpoint(
@@ -126,7 +135,12 @@ export interface ChainStore {
   ): Promise<void>
   newestCheckpoint(): Promise<Checkpoint | undefined>
   checkpointAt(height: number): Promise<Checkpoint | undefined>
-  leaf(height: number, index: number): Promise<Uint8Array | undefined>
+  /** A run of a checkpoint's leaves; undefined unless all of them are held. */
+  leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined>
+  /** Leaves of a checkpoint that is being fetched, durable when it resolves; nobody sees them before `adopt`. */
+  putLeaves(height: number, leaves: readonly (readonly [index: number, leaf: Uint8Array])[]): Promise<void>
+  /** The whole ones among the leaves that are held of a checkpoint, by index. */
+  heldLeaves(height: number): AsyncIterable<readonly [index: number, leaf: Uint8Array]>
 
   /**
    * Replaces the buffer at once and durably, and with it comes the own delta whose verdict it waits for: either
@@ -193,6 +207,8 @@ class OpenChain implements ChainStore {
   /** Writers that read first take turns; bulk writers have a line of their own, so that votes do not wait. */
   #turn: Promise<unknown> = Promise.resolve()
   #bulkTurn: Promise<unknown> = Promise.resolve()
+  /** The checkpoint that is being fetched: its leaves have no head yet, and stay all the same. */
+  #incoming: number | null = null
 
   constructor(database: Database, genesisBytes: Uint8Array, head: Head, base: Head) {
     this.#database = database
@@ -451,11 +467,14 @@ class OpenChain implements ChainStore {
     return bytes === undefined ? undefined : decodeReceipt(digest, bytes)
   }
 
-  adopt(block: Block): Promise<void> {
-    return this.#inTurn(async () => {
-      const { height } = block.header
-      if (this.#head.height !== 0) {
-        throw sequence(`a chain that stands at height ${this.#head.height} adopts no checkpoint`, { height })
+  async adopt(block: Block, checkpoint: Checkpoint): Promise<void> {
+    const { height, slot } = block.header
+    await this.#inTurn(async () => {
+      if (height <= this.#head.height || checkpoint.height !== height) {
+        throw sequence(
+          `a chain that stands at height ${this.#head.height} adopts no checkpoint of height ${height}`,
+          { height }
+        )
       }
       const head = { height, id: blockIdOf(block.header) }
       const start = encodeHead(head)
@@ -463,6 +482,7 @@ class OpenChain implements ChainStore {
         [
           put(blockKey(head.id), encodeBlock(block)),
           put(heightKey(height), head.id),
+          put(checkpointKey(height), encodeCheckpoint(checkpoint)),
           put(HEAD, start),
           put(BASE, start)
         ],
@@ -470,7 +490,62 @@ class OpenChain implements ChainStore {
       )
       this.#head = head
       this.#base = head
+      this.#incoming = null
     })
+    await this.pruneLive(slot + 1)
+    await this.#inBulkTurn(() => this.#dropOldCheckpoints())
+  }
+
+  prune(height: number, isKept: (receipt: Receipt) => boolean): Promise<void> {
+    return this.#inBulkTurn(async () => {
+      if (height > this.#base.height) {
+        const id = await this.idAt(height)
+        if (id === undefined)
+          throw sequence(`there is no final block at height ${height} to keep`, { height })
+        const base = { height, id }
+        await this.#database.batch([put(BASE, encodeHead(base))], { sync: true })
+        this.#base = base
+      }
+      if (this.#base.height === 0) return
+      await this.#forgetBlocks(this.#base.height)
+      const { header } = (await this.blockAt(this.#base.height)) as Block
+      await this.#forgetDeltas(header.round, isKept)
+    })
+  }
+
+  /** The own delta that the error buffer refers to: needed as long as the buffer. */
+  async #pendingDelta(): Promise<Digest | null> {
+    const head = await this.#get(ERROR_HEAD, 'the error buffer')
+    return head === undefined ? null : decodeErrorHead(head).pendingDelta
+  }
+
+  /** Of each height all at once, so that what a crash leaves is whole. */
+  async #forgetBlocks(below: number): Promise<void> {
+    const batches = new Batches(this.#database)
+    for await (const [key, id] of this.#entries(numbersOf('h', 0, below - 1), () => 'an index of heights')) {
+      await batches.add([del(key), del(blockKey(id)), del(finalKey(numberAt(key, 1)))])
+    }
+    await batches.end()
+  }
+
+  /** A block below names only deltas of rounds that were closed before this one. */
+  async #forgetDeltas(belowRound: number, isKept: (receipt: Receipt) => boolean): Promise<void> {
+    if (belowRound === 0) return
+    const batches = new Batches(this.#database)
+    const awaited = await this.#pendingDelta()
+    for await (const [key] of this.#database.entries(numbersOf('q', 0, belowRound - 1))) {
+      const digest = key.slice(5)
+      if (awaited !== null && equalBytes(digest, awaited)) continue
+      const receipt = await this.receipt(digest)
+      const isOwn = receipt !== undefined && isKept(receipt)
+      await batches.add([
+        del(key),
+        del(placeKey(digest)),
+        del(deltaKey(digest)),
+        ...(isOwn ? [] : [del(receiptKey(digest))])
+      ])
+    }
+    await batches.end()
   }
 
   // ---------------------------------------------------------------- checkpoints and the error buffer
@@ -513,22 +588,18 @@ class OpenChain implements ChainStore {
     const kept = heights.slice(0, CHECKPOINTS_KEPT)
     const old = heights.slice(CHECKPOINTS_KEPT).map(height => del(checkpointKey(height)))
     if (old.length > 0) await this.#database.batch(old, { sync: true })
+    if (this.#incoming !== null) kept.push(this.#incoming)
     let from = 0
-    for (const next of [...kept.toReversed(), 2 ** 32]) {
+    for (const next of [...kept.toSorted((a, b) => a - b), 2 ** 32]) {
       if (next > from) await this.#drop(numbersOf('w', from, next - 1))
       from = next + 1
     }
   }
 
   async #drop(range: Range): Promise<void> {
-    let operations: Operation[] = []
-    for await (const [key] of this.#database.entries(range)) {
-      operations.push(del(key))
-      if (operations.length < 256) continue
-      await this.#database.batch(operations, { sync: false })
-      operations = []
-    }
-    if (operations.length > 0) await this.#database.batch(operations, { sync: false })
+    const batches = new Batches(this.#database)
+    for await (const [key] of this.#database.entries(range)) await batches.add([del(key)])
+    await batches.end()
   }
 
   async newestCheckpoint(): Promise<Checkpoint | undefined> {
@@ -547,8 +618,35 @@ class OpenChain implements ChainStore {
     return bytes === undefined ? undefined : decodeCheckpoint(height, bytes)
   }
 
-  leaf(height: number, index: number): Promise<Uint8Array | undefined> {
-    return this.#get(leafKey(height, index), `leaf ${index} of the checkpoint of height ${height}`, height)
+  async leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined> {
+    const found = await Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        this.#get(
+          leafKey(height, first + i),
+          `leaf ${first + i} of the checkpoint of height ${height}`,
+          height
+        )
+      )
+    )
+    const held = found.filter(leaf => leaf !== undefined)
+    return held.length === count ? held : undefined
+  }
+
+  putLeaves(height: number, leaves: readonly (readonly [number, Uint8Array])[]): Promise<void> {
+    this.#incoming = height
+    return this.#database.batch(
+      leaves.map(([index, leaf]) => put(leafKey(height, index), leaf)),
+      // Each on its own: LevelDB's sync reaches the newest log file alone.
+      { sync: true }
+    )
+  }
+
+  async *heldLeaves(height: number): AsyncIterable<readonly [number, Uint8Array]> {
+    this.#incoming = height
+    for await (const [key, stored] of this.#database.entries(numbersOf('w', height, height))) {
+      const leaf = unseal(key, stored)
+      if (leaf !== undefined) yield [numberAt(key, 5), leaf]
+    }
   }
 
   putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void> {
@@ -619,5 +717,25 @@ class OpenChain implements ChainStore {
     const turn = this.#bulkTurn.then(run)
     this.#bulkTurn = turn.catch(() => undefined)
     return turn
+  }
+}
+
+/** Many small deletions in few batches; those that are added together stay together. */
+class Batches {
+  readonly #database: Database
+  #operations: Operation[] = []
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async add(operations: readonly Operation[]): Promise<void> {
+    this.#operations.push(...operations)
+    if (this.#operations.length >= 256) await this.end()
+  }
+
+  async end(): Promise<void> {
+    if (this.#operations.length > 0) await this.#database.batch(this.#operations, { sync: false })
+    this.#operations = []
   }
 }

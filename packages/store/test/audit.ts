@@ -76,7 +76,8 @@ t.test('a chain that starts from a checkpoint holds the deltas of the blocks abo
   const chain = await createChain(database, GENESIS_BYTES)
   const below = blockOn(prng, START, [])
   const adopted = blockOn(prng, parentOf(below), [deltaOf(prng, 1)])
-  await chain.adopt(adopted)
+  const { height } = adopted.header
+  await chain.adopt(adopted, { height, accounts: new Uint8Array(), leaves: [] })
   t.strictSame((await auditChain(database)).findings, [])
   const own = deltaOf(prng, 2)
   const next = blockOn(prng, parentOf(adopted), [own])

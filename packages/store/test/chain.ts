@@ -9,6 +9,7 @@ import {
   VoteKind
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
+import { auditChain } from '../src/audit.ts'
 import { type ChainStore, createChain, openChain } from '../src/chain.ts'
 import { openLevelDb } from '../src/leveldb.ts'
 import { type MemoryDatabase, openMemory } from '../src/memory.ts'
@@ -181,26 +182,39 @@ t.test('checkpoints: whole or invisible, the newest two', async t => {
   t.equal((await chain.newestCheckpoint())!.height, 1)
   const third = pieces(70)
   await chain.putCheckpoint({ height: 3, ...checkpoint }, third)
-  t.equal(await chain.leaf(2, 0), undefined, 'what an interrupted one left is gone')
+  t.equal(await chain.leaves(2, 0, 1), undefined, 'what an interrupted one left is gone')
   await chain.putCheckpoint({ height: 4, accounts: Uint8Array.of(4), leaves: [] }, [])
-  t.equal(await chain.leaf(1, 0), undefined)
+  t.equal(await chain.leaves(1, 0, 1), undefined)
   const again = await openChain(database.crash())
   t.strictSame(await again.newestCheckpoint(), { height: 4, accounts: Uint8Array.of(4), leaves: [] })
   t.strictSame(await again.checkpointAt(3), { height: 3, ...checkpoint })
-  t.strictSame(await again.leaf(3, 69), third[69])
-  t.equal(await again.leaf(3, 70), undefined)
+  t.strictSame(await again.leaves(3, 68, 2), third.slice(68))
+  t.equal(await again.leaves(3, 69, 2), undefined, 'all or none')
   t.equal(await again.checkpointAt(1), undefined)
 })
 
 t.test('a joiner starts at a verified checkpoint', async t => {
   const chain = await createChain(openMemory(), GENESIS_BYTES)
   const block = blockOn(prng, { height: 41, id: prng.bytes(32), slot: 50 }, [])
-  await chain.adopt(block)
+  const checkpoint = { height: 42, accounts: Uint8Array.of(1), leaves: [prng.bytes(32), prng.bytes(32)] }
+  await chain.putLeaves(42, [[1, Uint8Array.of(8)]])
+  await chain.putLeaves(42, [[0, Uint8Array.of(7)]])
+  t.equal(await chain.newestCheckpoint(), undefined, 'unseen as long as it is not adopted')
+  const held = []
+  for await (const leaf of chain.heldLeaves(42)) held.push(leaf)
+  t.strictSame(held, [
+    [0, Uint8Array.of(7)],
+    [1, Uint8Array.of(8)]
+  ])
+  await t.rejects(chain.adopt(block, { ...checkpoint, height: 41 }), { code: 'STORE_SEQUENCE' })
+  await chain.adopt(block, checkpoint)
+  t.strictSame(await chain.newestCheckpoint(), checkpoint)
+  t.strictSame(await chain.leaves(42, 0, 2), [Uint8Array.of(7), Uint8Array.of(8)])
   t.equal(chain.base().height, 42)
   const next = blockOn(prng, parentOf(block), [])
   await chain.commitFinal([next], finalOf(prng, next), [])
   t.equal(chain.head().height, 43)
-  await t.rejects(chain.adopt(block), { code: 'STORE_SEQUENCE' })
+  await t.rejects(chain.adopt(block, checkpoint), { code: 'STORE_SEQUENCE' })
 })
 
 t.test('the error buffer is replaced whole', async t => {
@@ -282,4 +296,30 @@ t.test('on LevelDB, closed and opened', async (t: Test) => {
   t.strictSame([...(await again.meta('note'))!], [7])
   t.equal(await again.meta('none'), undefined)
   await again.close()
+})
+
+t.test('pruning takes what is below the new base, and a crash in between loses nothing above', async t => {
+  for (const survived of [0, 1, 2]) {
+    const { database, chain, blocks, deltas } = await grow()
+    const digests = deltas.map(({ header }) => deltaDigest(header))
+    const [own, other] = digests
+    const isOwn = (): boolean => survived === 1
+    await chain.putError(0, new Int32Array(4), deltas[1]!)
+    await t.rejects(chain.prune(9, isOwn), { code: 'STORE_SEQUENCE' })
+    await chain.prune(3, isOwn)
+    t.equal(database.unsynced, 2, 'the base is durable, then blocks and deltas go')
+    const crashed = database.crash(survived)
+    const again = await openChain(crashed)
+    t.strictSame(again.base(), { height: 3, id: blockIdOf(blocks[2]!.header) })
+    t.strictSame((await auditChain(crashed)).findings, [], 'what is left is no damage')
+    await again.prune(3, isOwn)
+    for (const height of [1, 2]) t.equal(await again.idAt(height), undefined)
+    t.equal(await again.block(blockIdOf(blocks[0]!.header)), undefined)
+    for (const height of [3, 4]) t.strictSame(await again.blockAt(height), blocks[height - 1])
+    for (const digest of digests.slice(2)) t.ok(await again.delta(digest))
+    t.strictSame(await again.receipt(own!), isOwn() ? receiptOf(deltas[0]!, 1, 0) : undefined)
+    t.equal(await again.delta(own!), undefined)
+    t.ok(await again.delta(other!), 'the error buffer waits for it')
+    t.strictSame((await auditChain(crashed)).findings, [])
+  }
 })

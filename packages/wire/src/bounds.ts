@@ -36,6 +36,8 @@ export const BOUNDS = {
   accountsBytesMax: 16 * MIB,
   /** Leaves of 16 KiB: 268 million parameters. */
   leavesMax: 65_536,
+  /** Leaves that one request may ask for: 1 MiB of 16 KiB each. */
+  leavesAtOnceMax: 64,
   /** Two validator sets, and a proof of them. */
   setsBytesMax: 12 * KIB,
   epochProofBytesMax: 24 * KIB,

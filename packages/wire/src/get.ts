@@ -22,10 +22,11 @@ const codec = cborCodec<GetRequest>({
     }),
     headers: record<Of<'headers'>>({ what: literal('headers'), round: counter }),
     checkpoint: record<Of<'checkpoint'>>({ what: literal('checkpoint') }),
-    leaf: record<Of<'leaf'>>({
-      what: literal('leaf'),
+    leaves: record<Of<'leaves'>>({
+      what: literal('leaves'),
       height: counter,
-      index: integer(0, BOUNDS.leavesMax - 1)
+      index: integer(0, BOUNDS.leavesMax - 1),
+      count: integer(1, BOUNDS.leavesAtOnceMax)
     }),
     epoch: record<Of<'epoch'>>({ what: literal('epoch'), epoch: counter })
   }),

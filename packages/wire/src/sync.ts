@@ -33,6 +33,7 @@ const replyCodec = cborCodec<SyncReply>({
   name: 'sync reply',
   shape: record<SyncReply>({
     finalHeight: counter,
+    base: counter,
     blocks: list(finalBlockShape, BOUNDS.syncBlocksMax),
     live: record<SyncReply['live']>({
       blocks: list(block, BOUNDS.syncLiveMax),

@@ -7,7 +7,7 @@
  */
 
 /** Goes up when peers of two releases could no longer understand each other. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export type Digest = Uint8Array
 export type PublicKey = Uint8Array
@@ -277,6 +277,8 @@ export interface FinalBlock {
 
 export interface SyncReply {
   readonly finalHeight: number
+  /** From this height on the answerer holds every block: who is below needs a checkpoint from it. */
+  readonly base: number
   /** Consecutive final blocks after the asker's height, oldest first, bounded in bytes; the last carries its certificate. */
   readonly blocks: readonly FinalBlock[]
   /** Live blocks, certificates and own votes above the final height. */
@@ -287,7 +289,7 @@ export interface SyncReply {
   }
 }
 
-/** One thing asked for by its digest, in pieces of at most 256 KiB. */
+/** One thing asked for: deltas in pieces of at most 256 KiB, leaves in runs of at most 1 MiB. */
 export type GetRequest =
   | { readonly what: 'genesis' }
   | { readonly what: 'block'; readonly id: Digest }
@@ -295,7 +297,8 @@ export type GetRequest =
   /** The signed delta headers that the asked peer holds for a round; the answer is a list of them. */
   | { readonly what: 'headers'; readonly round: number }
   | { readonly what: 'checkpoint' }
-  | { readonly what: 'leaf'; readonly height: number; readonly index: number }
+  /** A run of a checkpoint's leaves from `index` on; the answer is their bytes, one after the other, or nothing. */
+  | { readonly what: 'leaves'; readonly height: number; readonly index: number; readonly count: number }
   /** The proof of who votes in the epoch after this one. */
   | { readonly what: 'epoch'; readonly epoch: number }
 

@@ -23,9 +23,9 @@ t.test('the sample is sound', async t => {
 })
 
 t.test('each figure has its bounds and its code', async t => {
-  t.match(wire.validateGenesis({ ...genesis, protocol: 3 }), {
+  t.match(wire.validateGenesis({ ...genesis, protocol: 4 }), {
     fault: 'GENESIS_PROTOCOL',
-    detail: /protocol 3,.* 2$/
+    detail: /protocol 4,.* 3$/
   })
   t.equal(faultOf({ name: '' }), 'GENESIS_NAME')
   t.equal(faultOf({ name: 'a\u0007' }), 'GENESIS_NAME')

@@ -10,7 +10,7 @@ const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
 t.test('round trip; one word to copy', async t => {
   t.same(wire.decodeTicket(text), mesh.ticket)
-  t.match(text, /^gradmesh2z[1-9A-HJ-NP-Za-km-z]+$/)
+  t.match(text, /^gradmesh\d+z[1-9A-HJ-NP-Za-km-z]+$/)
   t.same(wire.decodeTicket(`  ${text.replace(/.{40}/g, '$&\r\n')}\n`), mesh.ticket, 'wrapped by a terminal')
   fc.assert(
     fc.property(anyTicket, ticket => {
@@ -21,7 +21,7 @@ t.test('round trip; one word to copy', async t => {
 })
 
 t.test('every wrong, missing, doubled or swapped letter is a typo', async t => {
-  const start = 'gradmesh2z'.length
+  const start = text.indexOf('z') + 1
   for (let i = start; i < text.length; i++) {
     const letter = BASE58[(BASE58.indexOf(text[i]!) + 1 + (i % 57)) % 58]!
     const variants = [
@@ -48,8 +48,8 @@ t.test('what is not a ticket, and what is one of another version', async t => {
     '',
     'hello',
     'gradmesh',
-    'gradmesh2',
-    'gradmesh2z',
+    'gradmesh3',
+    'gradmesh3z',
     text.slice(1),
     text.toUpperCase(),
     '/ip4/1.2.3.4/tcp/1'
@@ -58,9 +58,9 @@ t.test('what is not a ticket, and what is one of another version', async t => {
   }
   t.match(wire.decodeTicket(`${text}${'1'.repeat(10_000)}`), { fault: 'TICKET_PREFIX' })
   const next = wire.encodeTicket({ ...mesh.ticket, protocol: 12 })
-  t.match(wire.decodeTicket(next), { fault: 'TICKET_PROTOCOL', detail: /protocol 12,.* 2$/ })
+  t.match(wire.decodeTicket(next), { fault: 'TICKET_PROTOCOL', detail: /protocol 12,.* 3$/ })
   t.match(
-    wire.decodeTicket(text.replace('gradmesh2', 'gradmesh3')),
+    wire.decodeTicket(text.replace('gradmesh3', 'gradmesh4')),
     { fault: 'TICKET_TYPO' },
     'the digit is checked too'
   )
@@ -71,7 +71,7 @@ t.test('any text: a ticket or a fault', async () =>
     fc.property(
       fc.oneof(
         fc.string(),
-        fc.string().map(tail => `gradmesh2z${tail}`)
+        fc.string().map(tail => `gradmesh3z${tail}`)
       ),
       input => isFault(wire.decodeTicket(input))
     )

@@ -34,16 +34,16 @@ t.test('fixed binary messages carry it in bytes 2 and 3', async t => {
 })
 
 t.test('hello, genesis and blocks carry it as a field, whatever else they hold', async t => {
-  named(t, wire.decodeHello(dagCbor.encode({ protocol: 3 })), 3)
+  named(t, wire.decodeHello(dagCbor.encode({ protocol: 2 })), 2)
   named(t, wire.decodeHello(dagCbor.encode({ protocol: 0, more: [1, 2] })), 0)
   named(t, wire.decodeGenesis(dagCbor.encode({ ...mesh.genesis, protocol: 9, news: true })), 9)
   const { header, signature, body } = mesh.block
   const block = {
-    header: { ...header, protocol: 3 },
+    header: { ...header, protocol: 2 },
     signature,
     body: { ...body, attests: [], txs: [], evidence: [] }
   }
-  named(t, wire.decodeBlock(dagCbor.encode(block)), 3)
+  named(t, wire.decodeBlock(dagCbor.encode(block)), 2)
   t.match(wire.decodeHello(dagCbor.encode({ protocol: 'one' })), { fault: 'WIRE_SHAPE' })
 })
 

@@ -29,7 +29,7 @@ export const rudeAsker: Misdeed = {
       ['get', stranger.prng.bytes(64)],
       ['get', new Uint8Array(64 * 1024)],
       ['get', encodeGetRequest({ what: 'delta', digest, offset: 32 * 1024 * 1024 })],
-      ['get', encodeGetRequest({ what: 'leaf', height: U32_MAX, index: 65_535 })],
+      ['get', encodeGetRequest({ what: 'leaves', height: U32_MAX, index: 65_535, count: 64 })],
       ['get', encodeGetRequest({ what: 'headers', round: U32_MAX })],
       ['get', encodeGetRequest({ what: 'block', id: digest })]
     ]

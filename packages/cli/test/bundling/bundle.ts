@@ -28,7 +28,7 @@ t.test('no secret is inside, in whatever form the log holds it', async t => {
       keyText.trim(),
       token,
       `Bearer ${'other'.repeat(8)}`,
-      `gradmesh2z${'a2b3c4d5'.repeat(12)}`,
+      `gradmesh3z${'a2b3c4d5'.repeat(12)}`,
       passphrase
     ]
     const lines = planted.map(text => JSON.stringify({ msg: `before ${text} after` }))

@@ -18,6 +18,7 @@ import type { Tally } from '../tally.ts'
 import type { PeerKey, RequestOptions } from '../types.ts'
 import { keyOf } from './addresses.ts'
 import {
+  type Frame,
   REPLY_HEAD_BYTES,
   REQUEST_HEAD_BYTES,
   readFrame,
@@ -171,25 +172,32 @@ export class Streams {
     this.#open.add(stream)
     const gone = new AbortController()
     stream.addEventListener('close', () => gone.abort(), { once: true })
+    let leave = (): void => {}
     try {
-      const frame = await this.#replyTo(protocol, entry, stream, peer, gone.signal)
+      const request = await this.#requestOf(entry, stream)
+      if (request === undefined) return
+      leave = await entry.lines.enter(peer)
+      if (gone.signal.aborted) return
+      const frame =
+        request instanceof Uint8Array
+          ? request
+          : await this.#replyTo(protocol, entry, request, peer, gone.signal)
       if (frame !== undefined) await this.#send(stream, frame)
     } catch (error) {
       this.#init.logger.debug({ peer, protocol, error }, 'a request could not be answered')
       stream.abort(error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'no answer'))
     } finally {
+      leave()
       this.#open.delete(stream)
       release(this.#inbound, peer)
     }
   }
 
-  async #replyTo(
-    protocol: string,
-    { maxRequestBytes, handler }: ProtocolEntry,
-    stream: Stream,
-    peer: PeerKey,
-    gone: AbortSignal
-  ): Promise<Uint8Array | undefined> {
+  /** The request; or the frame that refuses it; or nothing, where the stream was broken off. */
+  async #requestOf(
+    { maxRequestBytes }: ProtocolEntry,
+    stream: Stream
+  ): Promise<Frame | Uint8Array | undefined> {
     const request = await within(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
     if (request === 'long' || request === 'broken') {
       const code = request === 'long' ? 'NET_REQUEST_TOO_LONG' : 'NET_REQUEST_BROKEN'
@@ -200,6 +208,16 @@ export class Streams {
       stream.abort(new MeshError('NET_REQUEST_FAILED', 'the request is broken'))
       return undefined
     }
+    return request
+  }
+
+  async #replyTo(
+    protocol: string,
+    { handler }: ProtocolEntry,
+    request: Frame,
+    peer: PeerKey,
+    gone: AbortSignal
+  ): Promise<Uint8Array | undefined> {
     let reply: Uint8Array
     try {
       reply = await within(HANDLER_MS_MAX, handler(request.body, peer), gone)

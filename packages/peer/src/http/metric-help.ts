@@ -7,6 +7,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
   gradmesh_finality_seconds: 'From the proposal of a block to its FINAL certificate, as this peer saw it.',
   gradmesh_first_accepted_delta_seconds:
     'From the start of the peer to the first delta that a final block names.',
+  gradmesh_checkpoint_fetched_bytes: 'Of the newest checkpoint that this peer took from others.',
+  gradmesh_checkpoint_fetch_seconds: 'How long that took, every leaf checked and on the disk.',
   gradmesh_sleep_seconds: 'How long this machine, or the process alone, stood still before it went on.',
   gradmesh_height: 'Newest final block.',
   gradmesh_round: 'The round that is open.',

@@ -10,14 +10,17 @@ import {
   applyBlock,
   checkDeltaHeader,
   checkNamedDeltas,
+  decodeAccounts,
   encodeAccounts,
   genesisState,
   type LedgerState,
   layoutOf,
+  leafDigest,
   type Receipt,
   restoreState,
   type SetsProof,
   setsProofOf,
+  stateRoot,
   validateBlock
 } from '@gradmesh/ledger'
 import {
@@ -38,6 +41,7 @@ import {
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { Bases } from '../training/task.ts'
 import { moving } from '../worker-rpc.ts'
+import { setLeaf } from './leaves.ts'
 
 /** The state after a block as the daemon's main thread knows it: everything but the weights. */
 export interface StateHead {
@@ -52,6 +56,13 @@ export interface Executed {
   readonly receipts: readonly Receipt[]
 }
 
+interface Incoming {
+  readonly accounts: Uint8Array
+  readonly leaves: readonly Digest[]
+  readonly weights: Int32Array
+  readonly root: Digest
+}
+
 interface Node {
   readonly head: StateHead
   readonly header: BlockHeader | null
@@ -64,6 +75,8 @@ export const makeStateTable = () => {
   let chainId: Digest
   let layout: Layout
   const nodes = new Map<string, Node>()
+  /** A checkpoint that is being fetched: its weights fill up as its leaves come. */
+  let incoming: Incoming | undefined
   /** Decoded deltas by digest, until their round is past. */
   const decoded = new Map<string, { header: DeltaHeader; delta: Delta }>()
 
@@ -102,6 +115,15 @@ export const makeStateTable = () => {
     return node
   }
 
+  const begin = (bytes: Uint8Array): Fault<FaultCode> | null => {
+    const value = decodeGenesis(bytes)
+    if (isFault(value)) return value
+    genesis = value
+    chainId = chainIdOf(genesis)
+    layout = layoutOf(genesis)
+    return null
+  }
+
   return {
     /** Starts at the genesis, or at a checkpoint whose every part is checked against `root` (null: its own word). */
     open(input: {
@@ -116,11 +138,8 @@ export const makeStateTable = () => {
         root: Digest | null
       }
     }): StateHead | Fault<FaultCode> {
-      const value = decodeGenesis(input.genesis)
-      if (isFault(value)) return value
-      genesis = value
-      chainId = chainIdOf(genesis)
-      layout = layoutOf(genesis)
+      const wrong = begin(input.genesis)
+      if (wrong !== null) return wrong
       nodes.clear()
       if (input.checkpoint === undefined)
         return keep(toHex(chainId), 0, null, genesisState(genesis, input.bases), []).head
@@ -129,6 +148,53 @@ export const makeStateTable = () => {
       if (isFault(state)) return state
       if (root !== null && !equalBytes(state.root, root))
         return peerFault('STATE_ROOT', 'the checkpoint does not match the root that its successor carries')
+      const { header } = blockOf(block)
+      return keep(toHex(blockIdOf(header)), header.height, header, state, []).head
+    },
+
+    /**
+     * From here on `take` expects the leaves of this checkpoint, whose parts must have the root that its successor
+     * carries. Faults: LEDGER_ACCOUNTS, STATE_ROOT.
+     */
+    expect({
+      genesis: genesisBytes,
+      accounts: bytes,
+      leaves,
+      root
+    }: Omit<Incoming, 'weights'> & { readonly genesis: Uint8Array }): Fault<FaultCode> | null {
+      const wrong = begin(genesisBytes)
+      if (wrong !== null) return wrong
+      const accounts = decodeAccounts(bytes)
+      if (isFault(accounts)) return accounts
+      if (leaves.length !== layout.chunks) return peerFault('STATE_ROOT', `${leaves.length} leaves`)
+      if (!equalBytes(stateRoot(accounts as Accounts, leaves), root)) return peerFault('STATE_ROOT')
+      incoming = { accounts: bytes, leaves, root, weights: new Int32Array(layout.chunks * layout.chunk) }
+      return null
+    },
+
+    /** Leaves from `first` on, one after the other. Answers with the bytes, and with how many leaves were right. */
+    take({ first, bytes }: { first: number; bytes: Uint8Array }): { right: number; bytes: Uint8Array } {
+      if (incoming === undefined) throw new MeshError('STATE_LEAF', 'no checkpoint is expected')
+      const size = 4 * layout.chunk
+      let right = 0
+      for (; (right + 1) * size <= bytes.length; right++) {
+        const leaf = bytes.subarray(right * size, (right + 1) * size)
+        const digest = incoming.leaves[first + right]
+        if (digest === undefined || !equalBytes(leafDigest(leaf), digest)) break
+        setLeaf(incoming.weights, first + right, leaf, layout.chunk)
+      }
+      return moving({ right, bytes }, bytes.buffer as ArrayBuffer)
+    },
+
+    /** Goes on from the checkpoint whose leaves have all come, and forgets every other state. */
+    settle({ block }: { block: Uint8Array }): StateHead | Fault<FaultCode> {
+      if (incoming === undefined) throw new MeshError('STATE_LEAF', 'no checkpoint is expected')
+      const { accounts, leaves, weights, root } = incoming
+      incoming = undefined
+      const state = restoreState(genesis, accounts, leaves, weights, root)
+      if (isFault(state)) return state
+      nodes.clear()
+      decoded.clear()
       const { header } = blockOf(block)
       return keep(toHex(blockIdOf(header)), header.height, header, state, []).head
     },

@@ -6,9 +6,8 @@ import type { Context } from '../context.ts'
 import { isOver } from '../round/proposing.ts'
 import type { TransactionPool } from '../round/transaction-pool.ts'
 import type { Ledger } from '../state/ledger.ts'
-import type { StateHead } from '../state/state-table.ts'
 import type { Journal } from '../telling/journal.ts'
-import { fetchCheckpoint } from './restoring.ts'
+import { type Adopted, fetchCheckpoint } from './fetching.ts'
 import { type Resumed, resumeVoting } from './resuming.ts'
 import type { Syncing } from './syncing.ts'
 
@@ -27,7 +26,7 @@ export const lookAround = async (
   context: Context,
   journal: Journal,
   isStopping: IsStopping
-): Promise<StateHead | undefined> => {
+): Promise<Adopted | undefined> => {
   journal.enter('syncing', 'looking for peers that are ahead')
   await anyPeer(context, isStopping)
   const sources = context.net.peers().map(({ key }) => key)

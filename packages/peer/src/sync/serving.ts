@@ -1,5 +1,5 @@
 /** Answers to direct requests: hello, sync, get. Every answer is bounded, whatever is asked. */
-import { type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
+import { concatBytes, type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import {
   type Block,
@@ -32,6 +32,10 @@ import { setsProofAt } from './sets-proofs.ts'
 const SYNC_BLOCKS_MAX = 64
 const SYNC_BYTES_MAX = 1024 * 1024
 const LIVE_MAX = 32
+/** Answers of up to a mebibyte, at times more, that one peer may have under way. */
+const GETS_AT_ONCE = 8
+/** So a mebibyte costs five tokens: about 100 MiB a second for one peer. */
+const LEAVES_PER_TOKEN = 16
 
 /** Parts are undefined while the peer starts: what is on the disk is served all the same. */
 export interface ServingParts {
@@ -74,12 +78,18 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
     return encodeSyncReply(await syncReply(context, parts, asked.finalHeight))
   })
 
-  net.handle(PROTOCOLS.get.name, PROTOCOLS.get.requestBytes, async (request, from) => {
-    await budget.spend(from, PROTOCOLS.get.tokens)
-    const asked = decodeGetRequest(request)
-    if (isFault(asked)) return refuse(asked)
-    return (await get(context, parts, asked)) ?? NOTHING
-  })
+  net.handle(
+    PROTOCOLS.get.name,
+    PROTOCOLS.get.requestBytes,
+    async (request, from) => {
+      await budget.spend(from, PROTOCOLS.get.tokens)
+      const asked = decodeGetRequest(request)
+      if (isFault(asked)) return refuse(asked)
+      if (asked.what === 'leaves') await budget.spend(from, Math.floor(asked.count / LEAVES_PER_TOKEN))
+      return (await get(context, parts, asked)) ?? NOTHING
+    },
+    { atOnce: GETS_AT_ONCE }
+  )
 }
 
 export const ownHello = ({ chainId, chain }: Context, agent: string): Hello => ({
@@ -116,8 +126,10 @@ const get = async (
     }
     case 'epoch':
       return setsProofAt(chain, asked.epoch)
-    case 'leaf':
-      return chain.leaf(asked.height, asked.index)
+    case 'leaves': {
+      const leaves = await chain.leaves(asked.height, asked.index, asked.count)
+      return leaves === undefined ? undefined : concatBytes(...leaves)
+    }
   }
 }
 
@@ -163,6 +175,7 @@ const syncReply = async (context: Context, parts: ServingParts, above: number): 
   const votes = stored.slice(-LIVE_MAX).flatMap(({ bytes }) => decodedOnly(decodeVote(bytes)))
   return {
     finalHeight: chain.head().height,
+    base: chain.base().height,
     blocks: await finalBlocks(chain, above + 1),
     live: {
       blocks: (parts.ledger()?.liveBlocks() ?? []).slice(0, LIVE_MAX),

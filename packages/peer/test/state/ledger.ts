@@ -130,7 +130,7 @@ t.test('right after a checkpoint was adopted there is no certificate to vote fro
   const node = await makeNode(script, createMemoryHub(), validatorKeys[0]!)
   t.teardown(() => node.close())
   const { block, state } = script.written[2]!
-  await node.chain.adopt(block)
+  await node.chain.adopt(block, { height: 3, accounts: new Uint8Array(), leaves: [] })
   const id = toHex(blockIdOf(block.header))
   const head = { id, height: 3, root: state.root, accounts: state.accounts }
   const final = new FinalPoint(head, block.header)

@@ -9,14 +9,20 @@ import {
   VoteKind
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
-import { fetchCheckpoint, restoreFromDisk } from '../../src/sync/restoring.ts'
+import { fetchCheckpoint } from '../../src/sync/fetching.ts'
+import { restoreFromDisk } from '../../src/sync/restoring.ts'
 import { serveRequests } from '../../src/sync/serving.ts'
 import { PROTOCOLS } from '../../src/topics.ts'
 import { makeNode, type Node } from '../fixtures/node.ts'
-import { keysOf, Script, validatorKeys } from '../fixtures/script.ts'
+import { keysOf, Script, smallGenesis, validatorKeys } from '../fixtures/script.ts'
 
 const CHECKPOINT = 8
-const script = new Script().grow(10)
+const LEAVES = 20
+const script = new Script(
+  smallGenesis({
+    tensors: [{ name: 'w', shape: [LEAVES, 64], trainable: true, initBound: 1 << 20, base: null }]
+  })
+).grow(10)
 const atCheckpoint = script.written[CHECKPOINT - 1]!
 
 type Answer = Uint8Array | Promise<Uint8Array>
@@ -36,12 +42,17 @@ const meet = async (t: Test, ...replies: Reply[]): Promise<{ newcomer: Node; sou
     t.teardown(() => source.close())
     await script.store(source.chain, [4, CHECKPOINT])
     const { net } = source.context
-    const handle: typeof net.handle = (protocol, bytesMax, handler) =>
-      net.handle(protocol, bytesMax, async (request, from) => {
-        const asked = protocol === PROTOCOLS.get.name ? decodeGetRequest(request) : undefined
-        if (asked === undefined || isFault(asked)) return handler(request, from)
-        return reply(asked, () => handler(request, from))
-      })
+    const handle: typeof net.handle = (protocol, bytesMax, handler, options) =>
+      net.handle(
+        protocol,
+        bytesMax,
+        async (request, from) => {
+          const asked = protocol === PROTOCOLS.get.name ? decodeGetRequest(request) : undefined
+          if (asked === undefined || isFault(asked)) return handler(request, from)
+          return reply(asked, () => handler(request, from))
+        },
+        options
+      )
     serveRequests(
       {
         ...source.context,
@@ -76,7 +87,7 @@ const manifestWith =
 const flipped = (bytes: Uint8Array, at = 0): Uint8Array => bytes.with(at, bytes[at]! ^ 1) as Uint8Array
 
 const isRestored = async (t: Test, { newcomer, sources }: { newcomer: Node; sources: string[] }) => {
-  const head = await fetchCheckpoint(newcomer.context, sources)
+  const { head } = (await fetchCheckpoint(newcomer.context, sources)) ?? {}
   t.equal(head?.height, CHECKPOINT)
   t.strictSame(head?.root, atCheckpoint.state.root, 'the state has the root that the successor carries')
   const weights = await newcomer.context.state.weights({ id: head!.id })
@@ -104,16 +115,49 @@ t.test(
 
 t.test('a source that serves a wrong leaf costs a retry', async t => {
   const wrong: Reply = async (asked, honest) =>
-    asked.what === 'leaf' && asked.index === 1 ? flipped(await honest(), 7) : honest()
+    asked.what === 'leaves' ? flipped(await honest(), 7) : honest()
   t.strictSame(await isRestored(t, await meet(t, wrong, honestly)), { SYNC_LEAF: 1 })
 })
 
 t.test('a source that leaves during the download costs a retry', async t => {
   const leaving: Reply = (asked, honest) => {
-    if (asked.what === 'leaf') throw new MeshError('TEST', 'gone')
+    if (asked.what === 'leaves') throw new MeshError('TEST', 'gone')
     return honest()
   }
   t.strictSame(await isRestored(t, await meet(t, leaving, honestly)), {})
+})
+
+t.test('a source that stalls does not hold up the rest', async t => {
+  const stalled: Reply = (asked, honest) => (asked.what === 'leaves' ? new Promise(() => {}) : honest())
+  t.strictSame(await isRestored(t, await meet(t, stalled, honestly)), {})
+})
+
+t.test('what has come is kept: after a restart only the rest is fetched', async t => {
+  let asked = 0
+  const thin: Reply = async (request, honest) => {
+    if (request.what !== 'leaves') return honest()
+    asked += request.count
+    if (request.index > 8) throw new MeshError('TEST', 'gone')
+    return honest()
+  }
+  const met = await meet(t, thin)
+  t.equal(await fetchCheckpoint(met.newcomer.context, met.sources), undefined)
+  t.equal(met.newcomer.chain.head().height, 0)
+  const held: number[] = []
+  for await (const [index] of met.newcomer.chain.heldLeaves(CHECKPOINT)) held.push(index)
+  t.ok(held.length > 0 && held.length < LEAVES, `${held.length} of ${LEAVES} leaves have come`)
+
+  const again = await meet(t, (request, honest) => {
+    if (request.what === 'leaves') asked += request.count
+    return honest()
+  })
+  const context = { ...again.newcomer.context, chain: met.newcomer.chain }
+  asked = 0
+  const { head } = (await fetchCheckpoint(context, again.sources)) ?? {}
+  t.strictSame(head?.root, atCheckpoint.state.root)
+  t.equal(asked, LEAVES - held.length)
+  const weights = await context.state.weights({ id: head!.id })
+  t.strictSame(weights, atCheckpoint.state.weights)
 })
 
 t.test('a source that has nothing is passed over', async t => {
@@ -155,7 +199,7 @@ t.test('a source that lies about the checkpoint is found out before a leaf is as
     await t.test(name, async t => {
       let leaves = 0
       const liar: Reply = (asked, honest) => {
-        if (asked.what === 'leaf') leaves++
+        if (asked.what === 'leaves') leaves++
         return lie(asked, honest)
       }
       const met = await meet(t, liar)
@@ -226,7 +270,7 @@ t.test('from the own disk: damage is named, with what to do', async t => {
   t.teardown(() => node.close())
   await script.store(node.chain, [CHECKPOINT])
   const chain = new Proxy(node.chain, {
-    get: (of, name) => (name === 'leaf' ? async () => undefined : bound(of, name))
+    get: (of, name) => (name === 'leaves' ? async () => undefined : bound(of, name))
   })
   await t.rejects(
     restoreFromDisk(
@@ -237,7 +281,7 @@ t.test('from the own disk: damage is named, with what to do', async t => {
     ),
     {
       code: 'CHAIN_BROKEN',
-      message: /leaf 0 of the checkpoint at height 8/,
+      message: /a leaf from 0 on of the checkpoint at height 8/,
       remedy: /verify/
     }
   )
