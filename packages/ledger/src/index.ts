@@ -4,6 +4,7 @@ export { type Assignment, assignRows } from './assignment.ts'
 export { checkDeltaHeader, checkNamedDeltas, type HeldDeltas } from './deltas.ts'
 export { closesEpoch, epochOf, isConvict } from './election.ts'
 export type { LedgerFault } from './faults.ts'
+export { type Forked, fork } from './fork.ts'
 export { namedTrainers } from './named.ts'
 export {
   leafDigest,
@@ -19,7 +20,7 @@ export {
 } from './roots.ts'
 export { decodeSets, encodeSets, genesisSets, keysOf, stakeOf } from './sets.ts'
 export { atStake, convict, selectEvidence } from './slashing.ts'
-export { genesisState, restoreState } from './state.ts'
+export { forkedState, genesisState, restoreState } from './state.ts'
 export { checkTransactions, type Ledgered, selectTransactions, TXS_PER_BLOCK_MAX } from './transactions.ts'
 export type {
   Accounts,

@@ -1,5 +1,5 @@
 /** States that come from nowhere: the first one, and one from a checkpoint. */
-import { assert, equalBytes, type Fault, fault, MeshError } from '@gradmesh/core'
+import { assert, equalBytes, type Fault, fault, MeshError, toHex } from '@gradmesh/core'
 import { type Layout, paddedLength } from '@gradmesh/delta'
 import { chainIdOf, type Digest, type Genesis } from '@gradmesh/wire'
 import { conserved, decodeAccounts } from './accounts.ts'
@@ -16,13 +16,23 @@ export const stateOf = (accounts: Accounts, weights: Int32Array, leaves: readonl
   return { accounts, weights, leaves, root: stateRoot(accounts, leaves) }
 }
 
-/** Height 0, round 0; validators are the first trainers, and their stakes the first money. Throws `LEDGER_BASE`, `LEDGER_PRIVACY`. */
+/** Height 0, round 0; validators are the first trainers, and their stakes the first money. Throws `LEDGER_BASE`, `LEDGER_PRIVACY`, `LEDGER_START`. */
 export const genesisState = (genesis: Genesis, bases?: ReadonlyMap<string, Int32Array>): LedgerState => {
   if (genesis.privacy !== 'plain') {
     throw new MeshError('LEDGER_PRIVACY', 'this release applies plain deltas only', {
       remedy: "Use a genesis with privacy 'plain'.",
       data: { privacy: genesis.privacy }
     })
+  }
+  if (genesis.parent !== undefined) {
+    throw new MeshError(
+      'LEDGER_START',
+      'this mesh begins with the state of another, which is not held here',
+      {
+        remedy: 'Start from a checkpoint, or make the folder by `gradmesh recover`.',
+        data: { parent: toHex(genesis.parent.chainId) }
+      }
+    )
   }
   const layout = layoutOf(genesis)
   const weights = initialWeights(genesis, layout, bases)
@@ -44,6 +54,22 @@ export const genesisState = (genesis: Genesis, bases?: ReadonlyMap<string, Int32
     burnt: 0n
   }
   return stateOf(accounts, weights, leafDigests(layout, weights))
+}
+
+/**
+ * The first state of a mesh that goes on from another, as `fork` made it: what its genesis names, whoever brings it.
+ * Faults: as `restoreState`.
+ */
+export const forkedState = (
+  genesis: Genesis,
+  accountsBytes: Uint8Array,
+  weights: Int32Array
+): LedgerState | Fault<LedgerFault> => {
+  assert(genesis.parent !== undefined, 'only a mesh with a parent begins with its state')
+  const layout = layoutOf(genesis)
+  if (weights.length !== paddedLength(layout))
+    return fault('LEDGER_CHECKPOINT_LENGTH', `${weights.length} weights`)
+  return restoreState(genesis, accountsBytes, leafDigests(layout, weights), weights, genesis.parent.startRoot)
 }
 
 /**

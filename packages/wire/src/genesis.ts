@@ -4,10 +4,10 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
-import { digest, protocol, publicKey } from './fields.ts'
+import { counter, digest, protocol, publicKey } from './fields.ts'
 import { once } from './once.ts'
-import { integer, list, literal, money, nullable, options, record, text, truth } from './shape.ts'
-import type { Digest, EpochRules, Genesis, PublicKey, TensorSpec } from './types.ts'
+import { extended, integer, list, literal, money, nullable, options, record, text, truth } from './shape.ts'
+import type { Digest, EpochRules, Genesis, GenesisParent, PublicKey, TensorSpec } from './types.ts'
 
 const whole = integer(0, Number.MAX_SAFE_INTEGER)
 
@@ -48,16 +48,20 @@ const rulesShape = record<Rules>(rulesFields)
 
 const codec = cborCodec<Genesis>({
   name: 'genesis',
-  shape: record<Genesis>({
-    protocol,
-    name: text(BOUNDS.nameBytesMax),
-    seed: digest,
-    ...rulesFields,
-    validators: list(
-      record<Genesis['validators'][number]>({ key: publicKey, stake: money }),
-      BOUNDS.validatorsMax
-    )
-  }),
+  shape: extended<Genesis, 'parent'>(
+    record<Omit<Genesis, 'parent'>>({
+      protocol,
+      name: text(BOUNDS.nameBytesMax),
+      seed: digest,
+      ...rulesFields,
+      validators: list(
+        record<Genesis['validators'][number]>({ key: publicKey, stake: money }),
+        BOUNDS.validatorsMax
+      )
+    }),
+    'parent',
+    record<GenesisParent>({ chainId: digest, height: counter, stateRoot: digest, startRoot: digest })
+  ),
   bytesMax: BOUNDS.genesisBytesMax,
   // A tensor is at most 11 items and a dimension each.
   itemsMax: (11 + BOUNDS.tensorRankMax) * BOUNDS.tensorsMax + 5 * BOUNDS.validatorsMax + 512,

@@ -146,6 +146,26 @@ export const record = <T extends object>(fields: Fields<T>): Shape<T> => {
   }
 }
 
+/** That map, and one field more or not. */
+export const extended = <T extends object, N extends keyof T & string>(
+  base: Shape<Omit<T, N>>,
+  name: N,
+  shape: Shape<NonNullable<T[N]>>
+): Shape<T> => ({
+  read: (value, path) => {
+    if (!isPlain(value) || !Object.hasOwn(value, name)) return base.read(value, path) as T | Refusal
+    const { [name]: more, ...rest } = value
+    const read = base.read(rest, path)
+    if (read instanceof Refusal) return read
+    const extra = shape.read(more, `${path}.${name}`)
+    return extra instanceof Refusal ? extra : ({ ...read, [name]: extra } as T)
+  },
+  write: value => {
+    const more = value[name] as NonNullable<T[N]> | undefined
+    return { ...(base.write(value) as Plain), ...(more === undefined ? {} : { [name]: shape.write(more) }) }
+  }
+})
+
 /** The same fields in the order given, as a list without names: for what comes by the thousand. */
 export const tuple = <T extends object>(fields: Fields<T>): Shape<T> => {
   const names = Object.keys(fields) as (keyof T & string)[]

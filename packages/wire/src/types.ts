@@ -74,6 +74,21 @@ export interface Genesis {
     readonly absentRounds: number
   }
   readonly validators: readonly GenesisValidator[]
+  /**
+   * Of a mesh that its operators started anew from the final state of another, most of whose validators were lost.
+   * Another mesh all the same: no signature counts in both.
+   */
+  readonly parent?: GenesisParent
+}
+
+/** What a mesh goes on from. */
+export interface GenesisParent {
+  readonly chainId: Digest
+  /** Its newest final block, and the root of the state after it. */
+  readonly height: number
+  readonly stateRoot: Digest
+  /** The root of that state as this mesh begins with it: the same weights and money, the survivors' set. */
+  readonly startRoot: Digest
 }
 
 export type EpochRules = Genesis['epochs']

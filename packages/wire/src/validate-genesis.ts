@@ -17,6 +17,7 @@ export type GenesisFault =
   | 'GENESIS_CHECKPOINT'
   | 'GENESIS_EPOCHS'
   | 'GENESIS_VALIDATORS'
+  | 'GENESIS_PARENT'
 
 type Answer = Fault<GenesisFault> | null
 type Figure = readonly [name: string, value: number, min: number, max: number]
@@ -122,7 +123,7 @@ const checkSupply = ({ validators, rewardPerRound, end }: Genesis): Answer => {
 /**
  * Null for a genesis that a mesh can run on. Faults: GENESIS_PROTOCOL, GENESIS_NAME, GENESIS_DELTA,
  * GENESIS_TENSORS, GENESIS_TRAINING, GENESIS_TIMING, GENESIS_END, GENESIS_CHECKPOINT,
- * GENESIS_VALIDATORS, GENESIS_EPOCHS, GENESIS_SUPPLY.
+ * GENESIS_VALIDATORS, GENESIS_EPOCHS, GENESIS_SUPPLY, GENESIS_PARENT.
  */
 export const validateGenesis = (genesis: Genesis): Answer => {
   const { protocol, name, training, timing, end, checkpointEvery, task } = genesis
@@ -150,6 +151,9 @@ export const validateGenesis = (genesis: Genesis): Answer => {
     inRange('GENESIS_CHECKPOINT', ['checkpointEvery', checkpointEvery, 1, 65_536]) ??
     checkValidators(genesis) ??
     checkEpochs(genesis) ??
-    checkSupply(genesis)
+    checkSupply(genesis) ??
+    (genesis.parent === undefined
+      ? null
+      : inRange('GENESIS_PARENT', ['parent.height', genesis.parent.height, 1, U32_MAX]))
   )
 }
