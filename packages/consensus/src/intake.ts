@@ -25,7 +25,7 @@ export const takeIn = (draft: Draft, now: number, input: Input): void => {
 
 const onBlock = (draft: Draft, now: number, block: BlockRef): void => {
   const { id, slot } = block
-  if (!isBlock(block) || slot <= draft.final.slot || draft.blocks.has(id)) return
+  if (!isBlock(draft, block) || slot <= draft.final.slot || draft.blocks.has(id)) return
   const { proposals, firstProposalMs } = slotOf(draft, slot)
   if (!draft.fetches.has(id)) {
     if (slot > draft.frontier + SLOTS_AHEAD) askForSync(draft, now)
@@ -111,7 +111,7 @@ const file = (draft: Draft, now: number, certificate: Certificate): boolean => {
 }
 
 const onFinal = (draft: Draft, now: number, block: BlockRef, certificate: Certificate): void => {
-  if (!isBlock(block) || !isBody(draft, certificate) || certificate.kind !== VoteKind.FINAL) return
+  if (!isBlock(draft, block) || !isBody(draft, certificate) || certificate.kind !== VoteKind.FINAL) return
   if (certificate.slot !== block.slot || toHex(certificate.blockId) !== block.id) return
   if (signers(certificate, draft.config.validators, draft.totalStake) === undefined) return
   if (block.slot <= draft.final.slot) return
@@ -119,18 +119,21 @@ const onFinal = (draft: Draft, now: number, block: BlockRef, certificate: Certif
   if (!draft.broken) finaliseAt(draft, block, now)
 }
 
-const isBlock = ({ id, slot, height, parentSlot, parentId }: BlockRef): boolean =>
+const isBlock = (draft: Draft, { id, slot, height, parentSlot, parentId }: BlockRef): boolean =>
   isId(id) &&
   isId(parentId) &&
-  isSlot(slot) &&
-  isSlot(height) &&
+  isSlot(draft, slot) &&
+  Number.isSafeInteger(height) &&
+  height > 0 &&
   Number.isSafeInteger(parentSlot) &&
   0 <= parentSlot &&
   parentSlot < slot
 
 const isId = (id: BlockId): boolean => /^[0-9a-f]{64}$/.test(id)
 
-const isSlot = (slot: number): boolean => Number.isSafeInteger(slot) && slot > 0
+/** The gap below an epoch's first slot is thousands wide: what were kept of it would be too much. */
+const isSlot = ({ config }: Draft, slot: number): boolean =>
+  Number.isSafeInteger(slot) && slot > 0 && slot >= config.firstSlot
 
 const NO_BLOCK = new Uint8Array(32)
 
@@ -138,7 +141,7 @@ const KINDS: readonly VoteKind[] = Object.values(VoteKind)
 
 const isBody = (draft: Draft, { epoch, slot, kind, blockId }: VoteBody): boolean =>
   epoch === draft.config.epoch &&
-  isSlot(slot) &&
+  isSlot(draft, slot) &&
   KINDS.includes(kind) &&
   blockId.length === 32 &&
   (kind === VoteKind.SKIP) === equalBytes(blockId, NO_BLOCK)

@@ -74,6 +74,9 @@ t.test('the next epoch starts from the boundary, above a gap in which nothing is
   t.equal(parentSlotOf(openDraft(state), firstSlot), quiet)
   t.equal(parentSlotOf(openDraft(state), firstSlot + 1), undefined, 'its first slot is open')
   const peer = new Peer(next, restored)
+  peer.feed({ type: 'block', block: block(firstSlot - 1, boundary) })
+  peer.votes({ ...vote(1, 'SKIP', firstSlot - 1), epoch: 1 })
+  t.strictSame([peer.state.blocks.size, peer.state.slots.size], [0, 0], 'nothing of the gap is kept')
   const slot = firstSlot
   const lead = slotLedBy(next, leader => leader === 0, slot)
   const of = <T extends object>(message: T): T => ({ ...message, epoch: 1 })
