@@ -24,12 +24,16 @@ export type PeerFault =
   | 'ATTEST_EPOCH'
   | 'ATTEST_SET'
   | 'ATTEST_BITMAP'
+  | 'ATTEST_KNOWN'
   | 'VOTE_PAST'
+  | 'VOTE_EARLY'
+  | 'VOTE_KNOWN'
   | 'EPOCH_UNKNOWN'
   | 'CERTIFICATE_KNOWN'
   | 'BLOCK_PAST'
   | 'BLOCK_EARLY'
   | 'BLOCK_TWICE'
+  | 'BLOCK_KNOWN'
   | 'BLOCK_LEADER'
   | 'TX_KNOWN'
   | 'TX_FULL'
@@ -61,16 +65,20 @@ const INNOCENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   // A neighbour that is behind passes on early attestations before it can look at set and bitmap.
   'ATTEST_SET',
   'ATTEST_BITMAP',
+  'ATTEST_KNOWN',
   'TX_KNOWN',
   'TX_FULL',
   'LEDGER_TX_UNKNOWN',
   'LEDGER_TX_NONCE',
   'VOTE_PAST',
+  'VOTE_EARLY',
+  'VOTE_KNOWN',
   'EPOCH_UNKNOWN',
   'CERTIFICATE_KNOWN',
   'BLOCK_PAST',
   'BLOCK_EARLY',
   'BLOCK_TWICE',
+  'BLOCK_KNOWN',
   'STATE_PARENT'
 ])
 

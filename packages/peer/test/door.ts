@@ -240,10 +240,19 @@ t.test('votes, certificates, blocks', async t => {
   const vote = { epoch: 0, slot: header.slot, kind: VoteKind.SKIP, blockId: new Uint8Array(32) }
   const signed = (by: number, keys: KeyPair): Uint8Array =>
     encodeVote(signVote(vote, by, script.chainId, keys))
+  const voteIn = (slot: number): Uint8Array =>
+    encodeVote(signVote({ ...vote, slot }, 1, script.chainId, validatorKeys[1]!))
   const certificate = encodeCertificate(script.certify(block, VoteKind.NOTAR))
   const by = (keys: KeyPair, slot: number): Block => signBlock({ ...header, slot }, body, keys)
+  const leading = (slot: number): KeyPair =>
+    validatorKeys[leaderOf({ validators: script.genesis.validators, leaderSeed: script.genesis.seed }, slot)]!
+  const ofNext = (slot: number): Uint8Array =>
+    encodeBlock(signBlock({ ...header, epoch: 1, slot }, body, leading(slot)))
   const cases: [keyof Topics, string, Uint8Array, Said][] = [
     ['votes', 'a vote', signed(1, validatorKeys[1]!), ['accept', 'none']],
+    ['votes', 'the same again', signed(1, validatorKeys[1]!), ['ignore', 'VOTE_KNOWN']],
+    ['votes', 'of a slot that was just over', voteIn(header.slot - 1), ['accept', 'none']],
+    ['votes', 'of a slot far away', voteIn(1_000_000), ['ignore', 'VOTE_EARLY']],
     ['votes', 'under the index of another', signed(2, validatorKeys[1]!), ['reject', 'WIRE_SIGNATURE']],
     ['votes', 'under the index of nobody', signed(100, validatorKeys[1]!), ['reject', 'WIRE_SIGNATURE']],
     ['certificates', 'forged', flipped(certificate, -1), ['reject', 'WIRE_SIGNATURE']],
@@ -253,8 +262,11 @@ t.test('votes, certificates, blocks', async t => {
     ['blocks', 'with another body', flipped(encodeBlock(block), -1), ['reject', 'WIRE_HASH']],
     ['blocks', 'of a slot that is over', encodeBlock(past.block), ['ignore', 'BLOCK_PAST']],
     ['blocks', 'of a slot far away', encodeBlock(by(nobody, 1_000_000)), ['ignore', 'BLOCK_EARLY']],
+    ['blocks', 'of the next epoch, below its slots', ofNext(header.slot), ['ignore', 'BLOCK_PAST']],
+    ['blocks', 'of the next epoch', ofNext(header.slot + 4096), ['accept', 'none']],
+    ['blocks', 'of the next epoch, far away', ofNext(header.slot + 4200), ['ignore', 'BLOCK_EARLY']],
     ['blocks', 'a block', encodeBlock(block), ['accept', 'none']],
-    ['blocks', 'the same again', encodeBlock(block), ['accept', 'none']]
+    ['blocks', 'the same again', encodeBlock(block), ['ignore', 'BLOCK_KNOWN']]
   ]
   for (const [topic, what, bytes, said] of cases) {
     const answer = await door.say(topic, bytes)
@@ -262,10 +274,7 @@ t.test('votes, certificates, blocks', async t => {
     if (what === 'with another body') t.equal(answer[0], 'reject', `${topic}: ${what} (${answer[1]})`)
     else t.strictSame(answer, said, `${topic}: ${what}`)
   }
-  const leader =
-    validatorKeys[
-      leaderOf({ validators: script.genesis.validators, leaderSeed: script.genesis.seed }, header.slot)
-    ]!
+  const leader = leading(header.slot)
   const second = signBlock({ ...header, height: header.height + 1 }, body, leader)
   const third = signBlock({ ...header, height: header.height + 2 }, body, leader)
   t.strictSame(await door.say('blocks', encodeBlock(second)), ['accept', 'none'], 'a second block is a proof')
@@ -308,6 +317,14 @@ t.test('attestations and transactions', async t => {
       ['ignore', 'ATTEST_BITMAP']
     ],
     ['attests', 'an attestation', encodeAttest(attestOf(script)), ['accept', 'none']],
+    ['attests', 'the same again', encodeAttest(attestOf(script)), ['ignore', 'ATTEST_KNOWN']],
+    ['attests', 'early', encodeAttest(attestOf(script, { round: round + 1 })), ['accept', 'none']],
+    [
+      'attests',
+      'early, the same again',
+      encodeAttest(attestOf(script, { round: round + 1 })),
+      ['ignore', 'ATTEST_KNOWN']
+    ],
     [
       'transactions',
       'forged',
@@ -315,7 +332,14 @@ t.test('attestations and transactions', async t => {
       ['reject', 'WIRE_SIGNATURE']
     ],
     ['transactions', 'of one who is registered', encodeTransaction(known), ['ignore', 'TX_KNOWN']],
-    ['transactions', 'a registration', encodeTransaction(register), ['accept', 'none']]
+    ['transactions', 'a registration', encodeTransaction(register), ['accept', 'none']],
+    ['transactions', 'the same again', encodeTransaction(register), ['ignore', 'TX_KNOWN']],
+    [
+      'transactions',
+      'another one at once by the same',
+      encodeTransaction(signRegister({ key: nobody.publicKey, label: 'newer' }, script.chainId, nobody)),
+      ['ignore', 'TX_KNOWN']
+    ]
   ]
   for (const [topic, what, bytes, said] of cases)
     t.strictSame(await door.say(topic, bytes), said, `${topic}: ${what}`)
@@ -345,6 +369,35 @@ t.test('what honest peers say is never rejected, however far this one is behind 
     )
     t.ok(answers.some(([verdict]) => verdict === 'accept'))
   }
+})
+
+t.test('what somebody else repeats goes on only so often, and in the end costs its bringer', async t => {
+  const script = new Script().grow(ROUNDS)
+  const door = await doorOf(t, script)
+  const block = encodeBlock(script.next(script.roundBody([script.delta(FIRST)])))
+  const { burst } = topicsOf(script.chainId).blocks.budget
+  const verdicts: Record<Verdict, number> = { accept: 0, ignore: 0, reject: 0 }
+  const startedMs = performance.now()
+  for (let i = 0; i < burst + 200; i++) verdicts[(await door.say('blocks', block, 'repeater'))[0]]++
+  const seconds = (performance.now() - startedMs) / 1000
+  t.ok(verdicts.accept <= 1 + 2 * seconds, `${verdicts.accept} of ${burst + 200} passed on in ${seconds} s`)
+  t.ok(verdicts.reject > 10 || seconds > 2, `${verdicts.reject} rejected: ten put a peer out`)
+})
+
+t.test('votes of slots long over are heard, for their author waits, and go no further', async t => {
+  const door = await doorOf(t, new Script().grow(10))
+  const script = new Script()
+  const vote = (slot: number): Uint8Array =>
+    encodeVote(
+      signVote(
+        { epoch: 0, slot, kind: VoteKind.SKIP, blockId: new Uint8Array(32) },
+        1,
+        script.chainId,
+        validatorKeys[1]!
+      )
+    )
+  t.strictSame(await door.say('votes', vote(1)), ['ignore', 'VOTE_PAST'])
+  t.strictSame(await door.say('votes', vote(2)), ['accept', 'none'])
 })
 
 t.test('a flood of what is merely ignored costs its bringer in the end, and nobody else', async t => {

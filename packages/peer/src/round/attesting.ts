@@ -20,6 +20,7 @@ import {
   verifyAttest
 } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
+import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import type { DeltaPool } from './delta-pool.ts'
@@ -28,12 +29,15 @@ import type { Epoch } from './epochs.ts'
 const MISSES_MAX = 2
 const RECENT_ROUNDS = 2
 const EARLY_ROUNDS = 2
+/** An attestation is repeated once a deadline; who says it more often is not its author. */
+const ECHO_MS = 500
 
 export class Attesting {
   readonly #context: Context
   readonly #pool: DeltaPool
   readonly #missed = new Map<string, number>()
   readonly #early = new Map<number, Attest>()
+  readonly #heard: Echoes
   #attests = new Map<number, Attest>()
   #final: FinalPoint
   #epoch: Epoch
@@ -55,6 +59,7 @@ export class Attesting {
     this.#pool = pool
     this.#final = final
     this.#epoch = context.epochs.running
+    this.#heard = new Echoes(context.clock, ECHO_MS)
     this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
   }
 
@@ -124,13 +129,13 @@ export class Attesting {
     if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
     if (!verifyAttest(attest, epoch.keys, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
     if (attest.round > open + EARLY_ROUNDS) return peerFault('ATTEST_EARLY')
-    if (attest.round > open) {
-      this.#early.set(attest.validator, attest)
-      return null
+    if (attest.round > open) this.#early.set(attest.validator, attest)
+    else {
+      const wrong = this.#mismatch(attest)
+      if (wrong !== null) return wrong
+      this.#take(attest)
     }
-    const wrong = this.#mismatch(attest)
-    if (wrong === null) this.#take(attest)
-    return wrong
+    return this.#heard.isEcho(`${attest.round}/${attest.validator}`) ? peerFault('ATTEST_KNOWN') : null
   }
 
   /** Signs if everybody who can be expected has delivered; with nobody to expect, if there is other work. */

@@ -19,9 +19,10 @@ import {
 } from '@gradmesh/wire'
 import { aheadBytesMax } from '../caps/index.ts'
 import { type Context, digestOf } from '../context.ts'
+import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { FinalPoint } from '../state/ledger.ts'
-import { PROTOCOLS } from '../topics.ts'
+import { PIECE_BYTES, PROTOCOLS } from '../topics.ts'
 import type { Evidences } from './evidences.ts'
 
 /** Rounds ahead of ours whose deltas are kept for later; a peer is rarely further behind without syncing. */
@@ -29,6 +30,8 @@ const EARLY_ROUNDS = 2
 const EARLY_MAX = 256
 const AHEAD_BYTES_MAX = 64 * 1024 * 1024
 const FETCH_TIMEOUT_MS = 5000
+/** An announcement is made once. */
+const ECHO_MS = 2000
 
 export interface PooledDelta {
   readonly digest: string
@@ -52,6 +55,9 @@ export class DeltaPool {
   readonly #aheadBytesMax: number
   #aheadBytes = 0
   readonly #fetching = new Map<string, Promise<PooledDelta | undefined>>()
+  /** The digest that is being pulled for each trainer that announced one. */
+  readonly #announced = new Map<string, string>()
+  readonly #heard: Echoes
   #final: FinalPoint
   /** Called with every delta that newly counts for the open round. */
   onDelta: (delta: PooledDelta) => void = () => {}
@@ -60,6 +66,7 @@ export class DeltaPool {
     this.#context = context
     this.#aheadBytesMax = aheadBytesMax(context.options.caps?.memoryBytes ?? null, AHEAD_BYTES_MAX)
     this.#evidences = evidences
+    this.#heard = new Echoes(context.clock, ECHO_MS)
     this.#final = final
   }
 
@@ -168,9 +175,14 @@ export class DeltaPool {
     if (wrong !== null) return wrong
     if (!verifyDeltaHeader(announced, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
     const digest = toHex(deltaDigest(announced.header))
-    if (!this.#byDigest.has(digest) && this.#contradicted.has(toHex(announced.header.trainer)))
-      return peerFault('DELTA_TWICE')
-    return (await this.fetch(digest, [from])) ?? peerFault('DELTA_UNAVAILABLE')
+    const trainer = toHex(announced.header.trainer)
+    if (!this.#byDigest.has(digest) && this.#contradicted.has(trainer)) return peerFault('DELTA_TWICE')
+    // One at a time: whoever announces many makes us ask all our peers for each.
+    if ((this.#announced.get(trainer) ?? digest) !== digest) return peerFault('DELTA_TWICE')
+    this.#announced.set(trainer, digest)
+    const delta = await this.fetch(digest, [from]).finally(() => this.#announced.delete(trainer))
+    if (delta === undefined) return peerFault('DELTA_UNAVAILABLE')
+    return this.#heard.isEcho(digest) ? peerFault('DELTA_KNOWN') : delta
   }
 
   /**
@@ -284,18 +296,17 @@ const pullFrom = async (
       }
     )
   try {
-    const first = await piece(0)
-    if (first.length < SIGNED_DELTA_HEADER_BYTES) return undefined
-    const announced = decodeSignedDeltaHeader(first.subarray(0, SIGNED_DELTA_HEADER_BYTES))
+    let part = await piece(0)
+    if (part.length < SIGNED_DELTA_HEADER_BYTES) return undefined
+    const announced = decodeSignedDeltaHeader(part.subarray(0, SIGNED_DELTA_HEADER_BYTES))
     if (isFault(announced) || toHex(deltaDigest(announced.header)) !== digest) return undefined
     const whole = new Uint8Array(SIGNED_DELTA_HEADER_BYTES + announced.header.payloadBytes)
-    if (first.length > whole.length) return undefined
-    whole.set(first)
-    for (let at = first.length; at < whole.length; ) {
-      const next = await piece(at)
-      if (next.length === 0 || at + next.length > whole.length) return undefined
-      whole.set(next, at)
-      at += next.length
+    for (let at = 0; ; part = await piece(at)) {
+      // Whole pieces: a source that gives a byte at a time would be waited for without end.
+      if (part.length !== Math.min(PIECE_BYTES, whole.length - at)) return undefined
+      whole.set(part, at)
+      at += part.length
+      if (at === whole.length) break
     }
     if (equalBytes(sha256(whole.subarray(SIGNED_DELTA_HEADER_BYTES)), announced.header.payloadHash))
       return whole

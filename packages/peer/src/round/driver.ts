@@ -5,10 +5,13 @@
  */
 
 import {
+  BLOCKS_PER_SLOT,
   type BlockRef,
   createConsensus,
   type Effect,
   type Input,
+  SLOTS_AHEAD,
+  SLOTS_BELOW_FINAL,
   type State,
   step
 } from '@gradmesh/consensus'
@@ -33,6 +36,7 @@ import {
   verifyVote
 } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
+import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import { Serial } from '../serial.ts'
 import type { Ledger } from '../state/ledger.ts'
@@ -46,10 +50,10 @@ const SPREAD_MS = 250
 const SPREAD_TURN_MS = 50
 /** Live certificates kept to bring others on: a few a slot, for the slots above the final one. */
 const CERTIFICATES_MAX = 256
-/** Blocks of slots further ahead than this are not kept. */
-const SLOTS_AHEAD = 32
-/** Of one slot: two are a proof against its leader, more only fill the memory. */
-const BLOCKS_PER_SLOT = 2
+/** Votes and blocks are repeated every second by their authors; who says them more often is not them. */
+const ECHO_MS = 500
+/** One answer reaches all who wait for it. */
+const ANSWER_EVERY_MS = 1000
 /** Votes, certificates and blocks of the next epoch, kept for the moment in which this one ends. */
 const EARLY_MAX = 512
 
@@ -88,6 +92,8 @@ export class Driver {
   /** Those that gossip has carried, from us or from others. */
   readonly #spread = new Set<string>()
   readonly #turns = new Set<Timer>()
+  readonly #heard: Echoes
+  readonly #answered: Echoes
   /** Null while catching up: until then what is final is told by sync alone. */
   #state: State | null = null
   /** Whose votes `#state` counts. */
@@ -106,6 +112,8 @@ export class Driver {
     this.#context = context
     this.#parts = parts
     this.#epoch = context.epochs.running
+    this.#heard = new Echoes(context.clock, ECHO_MS)
+    this.#answered = new Echoes(context.clock, ANSWER_EVERY_MS)
   }
 
   get frontier(): number {
@@ -201,7 +209,26 @@ export class Driver {
 
   offerVote(bytes: Uint8Array): Fault<FaultCode> | null {
     const vote = decodeVote(bytes)
-    return isFault(vote) ? vote : this.takeVote(vote)
+    return isFault(vote) ? vote : (this.takeVote(vote) ?? this.#gossipOf(vote))
+  }
+
+  /** Whether others need to hear a vote that was taken here: those of slots that are open, and not too often. */
+  #gossipOf({ epoch, slot, kind, validator }: Vote): Fault<FaultCode> | null {
+    const { settled, last } = this.#slotsOf(this.#context.epochs.at(epoch)!)
+    if (slot < settled - SLOTS_BELOW_FINAL) return peerFault('VOTE_PAST')
+    if (slot > last) return peerFault('VOTE_EARLY')
+    return this.#heard.isEcho(`${epoch}/${slot}/${kind}/${validator}`) ? peerFault('VOTE_KNOWN') : null
+  }
+
+  /** The slots of an epoch that are open here: above `settled`, up to `last`. */
+  #slotsOf({ number }: Epoch): { readonly settled: number; readonly last: number } {
+    const { header, slot, accounts } = this.#parts.ledger.final
+    const gap = BOUNDS.slotsBetweenEpochs
+    if (number < accounts.epoch) return { settled: Number.POSITIVE_INFINITY, last: 0 }
+    return {
+      settled: number > (header?.epoch ?? 0) ? slot + gap - 1 : slot,
+      last: this.frontier + SLOTS_AHEAD + (number > this.#epoch.number ? gap : 0)
+    }
   }
 
   takeVote(vote: Vote): Fault<FaultCode> | null {
@@ -233,7 +260,10 @@ export class Driver {
 
   offerBlock(bytes: Uint8Array): Fault<FaultCode> | null {
     const block = decodeBlock(bytes)
-    return isFault(block) ? block : this.takeBlock(block)
+    if (isFault(block)) return block
+    const wrong = this.takeBlock(block)
+    if (wrong !== null) return wrong
+    return this.#heard.isEcho(toHex(blockIdOf(block.header))) ? peerFault('BLOCK_KNOWN') : null
   }
 
   /** `asked`: a certificate names it, so it is taken whatever else its leader has signed. */
@@ -243,9 +273,9 @@ export class Driver {
     if (slot <= ledger.final.slot) return peerFault('BLOCK_PAST')
     const epoch = this.#context.epochs.at(block.header.epoch)
     if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
-    const isEarly = epoch.number > this.#epoch.number
-    const ahead = SLOTS_AHEAD + (isEarly ? BOUNDS.slotsBetweenEpochs : 0)
-    if (slot > this.frontier + ahead) return peerFault('BLOCK_EARLY')
+    const { settled, last } = this.#slotsOf(epoch)
+    if (slot <= settled) return peerFault('BLOCK_PAST')
+    if (slot > last) return peerFault('BLOCK_EARLY')
     if (!verifyBlockSignature(block, epoch.leaderKey(slot))) return peerFault('BLOCK_LEADER')
     const id = toHex(blockIdOf(block.header))
     if (ledger.block(id) !== undefined) return null
@@ -255,7 +285,7 @@ export class Driver {
     ledger.add(block)
     if (!this.#seenMs.has(id)) this.#seenMs.set(id, this.#context.clock.nowMs())
     const input: Input = { type: 'block', block: this.#refOf(block, id) }
-    if (isEarly) this.#wait(input)
+    if (epoch.number > this.#epoch.number) this.#wait(input)
     else this.input(input)
     return null
   }
@@ -297,6 +327,7 @@ export class Driver {
         await this.#publishOnce(effect.certificate)
         return
       case 'answer':
+        if (this.#answered.isEcho(keyOf(effect.certificate))) return
         await net.publish(topics.certificates.name, encodeCertificate(effect.certificate))
         return
       case 'validate':

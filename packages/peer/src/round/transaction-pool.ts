@@ -8,12 +8,15 @@ import { selectTransactions } from '@gradmesh/ledger'
 import type { PeerKey } from '@gradmesh/net'
 import { decodeTransaction, type Transaction, verifyTransaction } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
+import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 
 const MAX = 1024
 /** Stake transactions of one key that may wait for each other. */
 const NONCES_AHEAD = 8
+/** Whoever wants to register says so every three seconds. */
+const ECHO_MS = 2000
 
 /** Who brought it: null for this peer itself, whose own never give way. */
 type Source = PeerKey | null
@@ -21,10 +24,12 @@ type Source = PeerKey | null
 export class TransactionPool {
   readonly #context: Context
   readonly #waiting = new Map<string, { readonly tx: Transaction; readonly from: Source }>()
+  readonly #heard: Echoes
   onTransaction: () => void = () => {}
 
   constructor(context: Context) {
     this.#context = context
+    this.#heard = new Echoes(context.clock, ECHO_MS)
   }
 
   offer(bytes: Uint8Array, final: FinalPoint, from: Source): Fault<FaultCode> | null {
@@ -44,7 +49,7 @@ export class TransactionPool {
     // Who brought a transaction first answers for it: another must not be charged for repeating it.
     this.#waiting.set(place, { tx, from: before === undefined ? from : before.from })
     this.onTransaction()
-    return null
+    return from !== null && this.#heard.isEcho(place) ? peerFault('TX_KNOWN') : null
   }
 
   forBlock(final: FinalPoint): Transaction[] {

@@ -1,4 +1,4 @@
-import { toHex } from '@gradmesh/core'
+import { systemClock, toHex } from '@gradmesh/core'
 import { createMemoryHub } from '@gradmesh/net/memory'
 import { encodeTransaction, signRegister } from '@gradmesh/wire'
 import t from 'tap'
@@ -12,7 +12,8 @@ const script = new Script()
 t.test('registrations wait for a block, one a key, and go when the ledger has them', async t => {
   const node = await makeNode(script, createMemoryHub(), validatorKeys[0]!)
   t.teardown(() => node.close())
-  const pool = new TransactionPool(node.context)
+  let nowMs = 0
+  const pool = new TransactionPool({ ...node.context, clock: { ...systemClock, nowMs: () => nowMs } })
   const head = {
     id: toHex(script.chainId),
     height: 0,
@@ -24,7 +25,11 @@ t.test('registrations wait for a block, one a key, and go when the ledger has th
     encodeTransaction(signRegister({ key: keysOf(name).publicKey, label }, script.chainId, signer))
 
   t.equal(pool.offer(register('ann'), final, 'neighbour'), null)
-  t.equal(pool.offer(register('ann', 'second thought'), final, 'neighbour'), null)
+  t.match(
+    pool.offer(register('ann', 'second thought'), final, 'neighbour'),
+    { fault: 'TX_KNOWN' },
+    'taken, and not passed on so soon'
+  )
   t.equal(pool.offer(register('bob'), final, 'neighbour'), null)
   t.match(pool.offer(register('eve', 'eve', keysOf('mallory')), final, 'neighbour'), {
     fault: 'WIRE_SIGNATURE'
@@ -61,6 +66,7 @@ t.test('registrations wait for a block, one a key, and go when the ledger has th
     null,
     'a flood leaves room for whoever brings less'
   )
+  nowMs += 2000
   t.equal(
     pool.offer(register('other 0', 'again'), after, 'neighbour'),
     null,

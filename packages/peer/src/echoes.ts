@@ -1,0 +1,30 @@
+/**
+ * What was passed on lately. To gossip an equal message said again is a new one, and must be: whoever missed a vote
+ * gets it when its author repeats it. But anybody can repeat everybody's, so each is passed on only so often.
+ */
+import type { Clock } from '@gradmesh/core'
+
+const KEPT_MAX = 16_384
+
+export class Echoes {
+  readonly #clock: Clock
+  readonly #quietMs: number
+  /** When each was passed on; insertion order is age. */
+  readonly #passedMs = new Map<string, number>()
+
+  constructor(clock: Clock, quietMs: number) {
+    this.#clock = clock
+    this.#quietMs = quietMs
+  }
+
+  /** True when this was passed on within the last `quietMs`; otherwise it counts as passed on now. */
+  isEcho(key: string): boolean {
+    const now = this.#clock.nowMs()
+    const passed = this.#passedMs.get(key)
+    if (passed !== undefined && now < passed + this.#quietMs) return true
+    this.#passedMs.delete(key)
+    this.#passedMs.set(key, now)
+    if (this.#passedMs.size > KEPT_MAX) this.#passedMs.delete(this.#passedMs.keys().next().value as string)
+    return false
+  }
+}

@@ -1,0 +1,105 @@
+import { isFault, sha256, toHex } from '@gradmesh/core'
+import type { Net } from '@gradmesh/net'
+import { createMemoryHub } from '@gradmesh/net/memory'
+import {
+  decodeGetRequest,
+  deltaDigest,
+  encodeSignedDelta,
+  encodeSignedDeltaHeader,
+  type SignedDelta,
+  signDeltaHeader
+} from '@gradmesh/wire'
+import t, { type Test } from 'tap'
+import { DeltaPool, pullDelta } from '../../src/round/delta-pool.ts'
+import { Evidences } from '../../src/round/evidences.ts'
+import { FinalPoint } from '../../src/state/ledger.ts'
+import { restoreFromDisk } from '../../src/sync/restoring.ts'
+import { PIECE_BYTES } from '../../src/topics.ts'
+import { makeNode } from '../fixtures/node.ts'
+import { keysOf, Script, validatorKeys } from '../fixtures/script.ts'
+
+const AUTHOR = validatorKeys[0]!
+const script = new Script()
+
+type Serve = (digest: string, offset: number) => Promise<Uint8Array>
+
+/** A pool whose peers answer as told, and how often each was asked. */
+const poolAmong = async (t: Test, peers: Readonly<Record<string, Serve>>) => {
+  const node = await makeNode(script, createMemoryHub(), keysOf('the peer'))
+  t.teardown(() => node.close())
+  const asked = new Map<string, number>()
+  const net: Net = Object.assign(Object.create(node.net) as Net, {
+    peers: () => Object.keys(peers).map(key => ({ key })),
+    request: async (peer: string, _: string, request: Uint8Array) => {
+      asked.set(peer, (asked.get(peer) ?? 0) + 1)
+      const wanted = decodeGetRequest(request)
+      if (isFault(wanted) || wanted.what !== 'delta') return new Uint8Array(0)
+      return peers[peer]!(toHex(wanted.digest), wanted.offset)
+    }
+  })
+  const context = { ...node.context, net }
+  const head = await restoreFromDisk(
+    node.chain,
+    context.state,
+    async () => new Map(),
+    () => {}
+  )
+  const evidences = new Evidences(context.chainId, context.genesis.epochs)
+  return { context, asked, pool: new DeltaPool(context, evidences, new FinalPoint(head, null)) }
+}
+
+/** Its payload means nothing, but has the length and the digest that its header says. */
+const large = (bytes: number): SignedDelta => {
+  const payload = new Uint8Array(bytes).fill(7)
+  const header = {
+    ...script.delta(AUTHOR).header,
+    payloadBytes: payload.length,
+    payloadHash: sha256(payload)
+  }
+  return { ...signDeltaHeader(header, script.chainId, AUTHOR), payload }
+}
+
+t.test('a delta is pulled piece by piece; who gives a byte at a time is left at the first', async t => {
+  const bytes = encodeSignedDelta(large(2 * PIECE_BYTES + 5))
+  const digest = toHex(deltaDigest(large(2 * PIECE_BYTES + 5).header))
+  const { context, asked } = await poolAmong(t, {
+    miser: async (_, offset) => bytes.slice(offset, offset + 200),
+    spender: async () => bytes,
+    honest: async (_, offset) => bytes.slice(offset, offset + PIECE_BYTES)
+  })
+  t.strictSame(await pullDelta(context, digest, ['miser', 'spender']), bytes)
+  t.strictSame(Object.fromEntries(asked), { miser: 1, spender: 1, honest: 3 })
+})
+
+t.test('whoever announces many deltas makes us ask for one at a time', async t => {
+  const waiting: (() => void)[] = []
+  const { pool, asked } = await poolAmong(t, {
+    other: () => new Promise(resolve => waiting.push(() => resolve(new Uint8Array(0))))
+  })
+  const announce = (steps: number) =>
+    pool.offerHeader(
+      encodeSignedDeltaHeader(
+        signDeltaHeader({ ...script.delta(AUTHOR).header, steps }, script.chainId, AUTHOR)
+      ),
+      'other'
+    )
+  const first = announce(1)
+  t.match(await announce(2), { fault: 'DELTA_TWICE' })
+  t.match(await announce(3), { fault: 'DELTA_TWICE' })
+  waiting[0]!()
+  t.match(await first, { fault: 'DELTA_UNAVAILABLE' })
+  t.equal(asked.get('other'), 1)
+  const next = announce(4)
+  await new Promise(resolve => setImmediate(resolve))
+  waiting[1]!()
+  t.match(await next, { fault: 'DELTA_UNAVAILABLE' }, 'and for the next when that has come to nothing')
+})
+
+t.test('an announcement goes on once, however often it is repeated', async t => {
+  const delta = script.delta(AUTHOR)
+  const bytes = encodeSignedDelta(delta)
+  const { pool } = await poolAmong(t, { author: async (_, offset) => bytes.slice(offset) })
+  const announced = encodeSignedDeltaHeader(delta)
+  t.match(await pool.offerHeader(announced, 'author'), { digest: toHex(deltaDigest(delta.header)) })
+  t.match(await pool.offerHeader(announced, 'author'), { fault: 'DELTA_KNOWN' })
+})
