@@ -44,20 +44,25 @@ export const moving = <T extends object>(value: T, ...buffers: Transferable[]): 
   return value
 }
 
-/** In the worker: answers calls one after another, so that a handler never sees another half done. */
-export const serve = (table: Table): void => {
+/**
+ * In the worker: answers calls one after another, so that a handler never sees another half done. Only the
+ * functions named in `atOnce` don't wait their turn: they are there to cut short what is under way.
+ */
+export const serve = <T extends Table>(table: T, atOnce: readonly (keyof T & string)[] = []): void => {
   const port = parentPort as MessagePort
   let queue: Promise<void> = Promise.resolve()
+  const answer = async (call: Call): Promise<void> => {
+    try {
+      const value = await handlerOf(table, call.name)(call.argument)
+      const move = typeof value === 'object' && value !== null ? moved.get(value) : undefined
+      port.postMessage({ id: call.id, value } satisfies Answer, move ?? [])
+    } catch (error) {
+      port.postMessage({ id: call.id, failure: failureOf(error) } satisfies Answer)
+    }
+  }
   port.on('message', (call: Call) => {
-    queue = queue.then(async () => {
-      try {
-        const value = await handlerOf(table, call.name)(call.argument)
-        const move = typeof value === 'object' && value !== null ? moved.get(value) : undefined
-        port.postMessage({ id: call.id, value } satisfies Answer, move ?? [])
-      } catch (error) {
-        port.postMessage({ id: call.id, failure: failureOf(error) } satisfies Answer)
-      }
-    })
+    if (atOnce.includes(call.name)) void answer(call)
+    else queue = queue.then(() => answer(call))
   })
 }
 

@@ -44,6 +44,7 @@ export const simTrainer = (genesis: Genesis, clock: Clock, prng: Prng): ComputeT
     settle: ({ accepted }) => buffer.settle(accepted),
     evaluate: async () => ({ loss: 1, score: 0.5, samples: 1 }),
     release: async () => {},
+    abandon() {},
     close: async () => {}
   }
 }

@@ -35,4 +35,4 @@ const openTuned = async (options: OpenDeviceOptions): Promise<Device> => {
 }
 
 yieldToVotes()
-serve(makeCompute(openTuned))
+serve(makeCompute(openTuned), ['abandon'])

@@ -70,6 +70,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
   let duty: Duty | null = null
   let gpu: { readonly device: Device; readonly trainer: Trainer } | null = null
   let buffer: ErrorBuffer
+  let abandoned = false
 
   const openGpu = async () => {
     const { task, loaded, options } = opened
@@ -87,6 +88,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
   const onGpu = async <T>(work: (trainer: Trainer) => Promise<T>): Promise<T> => {
     try {
       gpu ??= await openGpu()
+      if (abandoned) gpu.device.close()
       return await work(gpu.trainer)
     } catch (error) {
       if (!(error instanceof MeshError) || !PASSING.has(error.code)) throw error
@@ -167,6 +169,15 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
         trainer.evaluate(unpack(opened.layout, floatView(input.weights)))
       )
       return { loss, score, samples }
+    },
+
+    /**
+     * Ends at once, and for good, what the adapter is at: that call and every later one rejects with
+     * `GPU_CLOSED`. A round is lost, the error buffer is not.
+     */
+    abandon(): void {
+      abandoned = true
+      gpu?.device.close()
     },
 
     /** Gives the adapter and its memory back; whatever needs it next opens it again. */

@@ -101,8 +101,10 @@ export class Training {
     })
   }
 
+  /** The round under way is lost: whoever stops a peer doesn't wait for it. */
   async stop(): Promise<void> {
     this.#stopped = true
+    await this.#parts.compute.abandon(undefined).catch(() => {})
     await this.#idle
   }
 

@@ -71,6 +71,7 @@ const noise = (seed: string): ComputeTable =>
     async evaluate() {
       return { loss: 1, score: 0 }
     },
+    abandon() {},
     async release() {},
     async close() {}
   }) as unknown as ComputeTable

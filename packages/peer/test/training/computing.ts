@@ -1,11 +1,12 @@
 /** The compute thread's table on a real adapter that goes away in the middle. */
-import { Prng } from '@gradmesh/core'
+import { Prng, pause, systemClock } from '@gradmesh/core'
 import { makeLayout, paddedLength } from '@gradmesh/delta'
 import { listAdapters, openDevice } from '@gradmesh/tensor'
 import { openLosable } from '@gradmesh/tensor/testing'
 import { openTask } from '@gradmesh/train'
 import t from 'tap'
-import { COMPUTE_LOST, makeCompute } from '../../src/training/computing.ts'
+import { COMPUTE_LOST, type ComputeTable, makeCompute } from '../../src/training/computing.ts'
+import { startWorker } from '../../src/worker-rpc.ts'
 
 t.setTimeout(120_000)
 
@@ -103,6 +104,27 @@ t.test('an adapter that does not come back is asked again each time', { skip }, 
 })
 
 const LONG = 2000
+
+t.test('what is under way in the thread is cut short', { skip }, async t => {
+  const tuneFolder = t.testdir()
+  const { call, close } = startWorker<ComputeTable>('training/compute-worker', { tuneFolder }, t.fail)
+  t.teardown(close)
+  const { samples } = await call.open(options)
+  const rows = Uint32Array.from({ length: 50 * LONG * BATCH }, (_, i) => i % samples)
+  let over = false
+  const round = call.round({ ...input(0), rows, steps: 50 * LONG }).finally(() => {
+    over = true
+  })
+  const refused = t.rejects(round, { code: 'GPU_CLOSED' })
+  await pause(systemClock, 500)
+  t.notOk(over, 'still at it')
+  const start = performance.now()
+  await call.abandon(undefined)
+  await refused
+  t.ok(performance.now() - start < 5000, 'a round has a minute')
+  await t.rejects(call.evaluate({ weights: weights.slice() }), { code: 'GPU_CLOSED' }, 'and for good')
+  await call.close(undefined)
+})
 
 /** Share of the time in which the adapter worked, and steps done, over rounds that never wait for anybody. */
 const train = async (gpuShare: number | null) => {
