@@ -94,6 +94,14 @@ export class DeltaPool {
     this.#aheadBytes += bytes.length
   }
 
+  #takeAhead(digest: string): Uint8Array | undefined {
+    const bytes = this.#ahead.get(digest)
+    if (bytes === undefined) return undefined
+    this.#ahead.delete(digest)
+    this.#aheadBytes -= bytes.length
+    return bytes
+  }
+
   /** Gives back what was pulled in advance: it is pulled again when its turn comes. */
   shed(): void {
     this.#ahead.clear()
@@ -204,11 +212,13 @@ export class DeltaPool {
     hints: readonly PeerKey[],
     on: string | undefined
   ): Promise<PooledDelta | undefined> {
-    const bytes =
-      this.#ahead.get(digest) ??
+    const pulled =
+      this.#takeAhead(digest) ??
       (await this.#context.chain.deltaBytes(digestOf(digest))) ??
       (await pullDelta(this.#context, digest, hints))
-    if (this.#ahead.delete(digest)) this.#aheadBytes -= bytes!.length
+    // Sync may have pulled it meanwhile.
+    const ahead = this.#takeAhead(digest)
+    const bytes = pulled ?? ahead
     if (bytes === undefined) return undefined
     const offered = (on && (await this.#admitAhead(digest, bytes, on))) || (await this.offer(bytes))
     if (isFault(offered)) this.#context.faults.count(offered)

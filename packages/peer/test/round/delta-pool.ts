@@ -95,6 +95,20 @@ t.test('whoever announces many deltas makes us ask for one at a time', async t =
   t.match(await next, { fault: 'DELTA_UNAVAILABLE' }, 'and for the next when that has come to nothing')
 })
 
+t.test('what sync pulled in advance is used when nobody else gives it, and held once', async t => {
+  const delta = script.delta(AUTHOR)
+  const digest = toHex(deltaDigest(delta.header))
+  const waiting: (() => void)[] = []
+  const { pool } = await poolAmong(t, {
+    other: () => new Promise(resolve => waiting.push(() => resolve(new Uint8Array(0))))
+  })
+  const fetched = pool.fetch(digest, ['other'])
+  while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve))
+  pool.keepForSync(digest, encodeSignedDelta(delta))
+  waiting[0]!()
+  t.match(await fetched, { digest })
+})
+
 t.test('an announcement goes on once, however often it is repeated', async t => {
   const delta = script.delta(AUTHOR)
   const bytes = encodeSignedDelta(delta)
