@@ -1,5 +1,6 @@
 /** What a peer is put together from where there is no machine under it: in a simulation. */
 
+export type { Held } from './holding.ts'
 export type { NodeOptions } from './options.ts'
 export { MeshPeer } from './peer.ts'
 export type { Ports } from './ports.ts'

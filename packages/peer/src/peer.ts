@@ -22,6 +22,7 @@ import {
 import { CapKeeper, type Caps, checkMemoryCap, collectGarbage, noCaps, tightCaps } from './caps/index.ts'
 import type { Context } from './context.ts'
 import { openDoor } from './door.ts'
+import type { Held } from './holding.ts'
 import { type Closers, makeContext, type OpenedCompute, openCompute, openStores } from './opening.ts'
 import type { NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
@@ -61,6 +62,7 @@ interface Parts {
   readonly syncing: Syncing
   readonly training: Training
   readonly transactions: TransactionPool
+  readonly evidences: Evidences
 }
 
 const blocks = (done: number, total: number): Progress => ({ done, total, unit: 'blocks' })
@@ -142,6 +144,21 @@ export class MeshPeer implements Running {
 
   get transactions(): TransactionPool | undefined {
     return this.#parts?.transactions
+  }
+
+  /** What its parts keep because of what others sent; nothing while it starts. */
+  held(): readonly Held[] {
+    if (this.#parts === undefined || !this.isOnline) return []
+    const { ledger, pool, driver, attesting, syncing, transactions, evidences } = this.#parts
+    const extent = {
+      trainers: ledger.final.accounts.trainers.length,
+      seats: this.#context.epochs.running.seats.length,
+      connections: this.#context.net.peers().length,
+      slots: driver.slots,
+      liveBlocks: ledger.liveBlocks().length
+    }
+    const counted = [driver, pool, attesting, ledger, syncing, transactions, evidences, this.#labels]
+    return counted.flatMap(part => part.held(extent))
   }
 
   loopDelayMs(): number {
@@ -299,7 +316,7 @@ export class MeshPeer implements Running {
     const { call, samples, openDelta } = compute
     const isHeld = (): boolean => this.trainingPause !== null
     const training = new Training(context, { compute: call, ledger, pool, samples, isHeld }, openDelta)
-    const parts = { ledger, pool, driver, attesting, syncing, training, transactions }
+    const parts = { ledger, pool, driver, attesting, syncing, training, transactions, evidences }
 
     this.#keepCaps(parts, call)
     pool.onDelta = delta => {

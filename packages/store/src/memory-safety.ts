@@ -1,6 +1,6 @@
 /** `safety/` without a disk, for simulations. */
 import { assert, u64 } from '@gradmesh/core'
-import { type MemoryDatabase, openMemory } from './memory.ts'
+import { type MemoryDatabase, type MemoryOptions, openMemory } from './memory.ts'
 import type { Mirror, MirrorRecord } from './mirror.ts'
 import { openSafetyOn, type SafetyStore } from './safety.ts'
 import { encodeEntry, operationsOf, SEQUENCE } from './safety-entry.ts'
@@ -26,8 +26,12 @@ export class MemoryMirror implements Mirror {
   async close(): Promise<void> {}
 }
 
-export const newMemorySafetyDisk = async (key: Uint8Array): Promise<MemorySafetyDisk> => {
-  const disk = { database: openMemory(), mirror: new MemoryMirror() }
+/** `options` are of the database; the high-water file has its own `failure`. */
+export const newMemorySafetyDisk = async (
+  key: Uint8Array,
+  options: MemoryOptions = {}
+): Promise<MemorySafetyDisk> => {
+  const disk = { database: openMemory(options), mirror: new MemoryMirror() }
   const entry = { type: 'init', key } as const
   await disk.database.batch([...operationsOf(entry, 0), put(SEQUENCE, u64(0))], { sync: true })
   await disk.mirror.append({ sequence: 0, entry: encodeEntry(entry) })

@@ -27,6 +27,8 @@ export interface MemoryDatabase extends Database {
   crash(kept?: number): MemoryDatabase
   /** Batches that a crash would lose now. */
   readonly unsynced: number
+  /** What a crash would leave under this key, whatever else it keeps. */
+  durable(key: Uint8Array): Uint8Array | undefined
 }
 
 /** Byte strings as text with one code unit a byte: map keys that sort as the bytes do. */
@@ -60,6 +62,10 @@ class Memory implements MemoryDatabase {
 
   get unsynced(): number {
     return this.#pending.length
+  }
+
+  durable(key: Uint8Array): Uint8Array | undefined {
+    return this.#disk.durable.get(textOf(key))
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {

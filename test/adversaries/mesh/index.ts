@@ -1,4 +1,5 @@
 /** Scores do not exist yet, so nobody lies about them. */
+import { deltaContradictor } from './delta-contradictor.ts'
 import { doubleVoter } from './double-voter.ts'
 import { equivocatingLeader } from './equivocating-leader.ts'
 import { evidenceForger } from './evidence-forger.ts'
@@ -10,6 +11,7 @@ import type { MeshAdversary } from './types.ts'
 import { voteWithholder } from './vote-withholder.ts'
 
 export const meshAdversaries: readonly MeshAdversary[] = [
+  deltaContradictor,
   doubleVoter,
   equivocatingLeader,
   evidenceForger,

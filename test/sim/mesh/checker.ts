@@ -5,6 +5,7 @@
 import { compareBytes, toHex } from '@gradmesh/core'
 import type { Delta, Layout } from '@gradmesh/delta'
 import type { Accounts } from '@gradmesh/ledger'
+import type { Held } from '@gradmesh/peer/parts'
 import { type Block, type Certificate, type Genesis, type Vote, VoteKind } from '@gradmesh/wire'
 
 /** With so many slots after healing, at most this many led by the liar, something must have become final. */
@@ -35,6 +36,8 @@ export class Checker {
   readonly #signed = new Map<string, string>()
   /** `slot/kind` to block id, of certificates that honest peers hold for good. */
   readonly #certified = new Map<string, string>()
+  /** By proposer and slot, by trainer and round: what each honest peer has given to the mesh. */
+  readonly #given = new Map<string, string>()
   readonly #chain: string[] = []
   readonly #roots = new Map<number, string>()
   readonly #heights = new Map<number, number>()
@@ -80,6 +83,28 @@ export class Checker {
     const final = said(VoteKind.FINAL)
     if (final !== undefined && final !== notar)
       violate(`honest validator ${validator} signed FINAL in slot ${slot} without NOTAR for that block`)
+  }
+
+  /** An honest leader published this block. */
+  proposed(peer: number, slot: number, id: string): void {
+    this.#give(`peer ${peer} published two blocks for slot ${slot}`, id)
+  }
+
+  /** An honest trainer published this delta. */
+  delta(peer: number, round: number, digest: string): void {
+    this.#give(`peer ${peer} published two deltas for round ${round}`, digest)
+  }
+
+  #give(contradiction: string, id: string): void {
+    const before = this.#given.get(contradiction)
+    if (before !== undefined && before !== id) violate(contradiction)
+    this.#given.set(contradiction, id)
+  }
+
+  /** A running peer's own account of what it keeps. */
+  held(peer: number, account: readonly Held[]): void {
+    for (const { what, entries, max } of account)
+      if (entries > max) violate(`peer ${peer} keeps ${entries} ${what}, at most ${max} are allowed`)
   }
 
   /** An honest peer believes this certificate. True when it is the first of its kind. */

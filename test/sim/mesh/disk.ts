@@ -1,36 +1,53 @@
 /**
  * One machine's disk: the two databases and the high-water file of the memory twins, and what may befall
- * them. A crash loses what was not synced, some of it or all; what lay on the disk may have lost a bit or be an
- * older copy when the machine comes back.
+ * them. A crash loses what was not synced, some of it or all: LevelDB drops the torn tail of its log, so what is
+ * left is whole batches in their order. What lay on the disk may have lost a bit or be an older copy when the machine
+ * comes back; a disk may be full, or report a write as failed that it has made.
  */
 import type { Prng } from '@gradmesh/core'
 import type { Database, Operation } from '@gradmesh/store'
-import { type MemoryDatabase, openMemory } from '@gradmesh/store/memory'
+import { type DiskFault, type MemoryDatabase, openMemory } from '@gradmesh/store/memory'
 import { type MemoryMirror, newMemorySafetyDisk } from '@gradmesh/store/memory-safety'
+import { type Digest, decodeBlock } from '@gradmesh/wire'
+import { blockKey, deltaKey } from '../../../packages/store/src/chain.ts'
+import { SEAL_BYTES } from '../../../packages/store/src/sealed.ts'
 
 const ALL = { from: new Uint8Array(), to: new Uint8Array(8).fill(0xff) }
 
 type Entries = readonly (readonly [Uint8Array, Uint8Array])[]
+type Name = 'chain' | 'safety'
+
+/** What goes wrong with writes: nothing more fits, or the next one to a database is made and reported as failed. */
+class Trouble {
+  isFull = false
+  losesAnswerOf: Name | null = null
+
+  of(name: Name): DiskFault | null {
+    if (this.isFull) return 'full'
+    if (this.losesAnswerOf !== name) return null
+    this.losesAnswerOf = null
+    return 'lost-answer'
+  }
+}
 
 export class SimDisk {
   chain: MemoryDatabase
   safety: MemoryDatabase
   readonly mirror: MemoryMirror
-  isFull = false
-  #chainCopy: Entries | null = null
-  #safetyCopy: Entries | null = null
-  readonly #fault: () => 'full' | null
+  readonly trouble: Trouble
+  readonly #copies = new Map<Name, Entries>()
 
-  private constructor(safety: MemoryDatabase, mirror: MemoryMirror) {
-    this.#fault = () => (this.isFull ? 'full' : null)
-    this.chain = openMemory({ fault: this.#fault })
+  private constructor(safety: MemoryDatabase, mirror: MemoryMirror, trouble: Trouble) {
+    this.trouble = trouble
+    this.chain = openMemory({ fault: () => trouble.of('chain') })
     this.safety = safety
     this.mirror = mirror
   }
 
   static async of(publicKey: Uint8Array): Promise<SimDisk> {
-    const { database, mirror } = await newMemorySafetyDisk(publicKey)
-    return new SimDisk(database, mirror)
+    const trouble = new Trouble()
+    const { database, mirror } = await newMemorySafetyDisk(publicKey, { fault: () => trouble.of('safety') })
+    return new SimDisk(database, mirror, trouble)
   }
 
   /** The power goes. */
@@ -45,17 +62,15 @@ export class SimDisk {
     this.safety = this.safety.crash(this.safety.unsynced)
   }
 
-  async copy(what: 'chain' | 'safety'): Promise<void> {
-    const entries = await entriesOf(this[what])
-    if (what === 'chain') this.#chainCopy = entries
-    else this.#safetyCopy = entries
+  async copy(what: Name): Promise<void> {
+    this.#copies.set(what, await entriesOf(this[what]))
   }
 
   /** Puts the copy in the place of what is there; nothing happens when none was taken. */
-  async rollBack(what: 'chain' | 'safety'): Promise<void> {
-    const copy = what === 'chain' ? this.#chainCopy : this.#safetyCopy
-    if (copy === null) return
-    const database = openMemory({ fault: this.#fault })
+  async rollBack(what: Name): Promise<void> {
+    const copy = this.#copies.get(what)
+    if (copy === undefined) return
+    const database = this.#empty(what)
     await database.batch(
       copy.map(([key, value]) => ({ type: 'put', key, value })),
       { sync: true }
@@ -63,19 +78,36 @@ export class SimDisk {
     this[what] = database
   }
 
-  /** Flips one bit of one value of the chain. */
-  async flip(prng: Prng): Promise<void> {
-    const entries = await entriesOf(this.chain)
+  /** Flips one bit of one value. */
+  async flip(what: Name, prng: Prng): Promise<void> {
+    const entries = await entriesOf(this[what])
     if (entries.length === 0) return
     const [key, value] = prng.pick(entries)
     const bit = prng.below(8 * value.length)
     value[bit >> 3]! ^= 1 << (bit & 7)
-    await this.chain.batch([{ type: 'put', key, value }], { sync: true })
+    await this[what].batch([{ type: 'put', key, value }], { sync: true })
   }
 
   /** What the operator does with a chain that is damaged. */
   moveChainAway(): void {
-    this.chain = openMemory({ fault: this.#fault })
+    this.chain = this.#empty('chain')
+  }
+
+  /** Whether a delta would be held after a crash that loses all it may. */
+  keepsDelta(digest: Digest): boolean {
+    return this.chain.durable(deltaKey(digest)) !== undefined
+  }
+
+  /** Whether this block and all payloads that it names would be. */
+  keepsBlock(id: Digest): boolean {
+    const stored = this.chain.durable(blockKey(id))
+    if (stored === undefined) return false
+    const block = decodeBlock(stored.slice(0, -SEAL_BYTES))
+    return !('fault' in block) && block.body.deltas.every(({ digest }) => this.keepsDelta(digest))
+  }
+
+  #empty(what: Name): MemoryDatabase {
+    return openMemory({ fault: () => this.trouble.of(what) })
   }
 }
 

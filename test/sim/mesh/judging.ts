@@ -110,6 +110,21 @@ t.test('weights, computed anew', async t => {
   t.throws(() => checker.weigh({ block, deltas: named }), { message: /out of turn/ })
 })
 
+t.test('what is given to the mesh, and what is kept', async t => {
+  const checker = fresh()
+  checker.proposed(0, 1, 'x')
+  checker.proposed(0, 1, 'x')
+  checker.proposed(1, 1, 'y')
+  checker.proposed(0, 2, 'y')
+  t.throws(() => checker.proposed(0, 1, 'y'), { message: /two blocks for slot 1/ })
+  checker.delta(0, 1, 'x')
+  t.throws(() => checker.delta(0, 1, 'y'), { message: /two deltas for round 1/ })
+  checker.held(0, [{ what: 'votes', entries: 4, max: 4 }])
+  t.throws(() => checker.held(0, [{ what: 'votes', entries: 5, max: 4 }]), {
+    message: /keeps 5 votes, at most 4/
+  })
+})
+
 t.test('progress after healing', async t => {
   t.doesNotThrow(() => fresh().stalled(10, 0))
   t.doesNotThrow(() => fresh(1).stalled(12, 8), 'the liar led most of them')

@@ -14,26 +14,31 @@ import {
 } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { MemoryHub } from '@gradmesh/net/memory'
-import { topicsOf } from '@gradmesh/peer'
 import { MeshPeer, makeStateTable, type NodeOptions, type Ports, serveHere } from '@gradmesh/peer/parts'
 import type { SafetyStore } from '@gradmesh/store'
 import { openMemorySafety } from '@gradmesh/store/memory-safety'
 import {
-  chainIdOf,
+  bitmapHas,
+  blockIdOf,
+  type Certificate,
+  decodeAttest,
+  decodeBlock,
   decodeCertificate,
+  decodeSignedDelta,
   decodeVote,
+  deltaDigest,
   type Genesis,
   type KeyPair,
-  type VoteKind
+  type Vote,
+  VoteKind
 } from '@gradmesh/wire'
+import { SEAL_BYTES } from '../../../packages/store/src/sealed.ts'
 import { bound } from './bound.ts'
 import { type Checker, violate } from './checker.ts'
 import { SimDisk, watched } from './disk.ts'
 import { skewedClock, type Timeline } from './timeline.ts'
 import { simTrainer } from './trainer.ts'
 
-/** Every value in a database ends in so many bytes that are not its own. */
-const SEAL_BYTES = 8
 const CERTIFICATE = 'c'.charCodeAt(0)
 /** How long after its process has died a machine still holds its connections. */
 const LINGER_MS = 100
@@ -52,7 +57,7 @@ export interface Surroundings {
   /** Something in the mesh went wrong for good. */
   violated(error: unknown): void
   online(node: SimNode): void
-  certified(slot: number, kind: VoteKind, id: string): void
+  certified(certificate: Certificate): void
 }
 
 export interface Machine {
@@ -83,10 +88,15 @@ export class SimNode {
   lost = false
   /** Something was done to its chain that it has to notice by itself. */
   damaged = false
-  wasFull = false
+  /** Its disk refused a write, or said that it did. */
+  wasRefused = false
+  /** Its record of what it has signed was changed. */
+  tampered = false
+  /** How far its time of day was set since the start. */
+  wallMs = 0
   /** Its newest chain was taken away from it since it last started. */
   rolledBack = false
-  /** Votes that are on the disk, as bytes. */
+  /** Votes, own blocks and own deltas that are on the disk, as bytes. */
   readonly recorded = new Set<string>()
   /** The network of a life that has ended, for as long as the others believe in it. */
   lingering: Net | null = null
@@ -166,14 +176,15 @@ export class SimNode {
     this.#world.note(this.machine.place, code)
     life.end()
     this.disk.reopen()
-    if (code === 'STORE_SAFETY_MISMATCH' && this.damaged) {
+    const isSafetyLost = code === 'STORE_SAFETY_MISMATCH' || (code === 'STORE_CORRUPT' && this.tampered)
+    if (isSafetyLost && this.damaged) {
       this.lost = true
       this.life = null
     } else if (DAMAGE_CODES.has(code) && this.damaged) {
       this.disk.moveChainAway()
       if (this.machine.honest) this.#world.checker.restarted(this.machine.place, 0, false)
       this.#comeBack(life, REPAIR_MS)
-    } else if ((NEVER_ENDING_CODES.has(code) && this.wasFull) || !this.machine.honest) {
+    } else if ((NEVER_ENDING_CODES.has(code) && this.wasRefused) || !this.machine.honest) {
       this.#comeBack(life, REPAIR_MS)
     } else {
       this.#world.violated(
@@ -188,7 +199,7 @@ export class SimNode {
     this.#world.timeline.after(downMs, () => {
       if (this.life !== life) return
       this.life = null
-      if (this.disk.isFull) this.life = life
+      if (this.disk.trouble.isFull) this.life = life
       if (this.life === null) this.start()
       else this.#comeBack(life, REPAIR_MS)
     })
@@ -211,7 +222,8 @@ export class Life {
   constructor(node: SimNode) {
     this.node = node
     const { world, machine } = node
-    this.#clock = skewedClock(world.timeline, machine.clock, run => this.#enter(run))
+    const { nowMs, wallMs, after } = skewedClock(world.timeline, machine.clock, run => this.#enter(run))
+    this.#clock = { nowMs, wallMs: () => wallMs() + node.wallMs, after }
     this.peer = new MeshPeer(this.#ports(), OPTIONS, machine.keys, world.genesis, world.genesisBytes)
     this.peer.journal.subscribe(event => {
       if (event.type === 'final' && this.alive && machine.honest)
@@ -315,7 +327,10 @@ export class Life {
         const database = watched(disk.safety, write)
         const { mirror } = disk
         const append = (record: Parameters<typeof mirror.append>[0]): Promise<void> =>
-          this.#effect(() => mirror.append(record))
+          this.#effect(async () => {
+            mirror.failure = disk.trouble.isFull ? Object.assign(new Error('full'), { code: 'ENOSPC' }) : null
+            await mirror.append(record)
+          })
         const safety = await openMemorySafety({
           database,
           mirror: { newest: mirror.newest, append, close: async () => {} }
@@ -331,8 +346,7 @@ export class Life {
             const certificate = decodeCertificate(operation.value.subarray(0, -SEAL_BYTES))
             if (isFault(certificate)) continue
             this.#guard(() => {
-              if (world.checker.certificate(certificate))
-                world.certified(certificate.slot, certificate.kind, toHex(certificate.blockId))
+              if (world.checker.certificate(certificate)) world.certified(certificate)
             })
           }
         }),
@@ -348,27 +362,89 @@ export class Life {
     }
   }
 
-  /** Votes are judged as they are signed; they must be on the disk before they are sent. */
+  /** Votes are judged as they are signed. */
   async #watchSafety(safety: SafetyStore): Promise<SafetyStore> {
-    const { world, recorded } = this.node
-    const signed = (bytes: Uint8Array): void => {
+    const { node } = this
+    const { world, recorded, machine, disk } = node
+    const signed = (bytes: Uint8Array): Vote | undefined => {
       recorded.add(textOf(bytes))
       const vote = decodeVote(bytes)
-      if (!isFault(vote)) this.#guard(() => world.checker.vote(vote))
+      if (isFault(vote)) return undefined
+      this.#guard(() => world.checker.vote(vote))
+      return vote
     }
-    for (const { bytes } of await safety.votesFrom(0)) signed(bytes)
+    const votes = await safety.votesFrom(0).catch(error => {
+      if (!node.tampered) throw error
+      return []
+    })
+    for (const { bytes } of votes) signed(bytes)
     return bound(safety, {
       recordVote: async (facts, bytes) => {
         await safety.recordVote(facts, bytes)
-        signed(bytes)
+        const vote = signed(bytes)
+        if (vote?.kind === VoteKind.NOTAR && !disk.keepsBlock(vote.blockId))
+          this.#guard(() =>
+            violate(`peer ${machine.place} signed NOTAR in slot ${vote.slot} for what its disk may lose`)
+          )
+      },
+      recordOwnBlock: async (slot, id, bytes) => {
+        await safety.recordOwnBlock(slot, id, bytes)
+        recorded.add(textOf(bytes))
+      },
+      ownBlock: async slot => {
+        const own = await safety.ownBlock(slot)
+        if (own?.bytes) recorded.add(textOf(own.bytes))
+        return own
+      },
+      recordSeal: async (round, digest, bytes) => {
+        await safety.recordSeal(round, digest, bytes)
+        recorded.add(textOf(bytes))
+      },
+      seal: async round => {
+        const own = await safety.seal(round)
+        if (own !== undefined) recorded.add(textOf(own.bytes))
+        return own
       }
     })
+  }
+
+  /** What an honest peer is about to send must be on its disk, and contradict nothing that it sent before. */
+  #judge(topic: string, message: Uint8Array): void {
+    const { world, recorded, machine } = this.node
+    const { topics } = this.peer.context
+    const isPromise =
+      topic === topics.votes.name || topic === topics.blocks.name || topic === topics.deltas.name
+    if (isPromise && !recorded.has(textOf(message)))
+      violate(`peer ${machine.place} sent ${topic.split('/').at(-1)} that are not on its disk`)
+    if (topic === topics.blocks.name) {
+      const block = decodeBlock(message)
+      if (!isFault(block))
+        world.checker.proposed(machine.place, block.header.slot, toHex(blockIdOf(block.header)))
+    } else if (topic === topics.deltas.name) {
+      const delta = decodeSignedDelta(message)
+      if (!isFault(delta))
+        world.checker.delta(machine.place, delta.header.round, toHex(deltaDigest(delta.header)))
+    } else if (topic === topics.attests.name) this.#judgeAttest(message)
+  }
+
+  /** "I hold these" is a promise about the disk. */
+  #judgeAttest(message: Uint8Array): void {
+    const { disk, machine } = this.node
+    const { ledger, pool } = this.peer
+    const attest = decodeAttest(message)
+    if (isFault(attest) || ledger === undefined || pool?.round !== attest.round) return
+    const { round, trainers } = ledger.final.accounts
+    if (round !== attest.round) return
+    for (const [index, { key }] of trainers.entries()) {
+      const held = bitmapHas(attest.bitmap, index) ? pool.ofTrainer(toHex(key)) : undefined
+      if (held !== undefined && !disk.keepsDelta(deltaDigest(held.signed.header)))
+        violate(`peer ${machine.place} attested a delta of round ${round} that its disk may lose`)
+    }
   }
 
   #watchNet(inner: Net): Net {
     const { node } = this
     const { world, machine } = node
-    const topics = topicsOf(chainIdOf(world.genesis))
     const watchedNet = bound(inner, {
       start: async () => {
         await pause(this.#clock, node.prng.below(LISTEN_MS))
@@ -383,8 +459,7 @@ export class Life {
       },
       publish: (topic, message) => {
         if (!this.alive) return hang()
-        if (machine.honest && topic === topics.votes.name && !node.recorded.has(textOf(message)))
-          this.#guard(() => violate(`peer ${machine.place} sent a vote that is not on its disk`))
+        if (machine.honest) this.#guard(() => this.#judge(topic, message))
         world.note(machine.place, 'publish', message)
         return this.#effect(() => inner.publish(topic, message))
       },

@@ -24,7 +24,7 @@ export type Fault =
       readonly peer: number
       readonly effects: number
       readonly downMs: number
-      readonly disk: 'as-synced' | 'flipped-bit' | 'older-chain' | 'older-safety'
+      readonly disk: 'as-synced' | 'flipped-bit' | 'flipped-safety' | 'older-chain' | 'older-safety'
     }
   /** The process is told to end, and started again. */
   | { readonly kind: 'stop'; readonly atMs: number; readonly peer: number; readonly downMs: number }
@@ -32,6 +32,15 @@ export type Fault =
   | { readonly kind: 'pause'; readonly atMs: number; readonly endMs: number; readonly peer: number }
   /** No space left on the disk. */
   | { readonly kind: 'full'; readonly atMs: number; readonly endMs: number; readonly peer: number }
+  /** The next write to one of the databases is made, and reported as failed. */
+  | {
+      readonly kind: 'lost-answer'
+      readonly atMs: number
+      readonly peer: number
+      readonly database: 'chain' | 'safety'
+    }
+  /** The time of day is set; timers do not mind. */
+  | { readonly kind: 'clock'; readonly atMs: number; readonly peer: number; readonly byMs: number }
   /** A stranger's registrations, more than fit. */
   | { readonly kind: 'flood'; readonly atMs: number; readonly count: number }
 
@@ -110,7 +119,7 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
         ? prng.pick([
             'flipped-bit',
             'older-chain',
-            ...(peer === mayLoseSafety ? ['older-safety'] : [])
+            ...(peer === mayLoseSafety ? ['older-safety', 'flipped-safety'] : [])
           ] as const)
         : 'as-synced'
     }) as Fault
@@ -123,6 +132,20 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
     faults.push({ kind: 'stop', atMs: below(healMs), peer: someone(), downMs: 10 + below(2_000) })
   spans(below(3), 6_000, (atMs, endMs) => ({ kind: 'pause', atMs, endMs, peer: someone() }))
   spans(prng.oneIn(4) ? 1 : 0, 4_000, (atMs, endMs) => ({ kind: 'full', atMs, endMs, peer: someone() }))
+  for (let i = prng.oneIn(4) ? 1 + below(2) : 0; i > 0; i--)
+    faults.push({
+      kind: 'lost-answer',
+      atMs: below(healMs),
+      peer: someone(),
+      database: prng.pick(['chain', 'safety'])
+    })
+  for (let i = prng.oneIn(4) ? 1 + below(2) : 0; i > 0; i--)
+    faults.push({
+      kind: 'clock',
+      atMs: below(healMs),
+      peer: someone(),
+      byMs: prng.pick([-5_000, 5_000, 90_000])
+    })
   if (prng.oneIn(FLOOD_ONE_IN)) faults.push({ kind: 'flood', atMs: below(healMs), count: FLOOD })
   const minMs = prng.pick([1, 5, 30])
   return {

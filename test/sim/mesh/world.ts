@@ -8,6 +8,7 @@ import { initialWeights, layoutOf } from '@gradmesh/ledger'
 import { createMemoryHub, type Hop, type MemoryHub } from '@gradmesh/net/memory'
 import { topicsOf } from '@gradmesh/peer'
 import {
+  type Certificate,
   chainIdOf,
   encodeGenesis,
   encodeTransaction,
@@ -43,6 +44,8 @@ const BEHIND = 1
 const END_MS = 200_000
 const EVENTS_MAX = 400_000
 const REDIAL_MS = 250
+/** How often everybody's memory is looked at, besides at every final block. */
+const COUNT_MS = 100
 
 export const runPlan = async (plan: Plan): Promise<Outcome> => {
   const world = new World(plan)
@@ -77,6 +80,8 @@ class World implements Surroundings {
   readonly #keys: readonly KeyPair[]
   readonly #nodes: SimNode[] = []
   readonly #places = new Map<string, number>()
+  /** Names of topics: everything else are streams, which lose nothing. */
+  readonly #gossip: ReadonlySet<string>
   /** What a liar sends to some alone. */
   readonly #whispers = new Map<string, ReadonlySet<string>>()
   readonly #partitions = new Set<Extract<Fault, { kind: 'partition' }>>()
@@ -103,6 +108,7 @@ class World implements Surroundings {
     this.#keys = Array.from({ length: peers }, (_, i) => keyPairFromSeed(seedOf(i)))
     this.genesis = genesisOf(plan, this.#keys)
     this.genesisBytes = encodeGenesis(this.genesis)
+    this.#gossip = new Set(Object.values(topicsOf(chainIdOf(this.genesis))).map(({ name }) => name))
     this.checker = new Checker(
       this.genesis,
       layoutOf(this.genesis),
@@ -167,8 +173,14 @@ class World implements Surroundings {
     })
   }
 
-  certified(slot: number, kind: VoteKind, id: string): void {
-    if (kind === VoteKind.NOTAR) this.#owed.set(id, slot)
+  certified({ slot, kind, blockId }: Certificate): void {
+    if (kind !== VoteKind.NOTAR) return
+    this.#owed.set(toHex(blockId), slot)
+    const honest = this.#nodes.filter(({ machine }) => machine.honest)
+    const final = Math.max(0, ...honest.map(({ life }) => life?.peer.ledger?.final.slot ?? 0))
+    // Somebody honest voted for it, and no vote goes before its payloads. What damage took is owed until the end.
+    if (slot <= final || honest.some(({ damaged, disk }) => damaged || disk.keepsBlock(blockId))) return
+    violate(`no honest disk holds the block with a NOTAR certificate in slot ${slot}`)
   }
 
   // ---------------------------------------------------------------- setting up
@@ -226,11 +238,18 @@ class World implements Surroundings {
     const { faults, healMs, startMs } = this.#plan
     for (const [place, node] of this.#nodes.entries()) this.timeline.at(startMs[place]!, () => node.start())
     for (const fault of faults) this.timeline.at(fault.atMs, () => this.#strike(fault))
+    const count = (): void => {
+      for (const { life, machine } of this.#nodes)
+        if (machine.honest && life?.alive) this.checker.held(machine.place, life.peer.held())
+      this.timeline.after(COUNT_MS, count)
+    }
+    this.timeline.after(COUNT_MS, count)
     this.timeline.at(healMs, () => {
       this.#healed = true
       this.#partitions.clear()
       for (const node of this.#nodes) {
-        node.disk.isFull = false
+        node.disk.trouble.isFull = false
+        node.disk.trouble.losesAnswerOf = null
         if (node.life !== null) node.life.fuse = null
       }
     })
@@ -253,13 +272,22 @@ class World implements Surroundings {
         return
       case 'full': {
         const node = this.#nodes[fault.peer]!
-        node.disk.isFull = true
-        node.wasFull = true
+        node.disk.trouble.isFull = true
+        node.wasRefused = true
         this.timeline.at(fault.endMs, () => {
-          node.disk.isFull = false
+          node.disk.trouble.isFull = false
         })
         return
       }
+      case 'lost-answer': {
+        const node = this.#nodes[fault.peer]!
+        node.disk.trouble.losesAnswerOf = fault.database
+        node.wasRefused = true
+        return
+      }
+      case 'clock':
+        this.#nodes[fault.peer]!.wallMs += fault.byMs
+        return
       case 'flood':
         this.#flood(fault.count)
     }
@@ -275,7 +303,9 @@ class World implements Surroundings {
       if (disk === 'as-synced') return
       node.damaged = true
       node.rolledBack = true
-      if (disk === 'flipped-bit') await node.disk.flip(node.prng)
+      if (disk === 'flipped-safety') node.tampered = true
+      if (disk === 'flipped-bit') await node.disk.flip('chain', node.prng)
+      else if (disk === 'flipped-safety') await node.disk.flip('safety', node.prng)
       else await node.disk.rollBack(disk === 'older-chain' ? 'chain' : 'safety')
     }
     // The copies are older than what is lost by as much as happens until the fuse has burnt down.
@@ -321,7 +351,7 @@ class World implements Surroundings {
         if (!oneWay || side[a] === true) return NOTHING
       }
     }
-    const isGossip = name.startsWith(GOSSIP_PREFIX)
+    const isGossip = this.#gossip.has(name)
     if (isGossip && this.#whispers.size > 0) {
       const only = this.#whispers.get(`${from}${textOf(message)}`)
       if (only !== undefined && !only.has(to)) return NOTHING
@@ -374,6 +404,7 @@ class World implements Surroundings {
       if (final.height > 0) this.checker.final(machine.place, final.height, final.id)
       this.checker.state(machine.place, final.height, toHex(final.root), final.accounts)
       this.note(machine.place, `final ${final.height}`)
+      this.checker.held(machine.place, life.peer.held())
       await this.#weigh(life, final.height, final.id)
       await this.#settleDebts(false)
     }
@@ -501,8 +532,6 @@ const drained = (): Promise<void> =>
   })
 
 const NOTHING: readonly number[] = []
-const GOSSIP_PREFIX = `/gradmesh/${PROTOCOL_VERSION}/`
-
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
 /** Two leaves of 64 weights, the second one padded. */

@@ -20,7 +20,21 @@ import { assert } from '@gradmesh/core'
 import type { Mutant } from './types.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const PACKAGES = ['core', 'wire', 'delta', 'consensus', 'ledger']
+const PACKAGES = [
+  'core',
+  'wire',
+  'delta',
+  'consensus',
+  'ledger',
+  'tensor',
+  'models',
+  'data',
+  'train',
+  'store',
+  'net',
+  'api',
+  'peer'
+]
 const KILL_AFTER_MS = 600_000
 
 export interface Verdict {
@@ -80,8 +94,8 @@ const judge = (copy: string, mutant: Mutant, known: number | undefined, schedule
         text.replace(find, () => put)
       )
     }
-    const found =
-      judgeName === 'simulation' ? simulated(copy, known, schedules) : tested(copy, join(copy, judgeName))
+    const isWorld = judgeName === 'consensus' || judgeName === 'mesh'
+    const found = isWorld ? simulated(copy, judgeName, known, schedules) : tested(copy, join(copy, judgeName))
     const seconds = Number(((performance.now() - startMs) / 1_000).toFixed(1))
     return { name, judge: judgeName, ...found, seconds }
   } finally {
@@ -92,12 +106,12 @@ const judge = (copy: string, mutant: Mutant, known: number | undefined, schedule
 const run = (copy: string, ...args: readonly string[]) =>
   spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout: KILL_AFTER_MS })
 
-const simulated = (copy: string, known: number | undefined, schedules: number) => {
-  const { stdout, stderr } = run(copy, 'test/sim/hunt.ts', 'consensus', `${known ?? 0}`, '1', `${schedules}`)
+const simulated = (copy: string, world: string, known: number | undefined, schedules: number) => {
+  const { stdout, stderr } = run(copy, 'test/sim/hunt.ts', world, `${known ?? 0}`, '1', `${schedules}`)
   const line = stdout.trim().split('\n').at(-1) ?? ''
   assert(line.startsWith('{'), `the mutant runs at all: ${stderr.slice(-600)}`)
   const { seed, violation } = JSON.parse(line) as { seed: number | null; violation: string | null }
-  return { killed: seed !== null, seed, by: violation ?? 'nobody' }
+  return { killed: seed !== null, seed, by: violation?.split('\n')[0] ?? 'nobody' }
 }
 
 const tested = (copy: string, file: string) => {

@@ -5,15 +5,15 @@ export interface Edit {
   readonly put: string
 }
 
-/** A small wrong change, and who must notice it: the simulation, or the test file that is named. */
+/** A small wrong change, and who must notice it: one of the simulated worlds, or the test file that is named. */
 export interface Mutant {
   readonly name: string
-  readonly judge: 'simulation' | `packages/${string}`
+  readonly judge: 'consensus' | 'mesh' | `packages/${string}`
   readonly edits: readonly Edit[]
 }
 
 export const one = (name: string, file: string, find: string, put: string): Mutant => ({
   name,
-  judge: 'simulation',
+  judge: 'consensus',
   edits: [{ file, find, put }]
 })

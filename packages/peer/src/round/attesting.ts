@@ -9,6 +9,7 @@ import { equalBytes, type Fault, isFault, type Timer, toHex } from '@gradmesh/co
 import { epochOf } from '@gradmesh/ledger'
 import {
   type Attest,
+  BOUNDS,
   bitmapOf,
   type Digest,
   decodeAttest,
@@ -22,6 +23,7 @@ import {
 import type { Context } from '../context.ts'
 import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
+import type { Extent, Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import type { DeltaPool } from './delta-pool.ts'
 import type { Epoch } from './epochs.ts'
@@ -61,6 +63,14 @@ export class Attesting {
     this.#epoch = context.epochs.running
     this.#heard = new Echoes(context.clock, ECHO_MS)
     this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
+  }
+
+  held({ trainers, seats }: Extent): readonly Held[] {
+    return [
+      { what: 'attestations', entries: this.#attests.size, max: seats },
+      { what: 'early attestations', entries: this.#early.size, max: BOUNDS.validatorsMax },
+      { what: 'trainers that were missed', entries: this.#missed.size, max: trainers }
+    ]
   }
 
   all(): Attest[] {

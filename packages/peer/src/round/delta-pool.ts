@@ -7,6 +7,7 @@ import { equalBytes, type Fault, isFault, sha256, toHex } from '@gradmesh/core'
 import { checkDeltaHeader } from '@gradmesh/ledger'
 import type { PeerKey } from '@gradmesh/net'
 import {
+  BOUNDS,
   decodeSignedDelta,
   decodeSignedDeltaHeader,
   deltaDigest,
@@ -21,6 +22,7 @@ import { aheadBytesMax } from '../caps/index.ts'
 import { type Context, digestOf } from '../context.ts'
 import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
+import type { Extent, Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import { PIECE_BYTES, PROTOCOLS } from '../topics.ts'
 import type { Evidences } from './evidences.ts'
@@ -83,6 +85,18 @@ export class DeltaPool {
     return this.#byTrainer.get(key)
   }
 
+  held({ trainers, liveBlocks, connections }: Extent): readonly Held[] {
+    const named = BOUNDS.deltasPerBlockMax * liveBlocks
+    return [
+      // Two of a trainer are a proof against it.
+      { what: 'deltas', entries: this.#byDigest.size, max: 2 * trainers + named },
+      { what: 'early deltas', entries: this.#early.size, max: EARLY_MAX },
+      { what: 'bytes of deltas ahead', entries: this.#aheadBytes, max: this.#aheadBytesMax },
+      // Each neighbour announces one at a time, and is asked for one at a time.
+      { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * connections + named }
+    ]
+  }
+
   headersOf(round: number): SignedDeltaHeader[] {
     return [...this.#byDigest.values()].filter(d => d.round === round).map(d => d.signed)
   }
@@ -113,7 +127,10 @@ export class DeltaPool {
     const before = this.#final.accounts.round
     this.#final = final
     const { round } = final.accounts
-    if (round === before) return []
+    if (round === before) {
+      this.#forgetThirds(round)
+      return []
+    }
     this.#byTrainer.clear()
     this.#contradicted.clear()
     const past = [...this.#byDigest.values()].filter(delta => delta.round < round)
@@ -129,6 +146,14 @@ export class DeltaPool {
       if (early.round === round) await this.offer(early.bytes)
     }
     return past
+  }
+
+  /** What contradicts a trainer is in the proof against it; blocks that named more of its deltas may be past. */
+  #forgetThirds(round: number): void {
+    for (const { digest, trainer, round: of } of [...this.#byDigest.values()]) {
+      const isFirst = this.#byTrainer.get(trainer)?.digest === digest
+      if (of === round && !isFirst && this.#contradicted.has(trainer)) this.#byDigest.delete(digest)
+    }
   }
 
   /**

@@ -38,6 +38,7 @@ import {
 import type { Context } from '../context.ts'
 import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
+import type { Extent, Held } from '../holding.ts'
 import { Serial } from '../serial.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { Resumed } from '../sync/resuming.ts'
@@ -56,6 +57,11 @@ const ECHO_MS = 500
 const ANSWER_EVERY_MS = 1000
 /** Votes, certificates and blocks of the next epoch, kept for the moment in which this one ends. */
 const EARLY_MAX = 512
+/** Certificates that need not be spread again; one more than that is only sent twice. */
+const SPREAD_MAX = 1024
+/** A proposal whose payloads could not be had is looked at again after so long, then after twice as long. */
+const MISSING_MS = 150
+const MISSING_MS_MAX = 2400
 
 export interface Proposal {
   readonly epoch: Epoch
@@ -131,6 +137,27 @@ export class Driver {
 
   certificates(): Certificate[] {
     return [...this.#certificates.values()]
+  }
+
+  /** Slots of which anything may be kept. */
+  get slots(): number {
+    return this.frontier - this.#parts.ledger.final.slot + SLOTS_AHEAD + SLOTS_BELOW_FINAL + 1
+  }
+
+  held({ slots, liveBlocks }: Extent): readonly Held[] {
+    // Besides two proposals a slot, one that a certificate asks for.
+    const blocks = (BLOCKS_PER_SLOT + 1) * slots
+    return [
+      { what: 'certificates', entries: this.#certificates.size, max: CERTIFICATES_MAX },
+      { what: 'spread certificates', entries: this.#spread.size, max: SPREAD_MAX },
+      { what: 'timers', entries: this.#turns.size, max: SPREAD_MAX + blocks },
+      { what: 'inputs of the next epoch', entries: this.#early.length, max: EARLY_MAX },
+      { what: 'first sights', entries: this.#seenMs.size, max: blocks },
+      { what: 'live blocks', entries: liveBlocks, max: blocks },
+      { what: 'slots of the vote', entries: this.#state?.slots.size ?? 0, max: slots },
+      { what: 'blocks of the vote', entries: this.#state?.blocks.size ?? 0, max: blocks },
+      { what: 'blocks asked for', entries: this.#state?.fetches.size ?? 0, max: blocks }
+    ]
   }
 
   /** Starts to vote from the newest final block, with what the disk remembers above it; own votes among it. */
@@ -253,7 +280,7 @@ export class Driver {
     const epoch = epochs.at(certificate.epoch)
     if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
     if (!epoch.certifies(certificate, chainId)) return peerFault('WIRE_SIGNATURE')
-    this.#spread.add(key)
+    this.#markSpread(key)
     if (!this.#certificates.has(key)) this.input({ type: 'certificate', certificate })
     return null
   }
@@ -403,20 +430,20 @@ export class Driver {
     return vote
   }
 
-  async #validate(id: string): Promise<void> {
+  /** A verdict for the block; while what it needs is missing none, and another look for as long as its slot lasts. */
+  async #validate(id: string, missingMs = MISSING_MS): Promise<void> {
     try {
       const block = this.#parts.ledger.block(id)
-      if (block === undefined) return
+      if (!this.#running || block === undefined || this.frontier > block.header.slot) return
       const { epoch, slot } = block.header
       const leader = this.#context.epochs.at(epoch)?.leaderKey(slot)
       if (leader === undefined) return
       const wrong = await this.#parts.ledger.prepare(id, leader)
-      // Missing is not wrong: without an answer the slot times out, and sync or a later pull helps.
+      // Missing is not wrong: it may come while the slot lasts.
       if (wrong !== null && PENDING.has(wrong.fault)) {
-        this.#context.log.info(
-          { height: block.header.height, fault: wrong.fault },
-          'a proposal could not be checked yet'
-        )
+        const { height } = block.header
+        this.#context.log.info({ height, fault: wrong.fault }, 'a proposal could not be checked yet')
+        this.#later(missingMs, () => void this.#validate(id, Math.min(2 * missingMs, MISSING_MS_MAX)))
         return
       }
       if (wrong !== null) {
@@ -491,14 +518,25 @@ export class Driver {
     const leader = this.#epoch.leader(certificate.slot)
     const turn = ((self ?? seats.length) - leader + seats.length) % seats.length
     const publish = async (): Promise<void> => {
-      this.#spread.add(key)
+      this.#markSpread(key)
       await net.publish(topics.certificates.name, encodeCertificate(certificate))
     }
     if (self === leader) return publish()
-    const timer = this.#context.clock.after(SPREAD_MS + turn * SPREAD_TURN_MS, () => {
-      this.#turns.delete(timer)
+    this.#later(SPREAD_MS + turn * SPREAD_TURN_MS, () => {
       const isNeeded = !this.#spread.has(key) && certificate.slot > this.#parts.ledger.final.slot
-      if (this.#running && isNeeded) void publish().catch(error => this.#context.fail(error))
+      if (isNeeded) void publish().catch(error => this.#context.fail(error))
+    })
+  }
+
+  #markSpread(key: string): void {
+    this.#spread.add(key)
+    if (this.#spread.size > SPREAD_MAX) this.#spread.delete(this.#spread.keys().next().value!)
+  }
+
+  #later(delayMs: number, run: () => void): void {
+    const timer = this.#context.clock.after(delayMs, () => {
+      this.#turns.delete(timer)
+      if (this.#running) run()
     })
     this.#turns.add(timer)
   }

@@ -2,6 +2,7 @@
 import { toHex } from '@gradmesh/core'
 import { selectEvidence } from '@gradmesh/ledger'
 import { accusedOf, type Digest, type EpochRules, type Evidence } from '@gradmesh/wire'
+import type { Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 
 const MAX = 64
@@ -20,6 +21,10 @@ export class Evidences {
   add(evidence: Evidence): void {
     const key = offenceOf(evidence)
     if (this.#waiting.size < MAX && !this.#waiting.has(key)) this.#waiting.set(key, evidence)
+  }
+
+  held(): readonly Held[] {
+    return [{ what: 'evidence', entries: this.#waiting.size, max: MAX }]
   }
 
   /** What may stand in the next block; proofs that the ledger can't use any more are forgotten. */

@@ -10,6 +10,7 @@ import { decodeTransaction, type Transaction, verifyTransaction } from '@gradmes
 import type { Context } from '../context.ts'
 import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
+import type { Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 
 const MAX = 1024
@@ -50,6 +51,10 @@ export class TransactionPool {
     this.#waiting.set(place, { tx, from: before === undefined ? from : before.from })
     this.onTransaction()
     return from !== null && this.#heard.isEcho(place) ? peerFault('TX_KNOWN') : null
+  }
+
+  held(): readonly Held[] {
+    return [{ what: 'transactions', entries: this.#waiting.size, max: MAX }]
   }
 
   forBlock(final: FinalPoint): Transaction[] {

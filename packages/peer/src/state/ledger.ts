@@ -8,6 +8,7 @@ import type { Accounts, Receipt } from '@gradmesh/ledger'
 import {
   type Block,
   type BlockHeader,
+  BOUNDS,
   blockIdOf,
   type Certificate,
   type Digest,
@@ -16,6 +17,7 @@ import {
 } from '@gradmesh/wire'
 import { type Context, digestOf } from '../context.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
+import type { Extent, Held } from '../holding.ts'
 import type { DeltaPool, PooledDelta } from '../round/delta-pool.ts'
 import { Serial } from '../serial.ts'
 import { keepSetsProof, setsProofAt } from '../sync/sets-proofs.ts'
@@ -95,6 +97,11 @@ export class Ledger {
 
   liveBlocks(): Block[] {
     return [...this.#blocks.values()]
+  }
+
+  held({ liveBlocks }: Extent): readonly Held[] {
+    // Besides the final one, those that are on the way to it, as many as come at once while syncing.
+    return [{ what: 'states', entries: this.#heads.size, max: liveBlocks + 1 + BOUNDS.syncBlocksMax }]
   }
 
   add(block: Block): string {

@@ -20,6 +20,7 @@ import {
 } from '@gradmesh/wire'
 import { type Context, digestOf } from '../context.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
+import type { Extent, Held } from '../holding.ts'
 import { type DeltaPool, pullDelta } from '../round/delta-pool.ts'
 import type { Driver } from '../round/driver.ts'
 import type { Ledger } from '../state/ledger.ts'
@@ -54,12 +55,21 @@ export class Syncing {
 
   /** How far a peer says it is; hearsay, good for choosing whom to ask. */
   heard(peer: PeerKey, height: number): void {
-    this.#heights.set(peer, height)
+    this.#note(peer, height)
     if (height > this.#ledger.final.height + 1) this.wake()
+  }
+
+  /** Its answer may come when it has gone. */
+  #note(peer: PeerKey, height: number): void {
+    if (this.#context.net.peers().some(({ key }) => key === peer)) this.#heights.set(peer, height)
   }
 
   forget(peer: PeerKey): void {
     this.#heights.delete(peer)
+  }
+
+  held({ connections }: Extent): readonly Held[] {
+    return [{ what: 'heights of peers', entries: this.#heights.size, max: connections }]
   }
 
   /** The greatest height that connected peers speak of. */
@@ -139,7 +149,7 @@ export class Syncing {
       this.#refuse(peer, reply)
       return false
     }
-    this.#heights.set(peer, reply.finalHeight)
+    this.#note(peer, reply.finalHeight)
     const wrong = await this.#take(reply, peer)
     if (wrong !== null) this.#refuse(peer, wrong)
     return (

@@ -5,6 +5,7 @@
  */
 import { cleanLabel } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
+import type { Held } from '../holding.ts'
 
 const LABELS_MAX = 1024
 
@@ -28,6 +29,10 @@ export class Labels {
     if (clean === '') return
     this.#byKey.set(key, clean)
     if (this.#byKey.size > LABELS_MAX) this.#byKey.delete(this.#byKey.keys().next().value as PeerKey)
+  }
+
+  held(): readonly Held[] {
+    return [{ what: 'labels', entries: this.#byKey.size, max: LABELS_MAX }]
   }
 
   of(key: PeerKey): string | null {
