@@ -1,8 +1,8 @@
 /** The typed client: one method a row of the table. Replies are checked, so that what it returns can be trusted. */
 import { MeshError } from '@gradmesh/core'
-import { check } from './check.ts'
+import { check, fits } from './check.ts'
 import { readEventStream } from './event-stream.ts'
-import { problem } from './problem.ts'
+import { openAiError, problem } from './problem.ts'
 import type { InputOf, ReplyOf, Route } from './route.ts'
 import { type Routes, routes } from './routes.ts'
 
@@ -165,6 +165,10 @@ class Connection {
 
   #failure(response: Response, url: string, body: string): MeshError {
     const told = parse(body)
+    if (fits(openAiError, told)) {
+      const { code, message } = told.error
+      return new MeshError(code, message, { data: { url, status: response.status } })
+    }
     if (check(problem, told).length > 0)
       return new MeshError('API_REPLY', `${url} answered ${response.status} without saying why`, {
         remedy: 'check that the address is that of a gradmesh peer',

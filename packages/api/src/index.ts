@@ -7,9 +7,20 @@ export {
   type IdentifiedEvent
 } from './client.ts'
 export { readEventStream, type ServerSentEvent } from './event-stream.ts'
+export {
+  COMPLETION_TOKENS,
+  type Completion,
+  type Embeddings,
+  type FinalState,
+  type Logprobs,
+  type Models
+} from './inference.ts'
 export { openApi } from './openapi.ts'
 export {
+  asOpenAiError,
   makeProblem,
+  type OpenAiError,
+  openAiError,
   PROBLEM_MEDIA,
   type Problem,
   type ProblemCode,
@@ -50,6 +61,6 @@ export {
   type Trainer,
   type Validator
 } from './replies.ts'
-export type { InputOf, Method, ReplyOf, Route, RouteKind } from './route.ts'
+export type { ErrorForm, InputOf, Method, ReplyOf, Route, RouteKind } from './route.ts'
 export { API_VERSION, BLOCKS_PAGE, BLOCKS_PAGE_MAX, commonErrors, type Routes, routes } from './routes.ts'
 export { type Fields, type Infer, type JsonSchema, type ObjectOf, object, type Schema } from './schema.ts'

@@ -1,12 +1,17 @@
 /** The OpenAPI 3.1 document of a table of routes; its schema dialect is JSON Schema 2020-12, as ours. */
-import { PROBLEM_MEDIA, type ProblemCode, problem, problemKinds } from './problem.ts'
-import type { Route } from './route.ts'
+import { openAiError, PROBLEM_MEDIA, type ProblemCode, problem, problemKinds } from './problem.ts'
+import type { ErrorForm, Route } from './route.ts'
 import { API_VERSION, commonErrors } from './routes.ts'
 import { type Fields, isOptional, type JsonSchema, object } from './schema.ts'
 
 type Json = { readonly [key: string]: unknown }
 
-const MEDIA = { json: 'application/json', events: 'text/event-stream', text: 'text/plain' } as const
+const MEDIA = {
+  json: 'application/json',
+  either: 'application/json',
+  events: 'text/event-stream',
+  text: 'text/plain'
+} as const
 
 export const openApi = (table: Readonly<Record<string, Route>>): Json => {
   const schemas: Record<string, Json> = {}
@@ -32,6 +37,9 @@ export const openApi = (table: Readonly<Record<string, Route>>): Json => {
   }
 }
 
+const mediaOf = ({ kind }: Route): readonly string[] =>
+  kind === 'either' ? [MEDIA.json, MEDIA.events] : [MEDIA[kind]]
+
 const pathOf = (url: string): string => url.replace(/:([a-z]+)/gi, '{$1}')
 
 const operation = (operationId: string, route: Route, schemas: Record<string, Json>): Json => ({
@@ -53,9 +61,11 @@ const operation = (operationId: string, route: Route, schemas: Record<string, Js
   responses: {
     200: {
       description: 'The answer.',
-      content: { [MEDIA[route.kind]]: { schema: reference(route.reply, schemas) } }
+      content: Object.fromEntries(
+        mediaOf(route).map(media => [media, { schema: reference(route.reply, schemas) }])
+      )
     },
-    ...failures([...route.errors, ...commonErrors], schemas)
+    ...failures([...route.errors, ...commonErrors], route.errorForm, schemas)
   }
 })
 
@@ -75,7 +85,7 @@ const parameters = (fields: Fields, place: 'path' | 'query', schemas: Record<str
     schema: reference(isOptional(field) ? field.optional : field, schemas)
   }))
 
-const failures = (codes: readonly ProblemCode[], schemas: Record<string, Json>): Json => {
+const failures = (codes: readonly ProblemCode[], form: ErrorForm, schemas: Record<string, Json>): Json => {
   const byStatus = new Map<number, ProblemCode[]>()
   for (const code of codes) {
     const { status } = problemKinds[code]
@@ -86,7 +96,10 @@ const failures = (codes: readonly ProblemCode[], schemas: Record<string, Json>):
       status,
       {
         description: same.map(code => `${problemKinds[code].title} (${code}).`).join(' '),
-        content: { [PROBLEM_MEDIA]: { schema: reference(problem, schemas) } }
+        content:
+          form === 'problem'
+            ? { [PROBLEM_MEDIA]: { schema: reference(problem, schemas) } }
+            : { [MEDIA.json]: { schema: reference(openAiError, schemas) } }
       }
     ])
   )

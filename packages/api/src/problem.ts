@@ -1,5 +1,5 @@
 /** RFC 9457 problem documents: how every error of the HTTP interface is told. */
-import { array, type Infer, integer, named, object, optional, text } from './schema.ts'
+import { array, type Infer, integer, named, nullable, object, optional, text } from './schema.ts'
 
 export const PROBLEM_MEDIA = 'application/problem+json'
 
@@ -85,6 +85,24 @@ export const problemKinds = {
     title: 'No transactions yet',
     remedy: 'the peer is still starting: try again in a few seconds'
   },
+  INFERENCE_KIND: {
+    status: 404,
+    title: "The model can't do that",
+    remedy: 'GET /v1/models says what it can'
+  },
+  INFERENCE_MODEL: {
+    status: 404,
+    title: 'No such model',
+    remedy: 'GET /v1/models lists the one that is here'
+  },
+  INFERENCE_PROMPT: { status: 400, title: 'Prompt not valid', remedy: 'give fewer tokens, or text' },
+  INFERENCE_BUSY: { status: 429, title: 'Too many wait already', remedy: 'try again after `Retry-After`' },
+  INFERENCE_PAUSED: {
+    status: 503,
+    title: "The model can't be asked now",
+    remedy: 'try again after `Retry-After`; GET /v1/status says how the peer is doing'
+  },
+  INFERENCE_LEFT: { status: 499, title: 'Nobody waits for the answer' },
   TICKET_EARLY: {
     status: 503,
     title: 'No ticket yet',
@@ -115,3 +133,34 @@ export const makeProblem = (
     ...(errors === undefined ? {} : { errors: errors.slice(0, 8) })
   }
 }
+
+// ---------------------------------------------------------------- as OpenAI's clients read errors
+
+export const openAiError = named(
+  'OpenAiError',
+  object({
+    error: object({
+      message: text({ description: 'what is wrong, and what to do about it' }),
+      type: text(),
+      param: nullable(text({ description: 'the field that is wrong' })),
+      code: text({ description: 'as listed in docs/ERRORS.md' })
+    })
+  })
+)
+export type OpenAiError = Infer<typeof openAiError>
+
+const typeOf = (status: number): string => {
+  if (status === 401) return 'authentication_error'
+  if (status === 404) return 'not_found_error'
+  if (status === 429) return 'rate_limit_error'
+  return status >= 500 ? 'server_error' : 'invalid_request_error'
+}
+
+export const asOpenAiError = ({ status, code, detail, remedy, errors }: Problem): OpenAiError => ({
+  error: {
+    message: remedy === undefined ? `${detail}.` : `${detail}. What to do: ${remedy}.`,
+    type: typeOf(status),
+    param: errors?.[0]?.name ?? null,
+    code
+  }
+})

@@ -1,8 +1,14 @@
 import type { ProblemCode } from './problem.ts'
 import type { Fields, ObjectOf, Schema } from './schema.ts'
 
-/** `json`: one reply. `events`: a stream of replies, server-sent. `text`: not for the typed client to read. */
-export type RouteKind = 'json' | 'events' | 'text'
+/**
+ * `json`: one reply. `events`: a stream of replies, server-sent. `text`: not for the typed client to read.
+ * `either`: one reply, or with `stream` in the body its parts, server-sent; neither for the typed client.
+ */
+export type RouteKind = 'json' | 'events' | 'text' | 'either'
+
+/** How a route tells what went wrong: our problem documents, or the form that OpenAI's clients read. */
+export type ErrorForm = 'problem' | 'openai'
 
 /** What is read is asked by GET; POST brings something, as one JSON object. */
 export type Method = 'GET' | 'POST'
@@ -27,6 +33,7 @@ export interface Route<
   readonly reply: Schema<R>
   /** Besides those that any route may answer with. */
   readonly errors: readonly ProblemCode[]
+  readonly errorForm: ErrorForm
 }
 
 interface RouteInit<P extends Fields, Q extends Fields, R, K extends RouteKind, B extends Fields> {
@@ -40,6 +47,8 @@ interface RouteInit<P extends Fields, Q extends Fields, R, K extends RouteKind, 
   readonly body?: B
   readonly reply: Schema<R>
   readonly errors?: readonly ProblemCode[]
+  /** Problem documents when left out. */
+  readonly errorForm?: ErrorForm
 }
 
 // biome-ignore lint/complexity/noBannedTypes: an object without fields is what a route without parameters takes
@@ -59,6 +68,7 @@ export const route = <
   query: {} as Q,
   body: {} as B,
   errors: [],
+  errorForm: 'problem',
   ...init
 })
 

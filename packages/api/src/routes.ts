@@ -1,4 +1,5 @@
 /** The table. Server, typed client and OpenAPI document all follow from it. */
+import { completion, completionAsk, embeddingAsk, embeddings, models } from './inference.ts'
 import type { ProblemCode } from './problem.ts'
 import {
   block,
@@ -29,6 +30,16 @@ export const commonErrors = [
   'HTTP_HOST',
   'HTTP_BUSY',
   'HTTP_INTERNAL'
+] as const satisfies readonly ProblemCode[]
+
+const ASKING = [
+  'INFERENCE_KIND',
+  'INFERENCE_MODEL',
+  'INFERENCE_PROMPT',
+  'INFERENCE_BUSY',
+  'INFERENCE_PAUSED',
+  'HTTP_BODY_MALFORMED',
+  'HTTP_BODY_TOO_LARGE'
 ] as const satisfies readonly ProblemCode[]
 
 export const routes = {
@@ -103,6 +114,35 @@ export const routes = {
     query: { replay: optional(oneOf('all', 'none')) },
     reply: streamEvent,
     errors: ['HTTP_EVENTS_FULL']
+  }),
+  models: route({
+    kind: 'json',
+    url: '/v1/models',
+    summary: 'What this peer can be asked: the model of the newest final weights.',
+    reply: models,
+    errors: ['INFERENCE_PAUSED'],
+    errorForm: 'openai'
+  }),
+  completions: route({
+    kind: 'either',
+    method: 'POST',
+    url: '/v1/completions',
+    summary:
+      "Goes on with a text, as OpenAI's completions do. `stream`: the parts as they come (server-sent events, `[DONE]` at the end).",
+    body: completionAsk,
+    reply: completion,
+    errors: ASKING,
+    errorForm: 'openai'
+  }),
+  embeddings: route({
+    kind: 'json',
+    method: 'POST',
+    url: '/v1/embeddings',
+    summary: "Vectors of texts, as OpenAI's embeddings: the mean of the last layer, of length 1.",
+    body: embeddingAsk,
+    reply: embeddings,
+    errors: ASKING,
+    errorForm: 'openai'
   }),
   metrics: route({
     kind: 'text',

@@ -57,7 +57,10 @@ t.test('lists every route, each with its parameters, its answer and its errors',
       t.ok(told.includes(code), `${name} tells of ${code}`)
     t.match(operation.responses[200], { content: Object })
     for (const [status, response] of Object.entries(operation.responses))
-      if (status !== '200') t.match(response, { content: { 'application/problem+json': { schema: Object } } })
+      if (status !== '200') {
+        const media = route.errorForm === 'openai' ? 'application/json' : 'application/problem+json'
+        t.match(response, { content: { [media]: { schema: Object } } })
+      }
   }
 })
 

@@ -14,6 +14,7 @@ import {
   PrometheusMetrics,
   type StaticFiles
 } from './http/index.ts'
+import type { AnsweringTable } from './inference/answering.ts'
 import type { NodeOptions } from './options.ts'
 import { MeshPeer } from './peer.ts'
 import type { Ports } from './ports.ts'
@@ -85,8 +86,11 @@ const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: Lo
     openSafety: () => openSafety(safety),
     openDatabase: () => openLevelDb(chain, { create: true }),
     openState: onDeath => startWorker<StateTable>('state/state-worker', null, onDeath),
-    openCompute: onDeath =>
-      startWorker<ComputeTable>('training/compute-worker', { tuneFolder: tune }, onDeath),
+    openCompute(onDeath) {
+      const worker = 'training/compute-worker'
+      const thread = startWorker<ComputeTable & AnsweringTable>(worker, { tuneFolder: tune }, onDeath)
+      return { ...thread, answering: thread.call }
+    },
     openNet: (chainId, { secretKey }) =>
       createLibp2pNet({
         secretKey,

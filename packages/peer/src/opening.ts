@@ -7,6 +7,7 @@ import type { AdapterInfo } from '@gradmesh/tensor'
 import { chainIdOf, type Genesis, type KeyPair } from '@gradmesh/wire'
 import type { Context } from './context.ts'
 import { FaultCounter } from './faults.ts'
+import type { AnsweringTable } from './inference/answering.ts'
 import type { NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
 import { Epochs } from './round/epochs.ts'
@@ -87,6 +88,7 @@ export const makeContext = (init: ContextInit): Context => {
 
 export interface OpenedCompute {
   readonly call: Remote<ComputeTable>
+  readonly answering: Remote<AnsweringTable> | null
   readonly adapter: AdapterInfo
   /** Training samples that rows are drawn from. */
   readonly samples: number
@@ -122,7 +124,7 @@ export const openCompute = async (
   })
   options.logger.info({ adapter: adapter.name, software: adapter.software }, 'the adapter is ready')
   const openDelta = stored?.buffer.accepted === null ? { round: stored.round, digest: stored.digest } : null
-  return { call: thread.call, adapter, samples, openDelta }
+  return { call: thread.call, answering: thread.answering ?? null, adapter, samples, openDelta }
 }
 
 const settleWithin = async (clock: Clock, timeMs: number, work: Promise<unknown>): Promise<void> => {

@@ -23,6 +23,7 @@ import { CapKeeper, type Caps, checkMemoryCap, collectGarbage, noCaps, tightCaps
 import type { Context } from './context.ts'
 import { openDoor } from './door.ts'
 import type { Held } from './holding.ts'
+import { Asking } from './inference/asking.ts'
 import { type Closers, makeContext, type OpenedCompute, openCompute, openStores } from './opening.ts'
 import type { NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
@@ -94,6 +95,7 @@ export class MeshPeer implements Running {
   #context!: Context
   #parts: Parts | undefined
   #keeper: CapKeeper | undefined
+  #asking: Asking | undefined
   #stopRegistering: () => void = () => {}
   #stopping: Promise<void> | undefined
   /** Opening or starting, while it lasts. */
@@ -132,6 +134,10 @@ export class MeshPeer implements Running {
 
   get ledger(): Ledger | undefined {
     return this.#parts?.ledger
+  }
+
+  get asking(): Asking | undefined {
+    return this.#asking
   }
 
   get driver(): Driver | undefined {
@@ -313,7 +319,8 @@ export class MeshPeer implements Running {
       sync: () => syncing.wake(),
       resume: () => resumeVoting(context, ledger)
     })
-    const { call, samples, openDelta } = compute
+    const { call, answering, samples, openDelta } = compute
+    if (answering !== null) this.#asking = this.#askingWith(answering, ledger)
     const isHeld = (): boolean => this.trainingPause !== null
     const training = new Training(context, { compute: call, ledger, pool, samples, isHeld }, openDelta)
     const parts = { ledger, pool, driver, attesting, syncing, training, transactions, evidences }
@@ -407,6 +414,13 @@ export class MeshPeer implements Running {
       onWake: seconds => void this.#onWake(parts, seconds).catch(error => this.#fail(error))
     })
     this.closers.push(async () => stopPulse())
+  }
+
+  #askingWith(answering: NonNullable<OpenedCompute['answering']>, ledger: Ledger): Asking {
+    const { clock, chainId, state } = this.#context
+    const pause = (): string | null =>
+      this.#keeper?.isPausedFor('memory') === true ? this.trainingPause : null
+    return new Asking({ clock, chainId: toHex(chainId), answering, state, final: () => ledger.final, pause })
   }
 
   async #onWake(parts: Parts, seconds: number): Promise<void> {

@@ -6,12 +6,18 @@ import type { Clock, Metrics } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, Database, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair } from '@gradmesh/wire'
+import type { AnsweringTable } from './inference/answering.ts'
 import type { StateTable } from './state/state-table.ts'
 import type { LoopDelay } from './telling/loop-delay.ts'
 import type { ComputeTable } from './training/computing.ts'
-import type { WorkerThread } from './worker-rpc.ts'
+import type { Remote, WorkerThread } from './worker-rpc.ts'
 
 type OnDeath = (error: unknown) => void
+
+export interface ComputeThread extends WorkerThread<ComputeTable> {
+  /** The same thread, to ask the model; left out where there is none. */
+  readonly answering?: Remote<AnsweringTable>
+}
 
 export interface Ports {
   readonly clock: Clock
@@ -22,7 +28,7 @@ export interface Ports {
   /** Where the chain is, or will be. @throws MeshError `STORE_…` */
   readonly openDatabase: () => Promise<Database>
   readonly openState: (onDeath: OnDeath) => WorkerThread<StateTable>
-  readonly openCompute: (onDeath: OnDeath) => WorkerThread<ComputeTable>
+  readonly openCompute: (onDeath: OnDeath) => ComputeThread
   /** Not started yet. @throws MeshError `NET_BAD_ADDRESS`, `NET_OPTIONS` */
   readonly openNet: (chainId: Digest, keys: KeyPair) => Promise<Net>
   /** Once in step with the mesh: is it the one that this peer was invited to? @throws MeshError `JOIN_TRUST` */

@@ -1,6 +1,7 @@
 /** What a running peer is to those outside: the command that started it, and the HTTP view. */
 import type { LastError, Ticket } from '@gradmesh/api'
 import type { AdapterInfo } from '@gradmesh/tensor'
+import type { Asking } from './inference/asking.ts'
 import type { DeltaPool } from './round/delta-pool.ts'
 import type { Driver } from './round/driver.ts'
 import type { TransactionPool } from './round/transaction-pool.ts'
@@ -18,6 +19,8 @@ export interface Running {
   readonly ledger: Ledger | undefined
   readonly driver: Driver | undefined
   readonly pool: DeltaPool | undefined
+  /** The model, to be asked; undefined while the peer starts, and where nothing answers. */
+  readonly asking: Asking | undefined
   readonly transactions: TransactionPool | undefined
   readonly adapter: AdapterInfo | null
   readonly lastError: LastError | null

@@ -44,13 +44,18 @@ export const moving = <T extends object>(value: T, ...buffers: Transferable[]): 
   return value
 }
 
-/**
- * In the worker: answers calls one after another, so that a handler never sees another half done. Only the
- * functions named in `atOnce` don't wait their turn: they are there to cut short what is under way.
- */
-export const serve = <T extends Table>(table: T, atOnce: readonly (keyof T & string)[] = []): void => {
+/** Calls that don't wait for every other one. */
+interface Lanes<T extends Table> {
+  /** Answered at once: they are there to cut short what is under way. */
+  readonly atOnce?: readonly (keyof T & string)[]
+  /** Wait for each other alone. */
+  readonly apart?: readonly (keyof T & string)[]
+}
+
+/** In the worker: answers calls one after another, so that a handler never sees another half done. */
+export const serve = <T extends Table>(table: T, { atOnce = [], apart = [] }: Lanes<T> = {}): void => {
   const port = parentPort as MessagePort
-  let queue: Promise<void> = Promise.resolve()
+  const queues = { all: Promise.resolve(), apart: Promise.resolve() }
   const answer = async (call: Call): Promise<void> => {
     try {
       const value = await handlerOf(table, call.name)(call.argument)
@@ -61,8 +66,9 @@ export const serve = <T extends Table>(table: T, atOnce: readonly (keyof T & str
     }
   }
   port.on('message', (call: Call) => {
-    if (atOnce.includes(call.name)) void answer(call)
-    else queue = queue.then(() => answer(call))
+    if (atOnce.includes(call.name)) return void answer(call)
+    const queue = apart.includes(call.name) ? 'apart' : 'all'
+    queues[queue] = queues[queue].then(() => answer(call))
   })
 }
 

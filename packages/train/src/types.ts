@@ -120,7 +120,10 @@ export interface Trainer {
   step(rows: Uint32Array, rate: number): Promise<void>
   /** Waits for all steps; base minus local weights, and the mean loss of the steps. */
   finish(): Promise<{ readonly difference: Float32Array; readonly loss: number }>
-  /** On the held-out samples. Not between `load` and `finish`, which it would disturb. */
-  evaluate(weights: Float32Array): Promise<Report>
+  /**
+   * On the held-out samples. Not between `load` and `finish`, which it would disturb. Given up between two batches,
+   * with the signal's reason, once that is aborted.
+   */
+  evaluate(weights: Float32Array, signal?: AbortSignal): Promise<Report>
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 /** docs/reference/http.md: every route of the contract, and every schema that an answer is made of. */
-import { commonErrors, type Fields, type JsonSchema, type Route, routes } from '@gradmesh/api'
+import { commonErrors, type Fields, type JsonSchema, openAiError, type Route, routes } from '@gradmesh/api'
 import { code, MADE, page, table } from './markdown.ts'
 
 const HEAD = `# HTTP
@@ -12,6 +12,7 @@ token being in the file \`http-token\` of the peer's folder. \`/openapi.json\` s
 
 const ANSWERS = {
   json: '`application/json`',
+  either: "`application/json`, or with `stream` `text/event-stream`, each event's data being such",
   events: "`text/event-stream`, each event's data being",
   text: '`text/plain`'
 } as const
@@ -45,7 +46,7 @@ const anchor = (heading: string): string =>
     .replaceAll(' ', '-')
 
 const routeSection = (route: Route, schemas: Map<string, JsonSchema>): string => {
-  const { method, url, summary, kind, params, query, body, reply, errors } = route
+  const { method, url, summary, kind, params, query, body, reply, errors, errorForm } = route
   const parameters = [
     ...parameterRows(params, 'path', schemas),
     ...parameterRows(query, 'query', schemas),
@@ -55,6 +56,8 @@ const routeSection = (route: Route, schemas: Map<string, JsonSchema>): string =>
   if (parameters.length > 0) parts.push(table(['parameter', 'in', 'value', 'meaning'], parameters))
   parts.push(`Answer: ${ANSWERS[kind]}${kind === 'text' ? '' : ` ${typeOf(reply, schemas)}`}.`)
   if (errors.length > 0) parts.push(`Own errors: ${errors.map(code).join(', ')}.`)
+  if (errorForm === 'openai')
+    parts.push(`Errors are told as OpenAI's clients read them: ${typeOf(openAiError, schemas)}.`)
   return parts.join('\n\n')
 }
 

@@ -87,9 +87,9 @@ export const paced = (trainer: Trainer, device: Pick<Device, 'idle'>, duty: Duty
       await whole(() => device.idle())
     },
     finish: () => whole(() => trainer.finish()),
-    async evaluate(weights) {
+    async evaluate(weights, signal) {
       await duty.rest()
-      return whole(() => trainer.evaluate(weights))
+      return whole(() => trainer.evaluate(weights, signal))
     },
     close: () => trainer.close()
   }

@@ -1,13 +1,14 @@
 import { BLOCKS_PAGE, type InputOf, openApi, type ReplyOf, type Routes, routes } from '@gradmesh/api'
 import { fromHex, isFault } from '@gradmesh/core'
+import { embed, tellModels } from './inference.ts'
 import { refuse } from './problems.ts'
 import type { Answer, PeerView } from './view.ts'
 
 type JsonNames = { [N in keyof Routes]: Routes[N]['kind'] extends 'json' ? N : never }[keyof Routes]
 
-/** One answer a row of the table; parameters have been read and checked. */
+/** One answer a row of the table; parameters have been read and checked. `gone`: the client has left. */
 export type Answers = {
-  readonly [N in JsonNames]: (input: InputOf<Routes[N]>) => Answer<ReplyOf<Routes[N]>>
+  readonly [N in JsonNames]: (input: InputOf<Routes[N]>, gone: AbortSignal) => Answer<ReplyOf<Routes[N]>>
 }
 
 export const answersOf = (view: PeerView): Answers => {
@@ -45,6 +46,8 @@ export const answersOf = (view: PeerView): Answers => {
       if (ticket === null) throw refuse('TICKET_EARLY', 'the ledger of this peer is not open yet')
       return ticket
     },
+    models: () => tellModels(view),
+    embeddings: (ask, gone) => embed(view, ask, gone),
     health: () => {
       const { healthy, reason } = view.healthy()
       if (!healthy) throw refuse('HTTP_UNHEALTHY', reason)

@@ -12,6 +12,8 @@ export interface HttpLimits {
   /** A connection without a request, and one on which nothing moves. */
   readonly keepAliveTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** A connection on which a text is awaited. */
+  readonly answerTimeoutMs: number
   /** `close` waits so long for answers on their way. */
   readonly closeGraceMs: number
   readonly eventClientsMax: number
@@ -34,6 +36,7 @@ export const httpLimits: HttpLimits = {
   requestTimeoutMs: 10_000,
   keepAliveTimeoutMs: 5_000,
   idleTimeoutMs: 45_000,
+  answerTimeoutMs: 600_000,
   closeGraceMs: 250,
   eventClientsMax: 64,
   eventsKeptMax: 1_024,

@@ -1,6 +1,13 @@
 /** Every error leaves as an RFC 9457 problem document, whatever noticed it: a route, fastify, or Node's parser. */
 import type { Socket } from 'node:net'
-import { makeProblem, PROBLEM_MEDIA, type Problem, type ProblemCode } from '@gradmesh/api'
+import {
+  asOpenAiError,
+  type ErrorForm,
+  makeProblem,
+  PROBLEM_MEDIA,
+  type Problem,
+  type ProblemCode
+} from '@gradmesh/api'
 import type { Logger } from '@gradmesh/core'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { securityHeaders } from './security-headers.ts'
@@ -23,15 +30,19 @@ export const refuse = (
   headers?: Readonly<Record<string, string>>
 ): ProblemError => new ProblemError(makeProblem(code, detail), headers)
 
-export const sendProblem = (reply: FastifyReply, { problem, headers }: ProblemError): FastifyReply =>
+export const sendProblem = (
+  reply: FastifyReply,
+  { problem, headers }: ProblemError,
+  form: ErrorForm = 'problem'
+): FastifyReply =>
   reply
     .headers(securityHeaders)
     .headers(headers)
     .header('cache-control', 'no-store')
     .status(problem.status)
-    .type(PROBLEM_MEDIA)
-    // As bytes: to text fastify would add a charset, which this media type does not have.
-    .send(Buffer.from(JSON.stringify(problem)))
+    .type(form === 'problem' ? PROBLEM_MEDIA : 'application/json')
+    // As bytes: to text fastify would add a charset, which these media types do not have.
+    .send(Buffer.from(JSON.stringify(form === 'problem' ? problem : asOpenAiError(problem))))
 
 /** What fastify noticed, by its error codes. A body that was not read to its end costs the connection. */
 const NOTICED: Readonly<Record<string, readonly [code: ProblemCode, detail: string]>> = {

@@ -1,10 +1,21 @@
 /** The one door to HTTP: fastify, with the routes of `@gradmesh/api` and the page's files. */
-import { check, makeProblem, object, type Route, readParameters, routes } from '@gradmesh/api'
+import {
+  check,
+  type ErrorForm,
+  type InputOf,
+  makeProblem,
+  object,
+  type Route,
+  type Routes,
+  readParameters,
+  routes
+} from '@gradmesh/api'
 import { type Logger, MeshError } from '@gradmesh/core'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type Answers, answersOf } from './answers.ts'
 import { EventHub } from './events.ts'
 import { inspect, isLoopback } from './guard.ts'
+import { CompletionWriter } from './inference.ts'
 import { type HttpLimits, httpLimits } from './limits.ts'
 import type { PrometheusMetrics } from './metrics.ts'
 import { answerParserError, ProblemError, problemOf, refuse, sendProblem } from './problems.ts'
@@ -124,12 +135,12 @@ const build = (
   const answers = answersOf(view)
   for (const [name, route] of Object.entries<Route>(routes)) {
     if (route.kind !== 'json') continue
-    const answer = answers[name as keyof Answers] as (input: Input) => unknown
+    const answer = answers[name as keyof Answers] as (input: Input, gone: AbortSignal) => unknown
     app.route({
       method: route.method,
       url: route.url,
       handler: async (request, reply) => {
-        const body = JSON.stringify(await answer(inputOf(route, request)))
+        const body = JSON.stringify(await answer(inputOf(route, request), goneSignal(reply)))
         return reply.type('application/json; charset=utf-8').send(body)
       }
     })
@@ -139,6 +150,17 @@ const build = (
     if (hub.isFull)
       throw refuse('HTTP_EVENTS_FULL', `${hub.clients} clients listen already`, { 'retry-after': '5' })
     openStream(reply, hub, request, replay === 'all')
+  })
+  app.post(routes.completions.url, async (request, reply) => {
+    const ask = inputOf(routes.completions, request) as InputOf<Routes['completions']>
+    const gone = goneSignal(reply)
+    // A text may take longer than a connection may lie still; who waits in line says nothing either.
+    request.raw.socket.setTimeout(limits.answerTimeoutMs)
+    const writer = await CompletionWriter.begin(view, ask, gone)
+    if (ask.stream !== true)
+      return reply.type('application/json; charset=utf-8').send(JSON.stringify(await writer.whole(gone)))
+    await writer.stream(reply.raw, gone)
+    return reply.hijack()
   })
   app.get(routes.metrics.url, async (request, reply) => {
     inputOf(routes.metrics, request)
@@ -153,7 +175,9 @@ const build = (
   for (const [path, { body, type }] of files)
     app.get(path, async (_request, reply) => reply.header('cache-control', 'no-cache').type(type).send(body))
 
-  app.setErrorHandler((error, request, reply) => sendProblem(reply, problemOf(error, request, logger)))
+  app.setErrorHandler((error, request, reply) =>
+    sendProblem(reply, problemOf(error, request, logger), errorFormOf(request))
+  )
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const shown = path.slice(0, 128)
@@ -173,6 +197,17 @@ const build = (
   })
   return app
 }
+
+/** Aborts when the client leaves before its answer is whole. */
+const goneSignal = ({ raw }: FastifyReply): AbortSignal => {
+  const gone = new AbortController()
+  raw.once('close', () => gone.abort())
+  return gone.signal
+}
+
+const errorFormOf = ({ routeOptions: { url, method } }: FastifyRequest): ErrorForm =>
+  Object.values<Route>(routes).find(route => route.url === url && route.method === method)?.errorForm ??
+  'problem'
 
 const isRead = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD'
 

@@ -5,6 +5,7 @@
 import type {
   Block,
   Blocks,
+  FinalState,
   MeshEvent,
   Peers,
   Receipt,
@@ -14,6 +15,7 @@ import type {
   Ticket
 } from '@gradmesh/api'
 import type { Fault } from '@gradmesh/core'
+import type { Ability, Embedded, GenerateAsk, TextPiece } from '@gradmesh/train'
 
 export type Answer<T> = T | Promise<T>
 
@@ -21,6 +23,28 @@ export type Answer<T> = T | Promise<T>
 export interface HealthReport {
   readonly healthy: boolean
   readonly reason: string
+}
+
+/** The model of the newest final weights. All throw MeshError `INFERENCE_…`. */
+export interface AskedModel {
+  readonly final: FinalState
+  abilities(): Promise<readonly Ability[]>
+  /** `gone`: nobody wants the text any more. */
+  generate(ask: GenerateAsk, gone: AbortSignal): Promise<AskedText>
+  embed(texts: readonly (string | readonly number[])[], gone: AbortSignal): Promise<AskedVectors>
+}
+
+export interface AskedText {
+  readonly state: FinalState
+  readonly promptTokens: number
+  next(): Promise<{ readonly piece: TextPiece } | { readonly finish: 'stop' | 'length' }>
+  /** Must be called, sooner or later: the next in line waits for it. */
+  end(): Promise<void>
+}
+
+export interface AskedVectors {
+  readonly state: FinalState
+  readonly vectors: readonly Embedded[]
 }
 
 export interface PeerView {
@@ -35,6 +59,8 @@ export interface PeerView {
   delta(digest: string): Answer<Receipt | null>
   /** The fault of a transaction that no block would take; null while the peer starts. */
   submit(transaction: Uint8Array): Answer<Submitted | Fault | null>
+  /** Null while the peer starts. */
+  model(): AskedModel | null
   /** Null while the peer starts. */
   ticket(): Answer<Ticket | null>
   /** Tells what happens until the returned function is called. Listeners return at once and never throw. */

@@ -187,6 +187,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     },
 
     delta: digest => receiptOf(context, running().pool, journal, digest),
+    model: () => running().asking ?? null,
     ticket: () => running().ticket(),
     subscribe: listener => journal.subscribe(listener),
     healthy: () => healthOf(context, running(), journal)

@@ -1,10 +1,11 @@
 /**
- * The compute thread: owns the adapter, trains rounds, keeps the error-feedback buffer. Nothing it
+ * The compute thread: owns the adapter, trains rounds, keeps the error-feedback buffer, answers what the model is asked. Nothing it
  * says is believed by anyone before it has become a signed integer payload.
  */
 import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { type Device, type OpenDeviceOptions, openDevice, tune } from '@gradmesh/tensor'
+import { ANSWERING } from '../inference/answering.ts'
 import { serve, workerData } from '../worker-rpc.ts'
 import { makeCompute } from './computing.ts'
 import { folderStore } from './tune-store.ts'
@@ -35,4 +36,4 @@ const openTuned = async (options: OpenDeviceOptions): Promise<Device> => {
 }
 
 yieldToVotes()
-serve(makeCompute(openTuned), ['abandon'])
+serve(makeCompute(openTuned), { atOnce: ['abandon'], apart: ANSWERING })

@@ -18,6 +18,7 @@ import {
 } from '@gradmesh/train'
 import { Duty, paced } from '../caps/duty.ts'
 import { collectGarbage } from '../caps/memory.ts'
+import { type AnsweringTable, makeAnswering } from '../inference/answering.ts'
 import { moving } from '../worker-rpc.ts'
 import { ErrorBuffer, type StoredError } from './error-buffer.ts'
 
@@ -57,6 +58,11 @@ const PASSING: ReadonlySet<string> = new Set([
 
 export const COMPUTE_LOST = 'COMPUTE_LOST'
 
+interface Gpu {
+  readonly device: Device
+  readonly trainer: Trainer
+}
+
 interface Opened {
   readonly options: ComputeOptions
   readonly task: Task
@@ -68,11 +74,11 @@ interface Opened {
 export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<Device>) => {
   let opened: Opened
   let duty: Duty | null = null
-  let gpu: { readonly device: Device; readonly trainer: Trainer } | null = null
+  let gpu: Promise<Gpu> | null = null
   let buffer: ErrorBuffer
-  let abandoned = false
+  const stopping = new AbortController()
 
-  const openGpu = async () => {
+  const openGpu = async (): Promise<Gpu> => {
     const { task, loaded, options } = opened
     const device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
     try {
@@ -84,16 +90,27 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     }
   }
 
+  const closeGpu = async (): Promise<void> => {
+    const held = await gpu?.catch(() => null)
+    gpu = null
+    await held?.trainer.close()
+    held?.device.close()
+  }
+
   /** Runs `work` on the adapter, opened again when it was lost before. Code: `COMPUTE_LOST`. */
-  const onGpu = async <T>(work: (trainer: Trainer) => Promise<T>): Promise<T> => {
+  const onGpu = async <T>(work: (gpu: Gpu) => Promise<T>): Promise<T> => {
+    gpu ??= openGpu()
+    const mine = gpu
     try {
-      gpu ??= await openGpu()
-      if (abandoned) gpu.device.close()
-      return await work(gpu.trainer)
+      return await work(await mine)
     } catch (error) {
       if (!(error instanceof MeshError) || !PASSING.has(error.code)) throw error
-      gpu?.device.close()
-      gpu = null
+      // Training and answering may both have met the loss; the first opens the adapter again.
+      if (gpu === mine) gpu = null
+      void mine.then(
+        ({ device }) => device.close(),
+        () => {}
+      )
       throw new MeshError(COMPUTE_LOST, `the adapter gave up: ${error.message}`, {
         remedy: error.remedy ?? 'none: the adapter is opened again with the next round',
         cause: error,
@@ -101,6 +118,12 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       })
     }
   }
+
+  const answering = makeAnswering({
+    task: () => ({ id: opened.task.id, ...opened }),
+    onDevice: work => onGpu(({ device }) => work(device)),
+    duty: () => duty
+  })
 
   return {
     async open(
@@ -115,8 +138,9 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       opened = { options, task, loaded, layout }
       duty = options.gpuShare === null ? null : new Duty(options.gpuShare, systemClock)
       buffer = new ErrorBuffer(layout, options.stored)
-      gpu = await openGpu()
-      return { adapter: gpu.device.info, samples: loaded.samples }
+      gpu = openGpu()
+      const { device } = await gpu
+      return { adapter: device.info, samples: loaded.samples }
     },
 
     /** Rejects with `COMPUTE_LOST` when the adapter went away: the round is lost, the error buffer is not. */
@@ -133,7 +157,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       const restedMs = duty?.restedMs ?? 0
       const workedMs = duty?.workedMs ?? 0
       await duty?.rest()
-      const { payload, delta, accumulated, steps, samples, loss } = await onGpu(trainer =>
+      const { payload, delta, accumulated, steps, samples, loss } = await onGpu(({ trainer }) =>
         trainRound({
           trainer,
           layout,
@@ -145,7 +169,8 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
           batch: input.batch,
           rate: input.rate,
           deadlineMs: started + input.budgetMs,
-          clock: systemClock
+          // A round that is given up has run out of time.
+          clock: { nowMs: () => (stopping.signal.aborted ? Number.POSITIVE_INFINITY : systemClock.nowMs()) }
         })
       )
       buffer.gathered(accumulated, delta)
@@ -165,35 +190,34 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
 
     /** Rejects with `COMPUTE_LOST` as `round` does. */
     async evaluate(input: { weights: Int32Array }): Promise<Metrics> {
-      const { loss, score, samples } = await onGpu(trainer =>
-        trainer.evaluate(unpack(opened.layout, floatView(input.weights)))
+      const { loss, score, samples } = await onGpu(({ trainer }) =>
+        trainer.evaluate(unpack(opened.layout, floatView(input.weights)), stopping.signal)
       )
       return { loss, score, samples }
     },
 
     /**
-     * Ends at once, and for good, what the adapter is at: that call and every later one rejects with
-     * `GPU_CLOSED`. A round is lost, the error buffer is not.
+     * Ends, for good, what the adapter is at: a round after the step under way, an evaluation after the batch. The
+     * device stays open until then: a process that ends while the adapter owes it an answer is aborted.
      */
     abandon(): void {
-      abandoned = true
-      gpu?.device.close()
+      stopping.abort(stopped())
     },
 
     /** Gives the adapter and its memory back; whatever needs it next opens it again. */
     async release(): Promise<void> {
-      await gpu?.trainer.close()
-      gpu?.device.close()
-      gpu = null
+      await closeGpu()
       collectGarbage()
     },
 
-    async close(): Promise<void> {
-      await gpu?.trainer.close()
-      gpu?.device.close()
-      gpu = null
-    }
+    close: closeGpu,
+
+    ...answering
   }
 }
 
-export type ComputeTable = ReturnType<typeof makeCompute>
+/** What training needs of the thread; what answers is a table of its own. */
+export type ComputeTable = Omit<ReturnType<typeof makeCompute>, keyof AnsweringTable>
+
+const stopped = (): MeshError =>
+  new MeshError('PEER_STOPPED', 'the peer was stopped in the middle of an evaluation')

@@ -101,7 +101,7 @@ export class Training {
     })
   }
 
-  /** The round under way is lost: whoever stops a peer doesn't wait for it. */
+  /** The round under way is cut short: whoever stops a peer doesn't wait for all of it. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#parts.compute.abandon(undefined).catch(() => {})

@@ -112,12 +112,13 @@ class ModelTrainer implements Trainer {
     return { difference, loss: (await this.#training.loss()) / this.#steps }
   }
 
-  async evaluate(weights: Float32Array): Promise<Report> {
+  async evaluate(weights: Float32Array, signal?: AbortSignal): Promise<Report> {
     const { heldOut, shape, scoring: begin } = this.#init
     writeTrainable(this.#init.model, this.#variables, weights)
     const scoring = begin()
     let loss = 0
     for (let start = 0; start < heldOut.count; start += shape.batch) {
+      signal?.throwIfAborted()
       const size = Math.min(shape.batch, heldOut.count - start)
       const samples = Uint32Array.from({ length: size }, (_, i) => start + i)
       this.#evaluation.run(heldOut.inputs(samples, shape.batch))
