@@ -1,6 +1,14 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { check, createClient, PROBLEM_MEDIA, type ProblemCode, problem, problemKinds } from '@gradmesh/api'
+import {
+  check,
+  createClient,
+  openAiError,
+  PROBLEM_MEDIA,
+  type ProblemCode,
+  problem,
+  problemKinds
+} from '@gradmesh/api'
 import { MeshError, silentLogger } from '@gradmesh/core'
 import t, { type Test } from 'tap'
 import { hex } from './fixtures/fake-view.ts'
@@ -202,6 +210,39 @@ t.test('what is not there yet, or not for everybody', async t => {
   isProblem(t, 'TICKET_EARLY', await ask(`${early.url}/v1/ticket`))
   const { url } = await serve(t, { access: { token: 'x'.repeat(32), openReads: false } })
   isProblem(t, 'HTTP_TOKEN', await ask(`${url}/v1/status`))
+})
+
+t.test('transactions that are refused, or come too early', async t => {
+  const { url, view } = await serve(t)
+  const bring = (transaction: string) =>
+    ask(`${url}/v1/transactions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ transaction })
+    })
+  isProblem(t, 'TRANSACTION_REFUSED', await bring('00'))
+  Object.assign(view, { submit: () => null })
+  isProblem(t, 'TRANSACTION_EARLY', await bring('01'))
+})
+
+t.test('what the model refuses has the form of its interface', async t => {
+  const { url, view } = await serve(t)
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
+  const refused = async (code: ProblemCode, body: object): Promise<void> => {
+    const reply = await ask(`${url}/v1/completions`, { ...init, body: JSON.stringify(body) })
+    seen.add(code)
+    t.equal(reply.status, problemKinds[code].status, code)
+    t.match(reply.headers.get('content-type'), /^application\/json/)
+    const told: unknown = JSON.parse(reply.body)
+    t.strictSame(check(openAiError, told, { closed: true }), [])
+    t.match(told, { error: { code } })
+  }
+  await refused('INFERENCE_MODEL', { model: 'another' })
+  const codes = ['KIND', 'PROMPT', 'BUSY', 'PAUSED', 'LEFT'] as const
+  for (const name of codes) {
+    view.asked!.failure = new MeshError(`INFERENCE_${name}`, 'so it is', { data: { retrySeconds: 1 } })
+    await refused(`INFERENCE_${name}`, {})
+  }
 })
 
 t.test('every code of the table was seen', async t => {
