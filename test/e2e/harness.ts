@@ -168,8 +168,9 @@ export class PeerProcess {
 
   /** Runs another command on this peer and its folder; its last line, as JSON. @throws MeshError `E2E_COMMAND` */
   async command(...words: readonly string[]): Promise<Record<string, unknown>> {
-    const where = ['--data', this.folder, '--url', this.url, '--json']
-    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...words, ...where]).catch(error => {
+    const env = { ...process.env, GRADMESH_DATA: this.folder, GRADMESH_URL: this.url }
+    const line = [CLI, ...words, '--json']
+    const { stdout } = await promisify(execFile)(process.execPath, line, { env }).catch(error => {
       throw new MeshError('E2E_COMMAND', `gradmesh ${words.join(' ')} failed: ${error.stdout}${error.stderr}`)
     })
     return JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, unknown>

@@ -146,11 +146,11 @@ export const peerOptions = {
   }
 } as const satisfies Options
 
+export const folderOf = (values: Values): string => pathOf(values.text('data') ?? '~/.gradmesh')
+
 /** `~` is the shell's, but a default or a variable may carry it. */
-export const folderOf = (values: Values): string => {
-  const given = values.text('data') ?? '~/.gradmesh'
-  return resolve(given === '~' || given.startsWith('~/') ? join(homedir(), given.slice(1)) : given)
-}
+export const pathOf = (given: string): string =>
+  resolve(given === '~' || given.startsWith('~/') ? join(homedir(), given.slice(1)) : given)
 
 export const logLevelOf = (values: Values): LogLevel => {
   const given = values.text('log-level') ?? 'info'

@@ -20,6 +20,7 @@ export {
   settleFolder
 } from './disk/folder.ts'
 export { type GenesisInit, genesisDefaults, makeGenesis } from './disk/genesis.ts'
+export { planRecovery, type RecoverOptions, type Recovery, settleRecovery } from './disk/recovering.ts'
 export { type Finding, type VerifyReport, verifyFolder } from './disk/verifying.ts'
 export type { FaultCode } from './faults.ts'
 export { createHttpServer, ensureToken, isLoopback, type StaticFiles } from './http/index.ts'

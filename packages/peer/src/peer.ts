@@ -21,6 +21,7 @@ import {
 } from '@gradmesh/wire'
 import { CapKeeper, type Caps, checkMemoryCap, collectGarbage, noCaps, tightCaps } from './caps/index.ts'
 import type { Context } from './context.ts'
+import { originOf } from './disk/start.ts'
 import { openDoor } from './door.ts'
 import type { Held } from './holding.ts'
 import { Asking } from './inference/asking.ts'
@@ -49,7 +50,6 @@ import { Journal, type Progress } from './telling/journal.ts'
 import { agentWith, Labels } from './telling/labels.ts'
 import { startPulse } from './telling/pulse.ts'
 import { Reporting } from './telling/reporting.ts'
-import { basesOf } from './training/task.ts'
 import { Training } from './training/training.ts'
 
 const TICKET_SECONDS = 12 * 3600
@@ -252,13 +252,13 @@ export class MeshPeer implements Running {
     const head = await restoreFromDisk(
       chain,
       state,
-      () => basesOf(this.#genesis, this.#options.dataset),
+      () => originOf(this.#genesis, this.#options.folder, this.#options.dataset),
       (height, target) => {
         this.#assertGoing()
         this.journal.enter('starting', `replaying block ${height} of ${target}`, blocks(height, target))
       }
     )
-    epochs.turn(head.accounts)
+    if (head !== undefined) epochs.turn(head.accounts)
     serveRequests(
       this.#context,
       {
@@ -291,11 +291,11 @@ export class MeshPeer implements Running {
       return net.stop()
     })
     const isNew = (await safety.final()) === undefined
-    if (head.height > 0 || (isNew && epochs.running.self !== null)) return head
-    const adopted = await lookAround(this.#context, this.journal, this.#isStopping)
-    if (adopted === undefined) return head
-    epochs.turn(adopted.head.accounts)
-    return adopted.head
+    if (head !== undefined && (head.height > 0 || (isNew && epochs.running.self !== null))) return head
+    const adopted = await lookAround(this.#context, this.journal, this.#isStopping, head !== undefined)
+    this.#assertGoing()
+    if (adopted !== undefined) epochs.turn(adopted.head.accounts)
+    return adopted?.head ?? head!
   }
 
   async #assemble(head: StateHead, compute: OpenedCompute): Promise<Parts> {

@@ -39,6 +39,7 @@ import { Driver } from '../src/round/driver.ts'
 import { Evidences } from '../src/round/evidences.ts'
 import { TransactionPool } from '../src/round/transaction-pool.ts'
 import { FinalPoint, Ledger } from '../src/state/ledger.ts'
+import { noOrigin } from '../src/state/origin.ts'
 import { restoreFromDisk } from '../src/sync/restoring.ts'
 import { type Topics, topicsOf } from '../src/topics.ts'
 import { makeNode } from './fixtures/node.ts'
@@ -67,12 +68,12 @@ const doorOf = async (t: Test, script: Script): Promise<Door> => {
     peers: () => []
   })
   const context: Context = { ...node.context, net }
-  const head = await restoreFromDisk(
+  const head = (await restoreFromDisk(
     node.chain,
     context.state,
-    async () => new Map(),
+    async () => noOrigin,
     () => {}
-  )
+  ))!
   const final = new FinalPoint(head, script.written.at(-1)?.block.header ?? null)
   const evidences = new Evidences(context.chainId, context.genesis.epochs)
   const pool = new DeltaPool(context, evidences, final)

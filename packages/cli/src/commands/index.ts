@@ -15,16 +15,17 @@ const entry = (
 
 const PEER = 'how the running peer is doing, its connections'
 const CHAIN = 'final blocks; stakes, rewards and trainers'
+const RUN = 'run a peer; join a mesh by its ticket, and run'
 const STAKE = 'put money at stake to vote, ask it back'
 const MODEL = 'what the final weights can do'
 
 export const commands: readonly CommandEntry[] = [
   entry('demo', 'start peers on this machine, train, sum up', () => import('./demo.ts')),
   entry('init', 'make a key and the genesis of a new mesh', () => import('./init.ts')),
-  entry('up', 'run a peer in the foreground', () => import('./up.ts')),
+  entry('up', 'run a peer in the foreground', () => import('./up.ts'), RUN),
+  entry('join', 'join a mesh by its ticket, and run', () => import('./join.ts'), RUN),
   entry('key', 'seal the key by a passphrase, show its public part', () => import('./key.ts')),
   entry('ticket', 'print what another machine needs to join', () => import('./ticket.ts')),
-  entry('join', 'join a mesh by its ticket, and run', () => import('./join.ts')),
   entry('status', 'how the running peer is doing', () => import('./status.ts'), PEER),
   entry('peers', 'its connections', () => import('./peers.ts'), PEER),
   entry('blocks', 'final blocks, newest first', () => import('./blocks.ts'), CHAIN),
@@ -32,6 +33,7 @@ export const commands: readonly CommandEntry[] = [
   entry('bond', 'put free money at stake, to vote', () => import('./bond.ts'), STAKE),
   entry('unbond', 'ask a part of the bond back', () => import('./unbond.ts'), STAKE),
   entry('leave', 'ask all of the bond back', () => import('./leave.ts'), STAKE),
+  entry('recover', 'go on without validators that are lost for good', () => import('./recover.ts')),
   entry('watch', 'live view of the running peer', () => import('./watch.ts')),
   entry('verify', 'replay a folder, recompute every root', () => import('./verify.ts')),
   entry('export', 'write the final weights as safetensors', () => import('./export.ts')),

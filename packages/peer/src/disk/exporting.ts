@@ -10,9 +10,9 @@ import { floatView } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 import type { StateTable } from '../state/state-table.ts'
 import { restoreFromDisk } from '../sync/restoring.ts'
-import { basesOf } from '../training/task.ts'
 import { startWorker } from '../worker-rpc.ts'
 import { paths, readGenesis } from './folder.ts'
+import { originOf } from './start.ts'
 
 export interface Exported {
   readonly height: number
@@ -44,9 +44,13 @@ export const newestWeights = async (folder: string, dataset: string | null = nul
     const head = await restoreFromDisk(
       await openChain(database),
       worker.call,
-      () => basesOf(genesis, dataset),
+      () => originOf(genesis, folder, dataset),
       () => {}
     )
+    if (head === undefined)
+      throw new MeshError('CHAIN_BROKEN', 'the folder holds no state of its mesh yet', {
+        remedy: 'Run `gradmesh up` until the peer is in step.'
+      })
     const padded = await worker.call.weights({ id: head.id })
     if (padded === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
     const weights = floatView(unpack(layoutOf(genesis), padded))

@@ -29,6 +29,7 @@ export const paths = (folder: string) =>
     chain: join(folder, 'chain'),
     trust: join(folder, 'trust'),
     tune: join(folder, 'tune'),
+    start: join(folder, 'start'),
     httpToken: join(folder, 'http-token')
   }) as const
 
@@ -160,7 +161,11 @@ export const parseGenesis = (bytes: Uint8Array, where: string): Genesis => {
  * Puts the genesis in place and opens the safety record: from here on this key may vote.
  * @throws MeshError `GENESIS_INVALID` before anything is written, `GENESIS_OTHER`
  */
-export const settleFolder = async (folder: string, genesis: Genesis, keys: KeyPair): Promise<void> => {
+export const settleFolder = async (
+  folder: string,
+  genesis: Genesis,
+  { publicKey }: Pick<KeyPair, 'publicKey'>
+): Promise<void> => {
   const { genesis: path, safety } = paths(folder)
   const bytes = encodeGenesis(genesis)
   parseGenesis(bytes, 'the new mesh')
@@ -172,5 +177,5 @@ export const settleFolder = async (folder: string, genesis: Genesis, keys: KeyPa
       })
     }
   } else await writeDurably(path, bytes, 0o644)
-  if (!(await exists(safety))) await initSafety(safety, keys.publicKey)
+  if (!(await exists(safety))) await initSafety(safety, publicKey)
 }

@@ -31,12 +31,13 @@ import {
 } from '@gradmesh/wire'
 import { Epoch } from '../round/epochs.ts'
 import { leafBytes } from '../state/leaves.ts'
+import type { Origin } from '../state/origin.ts'
 import type { StateHead, StateTable } from '../state/state-table.ts'
 import { openCheckpoint, openGenesis, replay } from '../sync/restoring.ts'
 import { setsProofAt, walkEpochs } from '../sync/sets-proofs.ts'
-import { type Bases, basesOf } from '../training/task.ts'
 import { type Remote, startWorker } from '../worker-rpc.ts'
 import { exists, paths, readGenesis, readPublicKey } from './folder.ts'
+import { originOf } from './start.ts'
 
 /** A peer that still runs may be between two writes: its files are whole at the second look. */
 const SECOND_LOOK_MS = 50
@@ -80,7 +81,7 @@ export const verifyFolder = async (
   try {
     const seen = await checkSafety(safety, publicKey, report)
     if (report.findings.length === 0)
-      await checkChain({ database, genesis, bytes, dataset, seen, report, onProgress })
+      await checkChain({ database, folder, genesis, bytes, dataset, seen, report, onProgress })
   } catch (error) {
     if (!(error instanceof MeshError) || error.code === 'STORE_LOCKED') throw error
     report.findings.push({ where: whereOf(error, report.height + 1), what: error.message })
@@ -100,6 +101,7 @@ interface Report {
 
 interface Case {
   readonly database: Awaited<ReturnType<typeof openLevelDb>>
+  readonly folder: string
   readonly genesis: Genesis
   readonly bytes: Uint8Array
   readonly dataset: string | null
@@ -146,7 +148,7 @@ const checkSafety = async (path: string, key: PublicKey, report: Report): Promis
 }
 
 const checkChain = async (item: Case): Promise<void> => {
-  const { database, genesis, bytes, dataset, seen, report, onProgress } = item
+  const { database, folder, genesis, bytes, dataset, seen, report, onProgress } = item
   const audit = await auditChain(database, seen)
   report.findings.push(...audit.findings.map(({ height, what }) => ({ where: `height ${height}`, what })))
   if (report.findings.length > 0) return
@@ -157,7 +159,7 @@ const checkChain = async (item: Case): Promise<void> => {
   }
   const sittings = await sittingsOf(chain, genesis, report)
   if (report.findings.length > 0) return
-  await replayAll(chain, genesis, sittings, report, () => basesOf(genesis, dataset), onProgress)
+  await replayAll(chain, genesis, sittings, report, () => originOf(genesis, folder, dataset), onProgress)
   if (report.findings.length === 0) await checkLive(chain, genesis, sittings, report)
 }
 
@@ -166,13 +168,13 @@ const replayAll = async (
   genesis: Genesis,
   sittings: Sittings,
   report: Report,
-  bases: () => Promise<Bases>,
+  origin: () => Promise<Origin>,
   onProgress: (height: number, target: number) => void
 ): Promise<void> => {
   const worker = startWorker<StateTable>('state/state-worker', null, () => {})
   try {
     const target = chain.head().height
-    const start = await openStart(chain, worker.call, bases)
+    const start = await openStart(chain, worker.call, origin)
     report.findings.push(...start.findings)
     if (start.head === undefined) return
     let { head } = start
@@ -210,7 +212,7 @@ const replayAll = async (
 const openStart = async (
   chain: ChainStore,
   state: Remote<StateTable>,
-  bases: () => Promise<Bases>
+  origin: () => Promise<Origin>
 ): Promise<{ head?: StateHead; findings: Finding[] }> => {
   const base = chain.base().height
   let from = base
@@ -219,7 +221,7 @@ const openStart = async (
     return {
       head:
         base === 0
-          ? await openGenesis(chain, state, await bases())
+          ? await openGenesis(chain, state, await origin())
           : await openCheckpoint(chain, state, from),
       findings: []
     }

@@ -12,6 +12,7 @@ import {
   checkNamedDeltas,
   decodeAccounts,
   encodeAccounts,
+  forkedState,
   genesisState,
   type LedgerState,
   layoutOf,
@@ -39,9 +40,9 @@ import {
   type WireFault
 } from '@gradmesh/wire'
 import { type FaultCode, peerFault } from '../faults.ts'
-import type { Bases } from '../training/task.ts'
 import { moving } from '../worker-rpc.ts'
 import { setLeaf } from './leaves.ts'
+import { noOrigin, type Origin } from './origin.ts'
 
 /** The state after a block as the daemon's main thread knows it: everything but the weights. */
 export interface StateHead {
@@ -129,7 +130,7 @@ export const makeStateTable = () => {
     open(input: {
       genesis: Uint8Array
       /** Where it starts at the genesis. */
-      bases?: Bases
+      origin?: Origin
       checkpoint?: {
         block: Uint8Array
         accounts: Uint8Array
@@ -141,8 +142,12 @@ export const makeStateTable = () => {
       const wrong = begin(input.genesis)
       if (wrong !== null) return wrong
       nodes.clear()
-      if (input.checkpoint === undefined)
-        return keep(toHex(chainId), 0, null, genesisState(genesis, input.bases), []).head
+      if (input.checkpoint === undefined) {
+        const { bases, start } = input.origin ?? noOrigin
+        const first =
+          start === null ? genesisState(genesis, bases) : forkedState(genesis, start.accounts, start.weights)
+        return isFault(first) ? first : keep(toHex(chainId), 0, null, first as LedgerState, []).head
+      }
       const { block, accounts, leaves, weights, root } = input.checkpoint
       const state = restoreState(genesis, accounts, leaves, weights)
       if (isFault(state)) return state

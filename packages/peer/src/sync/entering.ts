@@ -21,18 +21,27 @@ const POLL_MS = 50
 
 export type IsStopping = () => boolean
 
-/** A newcomer: if others have a checkpoint, start there instead of at the genesis. */
+/**
+ * A newcomer: if others have a checkpoint, start there instead of at the genesis. Where the genesis is not enough to
+ * start at, look until there is one.
+ */
 export const lookAround = async (
   context: Context,
   journal: Journal,
-  isStopping: IsStopping
+  isStopping: IsStopping,
+  hasGenesis: boolean
 ): Promise<Adopted | undefined> => {
   journal.enter('syncing', 'looking for peers that are ahead')
-  await anyPeer(context, isStopping)
-  const sources = context.net.peers().map(({ key }) => key)
-  return fetchCheckpoint(context, sources, (done, total) =>
-    journal.enter('syncing', 'fetching a checkpoint', { done, total, unit: 'pieces' })
-  )
+  for (;;) {
+    await anyPeer(context, isStopping)
+    const sources = context.net.peers().map(({ key }) => key)
+    const adopted = await fetchCheckpoint(context, sources, (done, total) =>
+      journal.enter('syncing', 'fetching a checkpoint', { done, total, unit: 'pieces' })
+    )
+    if (adopted !== undefined || hasGenesis || isStopping()) return adopted
+    journal.enter('syncing', 'waiting for the first checkpoint: this mesh goes on from another')
+    await pause(context.clock, RETRY_MS)
+  }
 }
 
 /** The validators of a new mesh wait for each other: a first round without most of them would be lost work. */

@@ -1,21 +1,32 @@
 /** The state that the own chain stands for: its newest checkpoint, or the genesis, and the blocks above it replayed. */
 import { equalBytes, type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
 import type { ChainStore } from '@gradmesh/store'
-import { type Block, BOUNDS, decodeGenesis, encodeBlock, encodeSignedDelta } from '@gradmesh/wire'
+import {
+  type Block,
+  BOUNDS,
+  decodeGenesis,
+  encodeBlock,
+  encodeSignedDelta,
+  type Genesis
+} from '@gradmesh/wire'
 import { setLeaf } from '../state/leaves.ts'
+import { noOrigin, type Origin } from '../state/origin.ts'
 import type { StateHead, StateTable } from '../state/state-table.ts'
-import type { Bases } from '../training/task.ts'
 import type { Remote } from '../worker-rpc.ts'
 
-/** Loads the newest checkpoint of the own chain (or the genesis) and replays the blocks above it. */
+/**
+ * Loads the newest checkpoint of the own chain (or the genesis) and replays the blocks above it. Undefined where the
+ * mesh goes on from another whose state is not held here: a newcomer starts from a checkpoint.
+ */
 export const restoreFromDisk = async (
   chain: ChainStore,
   state: Remote<StateTable>,
-  bases: () => Promise<Bases>,
+  origin: () => Promise<Origin>,
   onProgress: (height: number, target: number) => void
-): Promise<StateHead> => {
+): Promise<StateHead | undefined> => {
   const target = chain.head().height
-  let head = await openNewest(chain, state, bases)
+  let head = await openNewest(chain, state, origin)
+  if (head === undefined) return undefined
   for (let height = head.height + 1; height <= target; height++) {
     head = await replay(chain, state, head, height)
     onProgress(height, target)
@@ -26,19 +37,22 @@ export const restoreFromDisk = async (
 const openNewest = async (
   chain: ChainStore,
   state: Remote<StateTable>,
-  bases: () => Promise<Bases>
-): Promise<StateHead> => {
+  origin: () => Promise<Origin>
+): Promise<StateHead | undefined> => {
   const newest = await chain.newestCheckpoint()
-  return newest === undefined || newest.height > chain.head().height
-    ? openGenesis(chain, state, await bases())
-    : openCheckpoint(chain, state, newest.height)
+  if (newest !== undefined && newest.height <= chain.head().height)
+    return openCheckpoint(chain, state, newest.height)
+  const first = await origin()
+  const isNewcomer =
+    first.start === null && genesisOf(chain).parent !== undefined && chain.head().height === 0
+  return isNewcomer ? undefined : openGenesis(chain, state, first)
 }
 
 export const openGenesis = async (
   chain: ChainStore,
   state: Remote<StateTable>,
-  bases: Bases = new Map()
-): Promise<StateHead> => unwrap(await state.open({ genesis: chain.genesisBytes, bases }), 'the genesis')
+  origin: Origin = noOrigin
+): Promise<StateHead> => unwrap(await state.open({ genesis: chain.genesisBytes, origin }), 'the genesis')
 
 /** Opens the checkpoint at or, where that is no longer held, next above `height`. */
 export const openCheckpoint = async (
@@ -49,7 +63,7 @@ export const openCheckpoint = async (
   const checkpoint = (await chain.checkpointAt(from)) ?? (await chain.newestCheckpoint())
   if (checkpoint === undefined) throw broken('it starts from a checkpoint, and none is held')
   const { height, accounts, leaves } = checkpoint
-  const chunk = chunkOf(chain)
+  const { chunk } = genesisOf(chain).delta
   const weights = new Int32Array(leaves.length * chunk)
   for (let first = 0; first < leaves.length; first += BOUNDS.leavesAtOnceMax) {
     const count = Math.min(BOUNDS.leavesAtOnceMax, leaves.length - first)
@@ -95,10 +109,10 @@ export const replay = async (
   return state.finalise({ id: next.id })
 }
 
-const chunkOf = ({ genesisBytes }: ChainStore): number => {
+const genesisOf = ({ genesisBytes }: ChainStore): Genesis => {
   const genesis = decodeGenesis(genesisBytes)
   if (isFault(genesis)) throw broken(`the genesis does not decode: ${genesis.fault}`)
-  return genesis.delta.chunk
+  return genesis as Genesis
 }
 
 const blockAt = async (chain: ChainStore, height: number): Promise<Block> => {

@@ -9,6 +9,7 @@ import {
   VoteKind
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
+import { noOrigin } from '../../src/state/origin.ts'
 import { fetchCheckpoint } from '../../src/sync/fetching.ts'
 import { restoreFromDisk } from '../../src/sync/restoring.ts'
 import { serveRequests } from '../../src/sync/serving.ts'
@@ -105,11 +106,11 @@ t.test(
     const again = await restoreFromDisk(
       chain,
       context.state,
-      async () => new Map(),
+      async () => noOrigin,
       () => t.fail('there is nothing to replay')
     )
-    t.equal(again.id, toHex(chain.head().id))
-    t.strictSame(again.root, atCheckpoint.state.root)
+    t.equal(again?.id, toHex(chain.head().id))
+    t.strictSame(again?.root, atCheckpoint.state.root)
   }
 )
 
@@ -244,11 +245,11 @@ t.test('from the own disk: the newest checkpoint and the blocks above it', async
   const head = await restoreFromDisk(
     node.chain,
     node.context.state,
-    async () => new Map(),
+    async () => noOrigin,
     height => replayed.push(height)
   )
   t.strictSame(replayed, [9, 10])
-  t.strictSame(head.root, script.state.root)
+  t.strictSame(head?.root, script.state.root)
 })
 
 t.test('from the own disk: without a checkpoint, from the genesis', async t => {
@@ -258,11 +259,11 @@ t.test('from the own disk: without a checkpoint, from the genesis', async t => {
   const head = await restoreFromDisk(
     node.chain,
     node.context.state,
-    async () => new Map(),
+    async () => noOrigin,
     () => {}
   )
-  t.equal(head.height, script.height)
-  t.strictSame(head.root, script.state.root)
+  t.equal(head?.height, script.height)
+  t.strictSame(head?.root, script.state.root)
 })
 
 t.test('from the own disk: damage is named, with what to do', async t => {
@@ -276,7 +277,7 @@ t.test('from the own disk: damage is named, with what to do', async t => {
     restoreFromDisk(
       chain,
       node.context.state,
-      async () => new Map(),
+      async () => noOrigin,
       () => {}
     ),
     {
