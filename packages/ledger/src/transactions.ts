@@ -6,6 +6,7 @@ import {
   type EpochRules,
   type LeaveTx,
   type RegisterTx,
+  type RenewTx,
   type StakeTx,
   type Transaction,
   verifyTransaction
@@ -96,11 +97,15 @@ class Registry {
     return { ...emptyAccount, key, label, since: height }
   }
 
-  #stake(tx: StakeTx | LeaveTx, account: TrainerAccount | undefined): TrainerAccount | Fault<LedgerFault> {
+  #stake(
+    tx: StakeTx | LeaveTx | RenewTx,
+    account: TrainerAccount | undefined
+  ): TrainerAccount | Fault<LedgerFault> {
     if (account === undefined) return fault('LEDGER_TX_UNKNOWN')
     if (tx.nonce !== account.nonce) return fault('LEDGER_TX_NONCE', `${tx.nonce}, ${account.nonce} is next`)
     const { balance, bond, leaving } = account
     const nonce = account.nonce + 1
+    if (tx.kind === 'renew') return { ...account, nonce }
     if (tx.kind === 'leave') {
       return bond === leaving
         ? fault('LEDGER_TX_AMOUNT', 'nothing is bonded')

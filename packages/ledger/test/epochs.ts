@@ -184,6 +184,16 @@ t.test('stake transactions: money that is there, once, in order, and no bond too
   t.equal(faultOf(chain.order(stranger, { kind: 'leave' }, 0)), 'LEDGER_TX_UNKNOWN')
 })
 
+t.test('a renewal moves the nonce, and nothing else', async t => {
+  const chain = new Chain(shortWorld())
+  const [ann] = chain.world.validators
+  const before = chain.account(ann!)
+  const renew = chain.order(ann!, { kind: 'renew', salt: new Uint8Array(32).fill(7) })
+  chain.round([], { txs: [renew] })
+  t.strictSame(chain.account(ann!), { ...before, nonce: 1 })
+  t.throws(() => chain.round([], { txs: [renew] }), { message: 'LEDGER_TX_NONCE' }, 'once')
+})
+
 t.test('after the boundary: empty blocks of its own epoch, or the first of the next on it alone', async t => {
   const chain = new Chain(shortWorld())
   toEpoch(chain, 1)

@@ -4,10 +4,10 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
-import { counter, publicKey, signature } from './fields.ts'
+import { counter, digest, publicKey, signature } from './fields.ts'
 import { type KeyPair, sign, verify } from './keys.ts'
 import { isPrintable, literal, money, record, type Shape, text, variants } from './shape.ts'
-import type { Digest, LeaveTx, RegisterTx, StakeTx, Transaction } from './types.ts'
+import type { Digest, LeaveTx, RegisterTx, RenewTx, StakeTx, Transaction } from './types.ts'
 
 /** A transaction is valid whenever a block includes it; epochs do not enter. */
 const EPOCH = 0
@@ -30,7 +30,14 @@ export const transactionShape: Shape<Transaction> = variants<'kind', Transaction
   }),
   bond: stakeShape('bond'),
   unbond: stakeShape('unbond'),
-  leave: record<LeaveTx>({ kind: literal('leave'), key: publicKey, nonce: counter, signature })
+  leave: record<LeaveTx>({ kind: literal('leave'), key: publicKey, nonce: counter, signature }),
+  renew: record<RenewTx>({
+    kind: literal('renew'),
+    key: publicKey,
+    salt: digest,
+    nonce: counter,
+    signature
+  })
 })
 
 const codec = cborCodec<Transaction>({
@@ -75,6 +82,7 @@ export type StakeOrder =
   | Omit<StakeTx<'bond'>, 'signature'>
   | Omit<StakeTx<'unbond'>, 'signature'>
   | Omit<LeaveTx, 'signature'>
+  | Omit<RenewTx, 'signature'>
 
 export const signStake = (order: StakeOrder, chainId: Digest, keyPair: KeyPair): Transaction => ({
   ...order,

@@ -192,7 +192,20 @@ export interface LeaveTx {
   readonly signature: Signature
 }
 
-export type Transaction = RegisterTx | StakeTx<'bond'> | StakeTx<'unbond'> | LeaveTx
+/**
+ * Says that this key goes on from a backup, and changes nothing else. A block that holds it was proposed after `salt` was
+ * drawn: whatever the key signed before that lies at or below the block's slot and round.
+ */
+export interface RenewTx {
+  readonly kind: 'renew'
+  readonly key: PublicKey
+  /** Random. */
+  readonly salt: Digest
+  readonly nonce: number
+  readonly signature: Signature
+}
+
+export type Transaction = RegisterTx | StakeTx<'bond'> | StakeTx<'unbond'> | LeaveTx | RenewTx
 
 /**
  * Two signed messages by one key that contradict each other. It names the key: what an index means

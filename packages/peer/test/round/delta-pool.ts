@@ -13,6 +13,7 @@ import t, { type Test } from 'tap'
 import { DeltaPool, pullDelta } from '../../src/round/delta-pool.ts'
 import { Evidences } from '../../src/round/evidences.ts'
 import { FinalPoint } from '../../src/state/ledger.ts'
+import { noOrigin } from '../../src/state/origin.ts'
 import { restoreFromDisk } from '../../src/sync/restoring.ts'
 import { PIECE_BYTES } from '../../src/topics.ts'
 import { makeNode } from '../fixtures/node.ts'
@@ -38,12 +39,12 @@ const poolAmong = async (t: Test, peers: Readonly<Record<string, Serve>>) => {
     }
   })
   const context = { ...node.context, net }
-  const head = await restoreFromDisk(
+  const head = (await restoreFromDisk(
     node.chain,
     context.state,
-    async () => new Map(),
+    async () => noOrigin,
     () => {}
-  )
+  ))!
   const evidences = new Evidences(context.chainId, context.genesis.epochs)
   return { context, asked, pool: new DeltaPool(context, evidences, new FinalPoint(head, null)) }
 }
