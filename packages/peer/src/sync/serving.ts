@@ -30,6 +30,7 @@ import { differenceTo } from './greeting.ts'
 import { setsProofAt } from './sets-proofs.ts'
 
 const SYNC_BLOCKS_MAX = 64
+/** Of final blocks, and of live ones again. */
 const SYNC_BYTES_MAX = 1024 * 1024
 const LIVE_MAX = 32
 /** Answers of up to a mebibyte, at times more, that one peer may have under way. */
@@ -178,11 +179,23 @@ const syncReply = async (context: Context, parts: ServingParts, above: number): 
     base: chain.base().height,
     blocks: await finalBlocks(chain, above + 1),
     live: {
-      blocks: (parts.ledger()?.liveBlocks() ?? []).slice(0, LIVE_MAX),
+      blocks: firstLive(parts.ledger()?.liveBlocks() ?? []),
       certificates: (parts.driver()?.certificates() ?? []).slice(-LIVE_MAX),
       votes
     }
   }
+}
+
+/** Of the lowest slots: a leader that fills its slots to come with long blocks makes no answer too long. */
+const firstLive = (live: readonly Block[]): Block[] => {
+  const first: Block[] = []
+  let bytes = 0
+  for (const block of live.toSorted((a, b) => a.header.slot - b.header.slot)) {
+    bytes += encodeBlock(block).length
+    if (bytes > SYNC_BYTES_MAX || first.length === LIVE_MAX) break
+    first.push(block)
+  }
+  return first
 }
 
 const decodedOnly = <T>(decoded: T | Fault): T[] => (isFault(decoded) ? [] : [decoded as T])
