@@ -21,6 +21,7 @@ import type { StateHead } from '../state/state-table.ts'
 import { PROTOCOLS } from '../topics.ts'
 import { Download } from './downloading.ts'
 import { fetchEpochs } from './sets-proofs.ts'
+import { hasVanished } from './vanished.ts'
 
 /** The manifest whose leaves are being fetched, so that a restart goes on with it; empty: none. */
 const UNDER_WAY = 'checkpoint-under-way'
@@ -94,7 +95,7 @@ const askManifest = async (
 
 /** All but the root, which is hashed in the state thread. */
 const checkManifest = (
-  { chainId }: Pick<Context, 'chainId'>,
+  { chainId, genesis }: Pick<Context, 'chainId' | 'genesis'>,
   { block, successor, height }: CheckpointManifest,
   epochs: Epochs
 ): Fault<FaultCode> | null => {
@@ -104,6 +105,7 @@ const checkManifest = (
   if (!equalBytes(certificate.blockId, blockIdOf(header))) return peerFault('SYNC_CERTIFICATE')
   if (epochs.at(certificate.epoch)?.certifies(certificate, chainId) !== true)
     return peerFault('SYNC_CERTIFICATE')
+  if (hasVanished(genesis.epochs, block.header)) return peerFault('SYNC_EPOCH')
   if (!equalBytes(header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')
   return block.header.height === height ? null : peerFault('SYNC_GAP')
 }

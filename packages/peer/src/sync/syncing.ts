@@ -25,6 +25,7 @@ import { type DeltaPool, pullDelta } from '../round/delta-pool.ts'
 import type { Driver } from '../round/driver.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { PROTOCOLS } from '../topics.ts'
+import { hasVanished } from './vanished.ts'
 
 const TIMEOUT_MS = 10_000
 const PULLS_AT_ONCE = 8
@@ -121,8 +122,10 @@ export class Syncing {
     return undefined
   }
 
+  /** The few that say most; the others too while it seems that there is more, for some only say so. */
   async #work(): Promise<void> {
-    for (const peer of this.#sources().slice(0, SOURCES)) {
+    for (const [i, peer] of this.#sources().entries()) {
+      if (i >= SOURCES && !this.isBehind) break
       while (!this.#stopped && (await this.#syncFrom(peer))) this.#report()
     }
     this.onProgress(null)
@@ -152,9 +155,10 @@ export class Syncing {
     this.#note(peer, reply.finalHeight)
     const wrong = await this.#take(reply, peer)
     if (wrong !== null) this.#refuse(peer, wrong)
-    return (
-      wrong === null && this.#ledger.final.height > before && reply.finalHeight > this.#ledger.final.height
-    )
+    if (wrong !== null || reply.finalHeight <= this.#ledger.final.height) return false
+    if (this.#ledger.final.height > before) return true
+    this.#heights.delete(peer)
+    return false
   }
 
   async #take(reply: SyncReply, peer: PeerKey): Promise<Fault<FaultCode> | null> {
@@ -181,7 +185,7 @@ export class Syncing {
     news: readonly Block[],
     certificate: Certificate
   ): Fault<FaultCode> | null {
-    const { epochs, chainId } = this.#context
+    const { epochs, chainId, genesis } = this.#context
     const last = blocks.at(-1)!
     if (certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
     if (!equalBytes(certificate.blockId, blockIdOf(last.header))) return peerFault('SYNC_CERTIFICATE')
@@ -191,6 +195,7 @@ export class Syncing {
     let parent = this.#ledger.final.id
     for (const block of news) {
       if (toHex(block.header.parentId) !== parent) return peerFault('SYNC_GAP')
+      if (hasVanished(genesis.epochs, block.header)) return peerFault('SYNC_EPOCH')
       if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return peerFault('SYNC_BODY')
       parent = toHex(blockIdOf(block.header))
     }
