@@ -19,6 +19,7 @@ import { DeltaPool } from '../../src/round/delta-pool.ts'
 import { Driver } from '../../src/round/driver.ts'
 import { Evidences } from '../../src/round/evidences.ts'
 import { FinalPoint, Ledger } from '../../src/state/ledger.ts'
+import { noOrigin } from '../../src/state/origin.ts'
 import { fetchCheckpoint } from '../../src/sync/fetching.ts'
 import { restoreFromDisk } from '../../src/sync/restoring.ts'
 import { Syncing } from '../../src/sync/syncing.ts'
@@ -69,12 +70,12 @@ const newcomerAmong = async (
     }
   })
   const context = { ...node.context, net }
-  const head = await restoreFromDisk(
+  const head = (await restoreFromDisk(
     node.chain,
     context.state,
-    async () => new Map(),
+    async () => noOrigin,
     () => {}
-  )
+  ))!
   const final = new FinalPoint(head, null)
   const evidences = new Evidences(context.chainId, context.genesis.epochs)
   const pool = new DeltaPool(context, evidences, final)
