@@ -40,6 +40,7 @@ export const commands: readonly CommandEntry[] = [
   entry('eval', "the task's report on the final weights", () => import('./eval.ts'), MODEL),
   entry('generate', 'text from the final weights', () => import('./generate.ts'), MODEL),
   entry('classify', 'classes or named entities, by the final weights', () => import('./classify.ts'), MODEL),
+  entry('tokenizer', 'learn a byte-level BPE from text', () => import('./tokenizer.ts')),
   entry('doctor', 'check this machine: GPU, ports, clock, disk, network', () => import('./doctor.ts')),
   entry('support-bundle', 'what others need to help, without secrets', () => import('./support-bundle.ts')),
   entry('completion', 'completion for bash, zsh or fish', () => import('./completion.ts'))
