@@ -81,6 +81,12 @@ export interface TaskKind {
   open(options: TaskOptions): Task
 }
 
+export interface NamedValues {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float32Array
+}
+
 export interface Task {
   readonly id: string
   readonly options: TaskOptions
@@ -92,6 +98,11 @@ export interface Task {
   tensors(): readonly ModelTensor[]
   /** Values of the tensors that are `based`, by name, unit 2^-24. @throws MeshError `DATA_…` */
   bases(folder: string | null): Promise<ReadonlyMap<string, Int32Array>>
+  /**
+   * For tasks that learn adapters to a frozen base: the base's tensors with the adapters of `weights` added in.
+   * @throws MeshError `DATA_…`
+   */
+  merged?(weights: Float32Array, folder: string | null): Promise<readonly NamedValues[]>
   /** Reads the data, and checks that they are what the options name. @throws MeshError `DATA_…` */
   load(source: TaskSource): Promise<LoadedTask>
 }

@@ -9,14 +9,22 @@ export const command: Command = {
   name: 'export',
   args: [{ name: 'FILE.safetensors', required: true }],
   about:
-    'The newest final weights as float32, under the names of the genesis. Digits: layers.0.weight [256,784], layers.0.bias [256], layers.1.weight [10,256], layers.1.bias [10]; inputs scaled to 0..1, ReLU between. The peer must not be running.',
-  options: { ...dataOption, ...datasetOption },
-  examples: ['gradmesh export digits.safetensors', 'gradmesh export out.safetensors --data ./run/peer-0'],
+    'The newest final weights as float32, under the names of the genesis. Digits: layers.0.weight [256,784], layers.0.bias [256], layers.1.weight [10,256], layers.1.bias [10]; inputs scaled to 0..1, ReLU between. Of a mesh that learns LoRA adapters, `--merge` writes the model that they belong to, under the names of its published file. The peer must not be running.',
+  options: {
+    ...dataOption,
+    ...datasetOption,
+    merge: { type: 'boolean', help: 'LoRA: the whole model, adapters added to its base' }
+  },
+  examples: [
+    'gradmesh export digits.safetensors',
+    'gradmesh export out.safetensors --data ./run/peer-0',
+    'gradmesh export model.safetensors --merge --dataset ./stories'
+  ],
   async run({ values, args, io }) {
     const [file = ''] = args
     const folder = folderOf(values)
     await requireFolder(folder)
-    const done = await exportWeights(folder, file, datasetOf(values))
+    const done = await exportWeights(folder, file, datasetOf(values), values.is('merge'))
     if (io.json) io.print(JSON.stringify({ ok: true, file, ...done }))
     else
       io.print(

@@ -10,6 +10,7 @@ import { floatView } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 import type { StateTable } from '../state/state-table.ts'
 import { restoreFromDisk } from '../sync/restoring.ts'
+import { taskOf } from '../training/task.ts'
 import { startWorker } from '../worker-rpc.ts'
 import { paths, readGenesis } from './folder.ts'
 import { originOf } from './start.ts'
@@ -61,14 +62,19 @@ export const newestWeights = async (folder: string, dataset: string | null = nul
   }
 }
 
-/** As `newestWeights`. @throws MeshError also `EXPORT_WRITE` */
+/**
+ * As `newestWeights`. `merge`: the whole model, with what the mesh learnt added to its base.
+ * @throws MeshError also `EXPORT_WRITE`, `EXPORT_MERGE`
+ */
 export const exportWeights = async (
   folder: string,
   file: string,
-  dataset: string | null = null
+  dataset: string | null = null,
+  merge = false
 ): Promise<Exported> => {
   const { genesis, height, round, root, weights } = await newestWeights(folder, dataset)
-  const content = writeSafetensors(tensorsOf(genesis, weights), {
+  const tensors = merge ? await merged(genesis, weights, dataset) : tensorsOf(genesis, weights)
+  const content = writeSafetensors(tensors, {
     chain_height: String(height),
     round: String(round),
     state_root: root
@@ -94,5 +100,19 @@ const tensorsOf = (genesis: Genesis, weights: Float32Array): TensorToWrite[] => 
     at += shape.reduce((a, b) => a * b, 1)
     const end = at
     return { name, shape, values: () => weights.subarray(start, end) }
+  })
+}
+
+const merged = async (
+  genesis: Genesis,
+  weights: Float32Array,
+  dataset: string | null
+): Promise<TensorToWrite[]> => {
+  const task = taskOf(genesis)
+  const whole = await task.merged?.(weights, dataset)
+  if (whole !== undefined) return whole.map(tensor => ({ ...tensor, values: () => tensor.values }))
+  throw new MeshError('EXPORT_MERGE', `task "${task.id}" of this mesh has no adapters to merge`, {
+    remedy: 'leave --merge out: the export is the whole model',
+    data: { task: task.id }
   })
 }

@@ -6,7 +6,11 @@ import { elements, type Model, type Variables } from '@gradmesh/models'
 export const trainable = ({ tensors }: Model): Model['tensors'] => tensors.filter(tensor => tensor.trainable)
 
 /** `weights`: the trainable tensors one after another. @throws MeshError `TRAIN_WEIGHTS` */
-export const writeTrainable = (model: Model, variables: Variables, weights: Float32Array): void => {
+export const writeTrainable = (
+  model: Model,
+  variables: Pick<Variables, 'write'>,
+  weights: Float32Array
+): void => {
   const tensors = trainable(model)
   const wanted = tensors.reduce((sum, tensor) => sum + elements(tensor), 0)
   if (weights.length !== wanted)

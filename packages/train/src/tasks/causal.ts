@@ -8,6 +8,7 @@ import { linesOf, openTokenizer, PerplexityMeter, type Tokenizer, trainBpe } fro
 import {
   loadWeights,
   type Model,
+  mergeLora,
   modelOf,
   openFile,
   readConfig,
@@ -20,7 +21,8 @@ import { decoderInference } from '../inference/decoder-inference.ts'
 import type { PromptRules } from '../inference/text-generator.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
-import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskOptions } from '../types.ts'
+import { writeTrainable } from '../models/weights.ts'
+import type { LoadedTask, NamedValues, Recipe, Report, Task, TaskKind, TaskOptions } from '../types.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { decoderConfig, readSizes } from './encoder.ts'
 import { badOption, OptionReader } from './options.ts'
@@ -71,9 +73,27 @@ export const causal: TaskKind = {
       tensors: () => meshTensors(model, start === 'full'),
       bases: async folder =>
         meshBases(model, start === 'full' ? await pretrainedValues(pretrained!, folder) : new Map()),
+      ...(start === 'lora'
+        ? {
+            merged: async (weights: Float32Array, folder: string | null) =>
+              mergedValues(model, pretrained!, weights, folder)
+          }
+        : {}),
       load: ({ folder }) => load(parts, folder)
     }
   }
+}
+
+const mergedValues = async (
+  model: Model,
+  pretrained: Pretrained,
+  weights: Float32Array,
+  folder: string | null
+): Promise<readonly NamedValues[]> => {
+  const values = await pretrainedValues(pretrained, folder)
+  writeTrainable(model, { write: (name, data) => void values.set(name, data) }, weights)
+  const merged = mergeLora(model, values)
+  return pretrained.base.tensors.map(({ name, shape }) => ({ name, shape, values: merged.get(name)! }))
 }
 
 const startOf = (read: OptionReader): Start => read.oneOf('start', STARTS, 'new')

@@ -2,7 +2,17 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readLlama2cPieces, sentencePieceJson, trainBpe } from '@gradmesh/data'
-import { initialWeights, modelOf, readConfig, writeSafetensors } from '@gradmesh/models'
+import {
+  bytesSource,
+  Generator,
+  initialWeights,
+  loadWeights,
+  logChances,
+  modelOf,
+  readConfig,
+  Variables,
+  writeSafetensors
+} from '@gradmesh/models'
 import t, { type Test } from 'tap'
 import {
   able,
@@ -10,7 +20,8 @@ import {
   type GenerateAsk,
   type Inference,
   openTask,
-  type TaskOptions
+  type TaskOptions,
+  type TextPiece
 } from '../../src/index.ts'
 import { deviceOrReason } from '../fixtures/small.ts'
 import { folderOf, foundTask, inferenceOf, learn, startOf } from '../fixtures/task.ts'
@@ -138,6 +149,44 @@ else {
     const { before } = await learn(device, task, folder, { steps: 1, rate: 0 })
     t.ok(Math.abs(before.loss - Math.log(300)) < 0.3, `${before.loss}: as likely as not, each of 300`)
     t.equal(before.samples, 3)
+  })
+
+  t.test('adapters merged into their base say the same, and come back from a file bit for bit', async t => {
+    const folder = await dataset(t)
+    const task = await foundTask('causal', { start: 'lora', ...LENGTH }, folder)
+    const { weights } = await learn(device, task, folder, { steps: 20, rate: 3e-2 })
+    const merged = await task.merged!(weights, folder)
+    const base = modelOf(readConfig(CONFIG), 'causal')
+    t.strictSame(
+      merged.map(({ name, shape }) => [name, shape]),
+      base.tensors.map(({ name, shape }) => [name, shape])
+    )
+    const parts: Uint8Array[] = []
+    const toWrite = merged.map(tensor => ({ ...tensor, values: () => tensor.values }))
+    for await (const part of writeSafetensors(toWrite)) parts.push(part)
+    const variables = new Variables(device)
+    const read = new Map<string, Float32Array>()
+    const keep = (name: string, values: Float32Array) => {
+      read.set(name, values)
+      variables.write(name, values)
+    }
+    const file = bytesSource(new Uint8Array(Buffer.concat(parts)))
+    t.strictSame(await loadWeights(base, file, { write: keep }), { missing: [], unused: [] })
+    for (const { name, values } of merged) t.strictSame(read.get(name), values, name)
+    const generator = new Generator(base, variables)
+    const inference = await inferenceOf(t, device, task, folder, weights)
+    const prompt = [270, 5, 9, 40]
+    const { pieces } = inference.generate!({ prompt, tokensMax: 12, alternatives: 300 })
+    const whole = generator.sampled(prompt, { tokensMax: 12 })
+    for await (const { logits } of whole) {
+      const { chance } = (await pieces.next()).value as TextPiece
+      const chances = [...logChances(logits)].sort((a, b) => b - a)
+      chance!.likeliest.forEach(({ logChance }, i) => {
+        if (Math.abs(logChance - chances[i]!) > 1e-4) t.fail(`${logChance} and ${chances[i]}`)
+      })
+    }
+    generator.free()
+    t.equal((await foundTask('causal', { start: 'full', ...LENGTH }, folder)).merged, undefined)
   })
 
   t.test('chances, vectors, and prompts that cannot be', async t => {
