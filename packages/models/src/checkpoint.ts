@@ -20,7 +20,8 @@ const PREFIXES: Readonly<Record<ModelConfig['type'], string>> = {
   llama: 'model.',
   gpt2: 'transformer.',
   bert: 'bert.',
-  cnn: ''
+  cnn: '',
+  bag: ''
 }
 /** Tables and masks that old checkpoints carry and that are computed here. */
 const COMPUTED = /(\.attn\.(bias|masked_bias)|\.position_ids|rotary_emb\.inv_freq)$/

@@ -60,7 +60,17 @@ export interface CnnConfig {
   readonly labels: number
 }
 
-export type ModelConfig = LlamaConfig | Gpt2Config | BertConfig | CnnConfig
+/** Ours: a bag of tokens, each by its share. */
+export interface BagConfig {
+  readonly type: 'bag'
+  readonly vocabSize: number
+  readonly width: number
+  readonly dropout: number
+  readonly initSpread: number
+  readonly labels: number
+}
+
+export type ModelConfig = LlamaConfig | Gpt2Config | BertConfig | CnnConfig | BagConfig
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -264,7 +274,16 @@ const cnn = (f: Fields): CnnConfig => {
   }
 }
 
-const READERS: Readonly<Record<string, (f: Fields) => ModelConfig>> = { llama, gpt2, bert, cnn }
+const bag = (f: Fields): BagConfig => ({
+  type: 'bag',
+  vocabSize: f.whole('vocab_size'),
+  width: f.whole('hidden_size'),
+  dropout: f.rate('hidden_dropout_prob', 0),
+  initSpread: f.positive('initializer_range', 0.01),
+  labels: f.labels()
+})
+
+const READERS: Readonly<Record<string, (f: Fields) => ModelConfig>> = { llama, gpt2, bert, cnn, bag }
 
 /** The parsed content of a `config.json`. Throws MODEL_CONFIG, which names the field. */
 export const readConfig = (json: unknown): ModelConfig => {

@@ -14,6 +14,7 @@ export {
   saveWeights
 } from './checkpoint.ts'
 export {
+  type BagConfig,
   type BertConfig,
   type CnnConfig,
   type Gpt2Config,

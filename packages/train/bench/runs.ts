@@ -12,6 +12,7 @@ import {
   unpack,
   WEIGHT_TOTAL
 } from '@gradmesh/delta'
+import { rateAt, type Schedule } from '@gradmesh/models'
 import {
   floatView,
   innerRate,
@@ -87,8 +88,15 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
   return { report, steps: rounds * peers * innerSteps, seconds, payloadBytes }
 }
 
-/** As many steps of the same batch as the whole mesh does, one after the other, nothing compressed. */
-export const runOneProcess = async (input: RunInput, rate: number): Promise<RunResult> => {
+/**
+ * As many steps of the same batch as the whole mesh does, one after the other, nothing compressed. A mean over peers
+ * takes out what the last steps left of chance; one process does so by a rate that falls.
+ */
+export const runOneProcess = async (
+  input: RunInput,
+  rate: number,
+  fall: Schedule['shape'] = 'constant'
+): Promise<RunResult> => {
   const { trainer, recipe, peers } = input
   const steps = recipe.rounds * peers * recipe.innerSteps
   const rows = rowStream(input)
@@ -96,7 +104,7 @@ export const runOneProcess = async (input: RunInput, rate: number): Promise<RunR
   const startMs = systemClock.nowMs()
   trainer.load(start)
   for (let step = 0; step < steps; step++) {
-    await trainer.step(rows(recipe.batch), rate)
+    await trainer.step(rows(recipe.batch), rateAt({ peak: rate, steps, shape: fall }, step))
     if ((step + 1) % (peers * recipe.innerSteps) === 0) input.tell?.(step + 1, steps, null)
   }
   const { difference } = await trainer.finish()

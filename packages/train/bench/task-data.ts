@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openTokenizer, readLlama2cPieces, sentencePieceJson } from '@gradmesh/data'
 import { Generator, loadWeights, modelOf, openFile, readConfigFile, Variables } from '@gradmesh/models'
 import type { Device } from '@gradmesh/tensor'
-import type { TaskOptions } from '@gradmesh/train'
+import type { Recipe, TaskOptions } from '@gradmesh/train'
 
 const SHARED = fileURLToPath(new URL('../../../../shared/data/', import.meta.url))
 const STORIES = join(SHARED, 'model-stories260k')
@@ -16,20 +16,53 @@ const SHAKESPEARE = join(SHARED, 'lm-shakespeare')
 interface Source {
   readonly task: string
   readonly options: TaskOptions
+  /** In place of the task's. */
+  readonly recipe?: Partial<Recipe>
+  /** The rate of one process, unit 1e-6, that does best of those tried. */
+  readonly singleRateMicro: number
   /** All must be there. */
   readonly folders: readonly string[]
 }
 
 const SOURCES = {
-  'ner-btc': { task: 'entities', options: {}, folders: [join(SHARED, 'ner-btc')] },
-  'text-polarity': { task: 'sequences', options: {}, folders: [join(SHARED, 'text-polarity')] },
+  'ner-btc': { task: 'entities', options: {}, singleRateMicro: 2000, folders: [join(SHARED, 'ner-btc')] },
+  'text-polarity': {
+    task: 'sequences',
+    options: {},
+    singleRateMicro: 4000,
+    folders: [join(SHARED, 'text-polarity')]
+  },
   'text-clinc150': {
     task: 'sequences',
-    options: { columns: 3, label: 1, text: 2, leaveOut: 'oos', length: 32 },
+    options: {
+      columns: 3,
+      label: 1,
+      text: 2,
+      leaveOut: 'oos',
+      vocabulary: 4096,
+      length: 32,
+      width: 64,
+      grams: 2,
+      buckets: 8192,
+      dropPiecesPercent: 30,
+      decayPercent: 10
+    },
+    recipe: { rounds: 10, innerRateMicro: 20_000 },
+    singleRateMicro: 10_000,
     folders: [join(SHARED, 'text-clinc150')]
   },
-  fashion: { task: 'images', options: {}, folders: [join(SHARED, 'img-fashion-mnist')] },
-  stories: { task: 'causal', options: { start: 'lora' }, folders: [STORIES, SHAKESPEARE] }
+  fashion: {
+    task: 'images',
+    options: {},
+    singleRateMicro: 1000,
+    folders: [join(SHARED, 'img-fashion-mnist')]
+  },
+  stories: {
+    task: 'causal',
+    options: { start: 'lora' },
+    singleRateMicro: 5000,
+    folders: [STORIES, SHAKESPEARE]
+  }
 } as const satisfies Record<string, Source>
 
 export type Name = keyof typeof SOURCES
@@ -37,15 +70,15 @@ export const NAMES = Object.keys(SOURCES) as Name[]
 
 export const isThere = (name: Name): boolean => SOURCES[name].folders.every(folder => existsSync(folder))
 
-export interface Prepared extends AsyncDisposable {
-  readonly task: string
-  readonly options: TaskOptions
+export interface Prepared extends Omit<Source, 'folders'>, AsyncDisposable {
   readonly folder: string
 }
 
-export const prepare = async (name: Name): Promise<Prepared> => {
-  const { task, options, folders } = SOURCES[name]
-  if (name !== 'stories') return { task, options, folder: folders[0], async [Symbol.asyncDispose]() {} }
+/** `dataset`: a folder of the same form in place of the one in `../shared/data`. */
+export const prepare = async (name: Name, dataset?: string): Promise<Prepared> => {
+  const { folders, ...source }: Source = SOURCES[name]
+  if (dataset !== undefined || name !== 'stories')
+    return { ...source, folder: dataset ?? folders[0]!, async [Symbol.asyncDispose]() {} }
   const folder = await mkdtemp(join(tmpdir(), 'gradmesh-stories-'))
   const text = await readFile(join(SHAKESPEARE, 'input.txt'), 'utf8')
   const cut = Math.floor(0.9 * text.length)
@@ -54,7 +87,7 @@ export const prepare = async (name: Name): Promise<Prepared> => {
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(await storiesTokenizer()))
   for (const file of ['config.json', 'model.safetensors'])
     await copyFile(join(STORIES, file), join(folder, file))
-  return { task, options, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+  return { ...source, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
 }
 
 const storiesTokenizer = async (): Promise<object> =>

@@ -7,20 +7,21 @@
 import { parseArgs } from 'node:util'
 import { sha256, utf8 } from '@gradmesh/core'
 import { openDevice } from '@gradmesh/tensor'
-import { openTrainer, type Report, taskKind } from '@gradmesh/train'
+import { openTrainer, type Report, type TaskOptions, taskKind } from '@gradmesh/train'
 import { RECIPE_HELP, recipeFlags, recipeOf, whole } from './flags.ts'
 import { runMesh, runOneProcess, startOf } from './runs.ts'
 import { greedyTokensEqual, isThere, NAMES, prepare } from './task-data.ts'
 
 const HELP = `npm run tasks -- ${NAMES.join('|')} [options]
 
-Trains the task by a mesh in this process and by one process with as many steps, and prints both reports.
-Needs ../shared/data beside the repository.
+Trains the task by a mesh in this process and by one process with as many steps, and prints both reports;
+stories by LoRA, then in full. Needs ../shared/data beside the repository.
 
 ${RECIPE_HELP}
   --peers N       peers of the mesh (4)
   --seed TEXT     start and order of the samples (0)
-  --single-rate-micro N   rate of the training in one process (the mesh's)
+  --single-rate-micro N   highest rate of the training in one process, which falls by a cosine
+  --dataset DIR   files of the same names in place of those in ../shared/data: to choose a recipe by a part of train
   --only mesh|single      one of the two
   --option KEY=VALUE      of the task, may be repeated
   --json          nothing but the last line, one object with the figures`
@@ -33,6 +34,7 @@ const { values, positionals } = parseArgs({
     peers: { type: 'string', default: '4' },
     seed: { type: 'string', default: '0' },
     only: { type: 'string' },
+    dataset: { type: 'string' },
     option: { type: 'string', multiple: true, default: [] },
     'single-rate-micro': { type: 'string' },
     ...recipeFlags
@@ -43,12 +45,10 @@ if (values.help || name === undefined) {
   console.log(HELP)
   process.exit(values.help ? 0 : 2)
 }
-if (!isThere(name)) {
+if (values.dataset === undefined && !isThere(name)) {
   console.log(`skipped: the data of ${name} are not in ../shared/data`)
   process.exit(0)
 }
-
-const perplexityOf = ({ figures }: Report): number => (figures as { perplexity: number }).perplexity
 
 const say = (text: string): void => {
   if (!values.json) console.log(text)
@@ -60,49 +60,65 @@ const asked = Object.fromEntries(
     return [key, /^\d{1,9}$/.test(value) ? Number(value) : value]
   })
 )
-await using data = await prepare(name)
-const kind = taskKind(data.task)
-const task = kind.open(await kind.found({ ...data.options, ...asked }, data.folder))
-const recipe = recipeOf(task.recipe, values, HELP)
-const seed = sha256(utf8('gradmesh/bench'), utf8(values.seed))
-const loaded = await task.load({ seed, folder: data.folder })
+await using data = await prepare(name, values.dataset)
 using device = await openDevice()
-const trainer = await openTrainer({ device, task, loaded, batch: recipe.batch })
-const input = {
-  task,
-  trainer,
-  recipe,
-  peers: whole(values.peers, HELP),
-  seed,
-  samples: loaded.samples,
-  bases: await task.bases(data.folder),
-  tell: (done: number, of: number, loss: number | null) => {
-    if (!values.json && process.stderr.isTTY)
-      process.stderr.write(`\r${done} of ${of}${loss === null ? '' : `, loss ${loss.toFixed(3)}`}   `)
+const seed = sha256(utf8('gradmesh/bench'), utf8(values.seed))
+
+const perplexityOf = ({ figures }: Report): number => (figures as { perplexity: number }).perplexity
+
+type Figures = Readonly<Record<string, number>>
+
+/** The mesh's figures and one process's, with these options of the task. */
+const measure = async (options: TaskOptions): Promise<Record<string, Figures>> => {
+  const kind = taskKind(data.task)
+  const task = kind.open(await kind.found({ ...data.options, ...options }, data.folder))
+  const recipe = recipeOf({ ...task.recipe, ...data.recipe }, values, HELP)
+  const loaded = await task.load({ seed, folder: data.folder })
+  const trainer = await openTrainer({ device, task, loaded, batch: recipe.batch })
+  const input = {
+    task,
+    trainer,
+    recipe,
+    peers: whole(values.peers, HELP),
+    seed,
+    samples: loaded.samples,
+    bases: await task.bases(data.folder),
+    tell: (done: number, of: number, loss: number | null) => {
+      if (!values.json && process.stderr.isTTY)
+        process.stderr.write(`\r${done} of ${of}${loss === null ? '' : `, loss ${loss.toFixed(3)}`}   `)
+    }
   }
-}
-const rate = whole(values['single-rate-micro'] ?? String(recipe.innerRateMicro), HELP)
-const start = startOf(input)
-say(`${device.info.name}; ${loaded.samples} samples, ${start.length} parameters, ${JSON.stringify(recipe)}`)
+  const rate = whole(values['single-rate-micro'] ?? String(data.singleRateMicro), HELP)
+  const start = startOf(input)
+  say(
+    `${device.info.name}; ${loaded.samples} samples, ${start.length} parameters, ${JSON.stringify(recipe)}; one process at ${rate}`
+  )
 
-/** A language model is judged by its perplexity, which its start has as well. */
-const before = name === 'stories' ? perplexityOf(await trainer.evaluate(start)) : null
-if (before !== null) say(`perplexity ${before.toFixed(3)} before`)
-
-const result: Record<string, unknown> = {}
-for (const [which, run] of [
-  ['mesh', () => runMesh(input)],
-  ['single', () => runOneProcess(input, rate * 1e-6)]
-] as const) {
-  if (values.only !== undefined && values.only !== which) continue
-  const { report, steps, seconds, payloadBytes } = await run()
-  say(`\n${which}: ${steps} steps in ${seconds.toFixed(0)} s, ${payloadBytes.toFixed(0)} bytes a delta`)
-  say(report.text)
-  result[which] =
-    before === null
-      ? { [task.scoreName.toLowerCase()]: report.score }
-      : { perplexityBefore: before, perplexityAfter: perplexityOf(report) }
+  /** A language model is judged by its perplexity, which its start has as well. */
+  const before = name === 'stories' ? perplexityOf(await trainer.evaluate(start)) : null
+  if (before !== null) say(`perplexity ${before.toFixed(3)} before`)
+  const found: Record<string, Figures> = {}
+  for (const [which, run] of [
+    ['mesh', () => runMesh(input)],
+    ['single', () => runOneProcess(input, rate * 1e-6, 'cosine')]
+  ] as const) {
+    if (values.only !== undefined && values.only !== which) continue
+    const { report, steps, seconds, payloadBytes } = await run()
+    say(`\n${which}: ${steps} steps in ${seconds.toFixed(0)} s, ${payloadBytes.toFixed(0)} bytes a delta`)
+    say(report.text)
+    found[which] =
+      before === null
+        ? { [task.scoreName.toLowerCase()]: report.score }
+        : { perplexityBefore: before, perplexityAfter: perplexityOf(report) }
+  }
+  await trainer.close()
+  return found
 }
-await trainer.close()
-if (name === 'stories') result.greedyTokensEqual = await greedyTokensEqual(device)
+
+const result: Record<string, unknown> = await measure(asked)
+if (name === 'stories') {
+  // By LoRA first; in full as well unless one of the two was asked for.
+  if (asked.start === undefined) result.full = await measure({ ...asked, start: 'full' })
+  result.greedyTokensEqual = await greedyTokensEqual(device)
+}
 console.log(JSON.stringify(result))

@@ -1,5 +1,6 @@
 /** A model by its configuration. */
 import type { ModelConfig } from '../config.ts'
+import { bag } from './bag.ts'
 import { bert } from './bert.ts'
 import { cnn } from './cnn.ts'
 import { gpt2 } from './gpt2.ts'
@@ -17,5 +18,7 @@ export const modelOf = (config: ModelConfig, head: Head): Model => {
       return bert(config, head)
     case 'cnn':
       return cnn(config, head)
+    case 'bag':
+      return bag(config, head)
   }
 }

@@ -46,3 +46,11 @@ export const CNN = {
   hidden_size: 12,
   num_labels: 4
 }
+
+export const BAG = {
+  model_type: 'bag',
+  vocab_size: 24,
+  hidden_size: 12,
+  initializer_range: 0.3,
+  num_labels: 4
+}

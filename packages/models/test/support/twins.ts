@@ -2,7 +2,7 @@
  * Whole models in float64, written from the papers and from Hugging Face's names, apart from the tape:
  * tokens in, the loss as a node out.
  */
-import type { BertConfig, CnnConfig, Gpt2Config, LlamaConfig } from '../../src/index.ts'
+import type { BagConfig, BertConfig, CnnConfig, Gpt2Config, LlamaConfig } from '../../src/index.ts'
 import type { Graph, Node } from './float64.ts'
 
 export type Find = (name: string) => Node
@@ -154,3 +154,12 @@ export const cnnTwin = (g: Graph, p: Find, c: CnnConfig, images: Node, batch: nu
   const h = g.relu(g.linear(x, p('dense.weight'), p('dense.bias'), c.width))
   return classifierTwin(g, p, h, c.labels)
 }
+
+export const bagTwin = (
+  g: Graph,
+  p: Find,
+  c: BagConfig,
+  tokens: Uint32Array,
+  shares: Float32Array,
+  length: number
+): Node => g.weighed(g.rows(p('embeddings.weight'), tokens, c.width), shares, length, c.width)

@@ -12,18 +12,25 @@ export interface Padded {
   readonly length: number
 }
 
+/** One text as a model takes it. */
+export interface Row {
+  readonly tokens: readonly number[]
+  /** For encoders: the type of each token; all 0 when left out. */
+  readonly types?: readonly number[]
+}
+
 export class Batches {
   readonly #model: Model
   readonly #variables: Variables
   readonly #lengthMax: number
-  readonly #inputs: (texts: readonly (readonly number[])[], shape: Padded) => Inputs
+  readonly #inputs: (rows: readonly Row[], shape: Padded) => Inputs
   readonly #evaluations = new Map<number, Evaluation>()
 
   constructor(
     model: Model,
     variables: Variables,
     lengthMax: number,
-    inputs: (texts: readonly (readonly number[])[], shape: Padded) => Inputs
+    inputs: (rows: readonly Row[], shape: Padded) => Inputs
   ) {
     this.#model = model
     this.#variables = variables
@@ -32,7 +39,7 @@ export class Batches {
   }
 
   /** Of each text (at most `lengthMax` tokens) what the model's first output says of it, with its rows. */
-  async run(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+  async run(texts: readonly Row[]): Promise<Float32Array[]> {
     const found: Float32Array[] = []
     for (let at = 0; at < texts.length; at += BATCH) {
       const some = texts.slice(at, at + BATCH)
@@ -51,8 +58,8 @@ export class Batches {
     this.#evaluations.clear()
   }
 
-  #lengthFor(texts: readonly (readonly number[])[]): number {
-    const longest = texts.reduce((most, { length }) => Math.max(most, length), 1)
+  #lengthFor(texts: readonly Row[]): number {
+    const longest = texts.reduce((most, { tokens }) => Math.max(most, tokens.length), 1)
     return Math.min(this.#lengthMax, LENGTHS.find(length => length >= longest) ?? this.#lengthMax)
   }
 
@@ -67,28 +74,36 @@ export class Batches {
 }
 
 /** The tokens of a batch, with 0 for padding. */
-export const padded = (texts: readonly (readonly number[])[], { batch, length }: Padded): Uint32Array => {
-  const tokens = new Uint32Array(batch * length)
-  texts.forEach((text, place) => {
-    tokens.set(text, place * length)
+export const padded = (rows: readonly Row[], { batch, length }: Padded): Uint32Array => {
+  const out = new Uint32Array(batch * length)
+  rows.forEach(({ tokens }, place) => {
+    out.set(tokens, place * length)
   })
-  return tokens
+  return out
 }
 
 /** Inputs of an encoder. */
-export const encoderInputs = (texts: readonly (readonly number[])[], shape: Padded) => ({
-  tokens: padded(texts, shape),
-  types: new Uint32Array(shape.batch * shape.length),
-  lengths: Uint32Array.from({ length: shape.batch }, (_, place) => Math.max(1, texts[place]?.length ?? 1))
-})
-
-/** What each row of a batch counts in its text's mean. */
-export const meanShares = (texts: readonly (readonly number[])[], shape: Padded): Float32Array => {
-  const shares = new Float32Array(shape.batch * shape.length)
-  texts.forEach(({ length }, place) => {
-    shares.fill(1 / length, place * shape.length, place * shape.length + length)
+export const encoderInputs = (rows: readonly Row[], shape: Padded) => {
+  const types = new Uint32Array(shape.batch * shape.length)
+  rows.forEach((row, place) => {
+    types.set(row.types ?? [], place * shape.length)
   })
-  return shares
+  const lengthOf = (place: number): number => rows[place]?.tokens.length ?? 1
+  const lengths = Uint32Array.from({ length: shape.batch }, (_, place) => Math.max(1, lengthOf(place)))
+  return { tokens: padded(rows, shape), types, lengths }
+}
+
+/** What each token of a batch counts: in its text's mean, unless told otherwise. */
+export const shares = (
+  rows: readonly Row[],
+  shape: Padded,
+  shareOf = (count: number): number => 1 / count
+): Float32Array => {
+  const out = new Float32Array(shape.batch * shape.length)
+  rows.forEach(({ tokens }, place) => {
+    out.fill(shareOf(tokens.length), place * shape.length, place * shape.length + tokens.length)
+  })
+  return out
 }
 
 /** As long as 1; a vector of nothing but zeros stays. */

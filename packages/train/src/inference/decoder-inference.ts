@@ -1,7 +1,7 @@
 /** What a decoder can be asked: text and vectors. */
 import { Generator, type Model, type Variables } from '@gradmesh/models'
 import { writeTrainable } from '../models/weights.ts'
-import { Batches, meanShares, normalised, padded } from './batches.ts'
+import { Batches, normalised, padded, shares } from './batches.ts'
 import type { Embedded, Inference } from './inference.ts'
 import { checkPrompt, generateText, type PromptRules, promptTokens } from './text-generator.ts'
 
@@ -23,9 +23,9 @@ export const decoderInference = ({
   lengthMax
 }: DecoderParts): Inference => {
   let generator: Generator | undefined
-  const batches = new Batches(embedding, variables, lengthMax, (texts, shape) => ({
-    tokens: padded(texts, shape),
-    shares: meanShares(texts, shape)
+  const batches = new Batches(embedding, variables, lengthMax, (rows, shape) => ({
+    tokens: padded(rows, shape),
+    shares: shares(rows, shape)
   }))
   return {
     load: weights => writeTrainable(model, variables, weights),
@@ -36,7 +36,7 @@ export const decoderInference = ({
     async embed(texts): Promise<Embedded[]> {
       const tokens = texts.map(text => promptTokens(rules, text))
       for (const each of tokens) checkPrompt(each, lengthMax, rules.tokenizer.vocabulary)
-      const vectors = await batches.run(tokens)
+      const vectors = await batches.run(tokens.map(each => ({ tokens: each })))
       return vectors.map((vector, i) => ({ tokens: tokens[i]!.length, vector: normalised(vector) }))
     },
     free() {

@@ -20,7 +20,7 @@ const FILES = {
 } as const
 const CLASSES_MAX = 256
 
-const RECIPE: Recipe = { ...COMMON, rounds: 20, batch: 32, innerRateMicro: 3000 }
+const RECIPE: Recipe = { ...COMMON, rounds: 14, batch: 32, innerRateMicro: 2000, chunk: 256 }
 
 export const images: TaskKind = {
   id: ID,

@@ -1,29 +1,21 @@
-/**
- * Texts with a label each, from the columns of a TSV file, by an encoder of BERT's shape from nothing. With one
- * layer it begins as a bag of words: its first token looks at all pieces alike until training has it choose.
- */
+/** Texts with a label each, from the columns of a TSV file, by a small model from nothing. */
+import { concatBytes, Prng, utf8 } from '@gradmesh/core'
 import { openTokenizer, readTsv, type Tokenizer, trainBpe } from '@gradmesh/data'
-import { type Model, modelOf, readConfig } from '@gradmesh/models'
 import { sequenceInference } from '../inference/encoder-inference.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples } from '../models/model-trainer.ts'
-import type { LoadedTask, Recipe, Task, TaskKind } from '../types.ts'
+import type { LoadedTask, Task, TaskKind, TaskSource } from '../types.ts'
 import { ClassScoring, classesOf, classInputs } from './classes.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
-import { encoderConfig, readEncoder } from './encoder.ts'
 import { badOption, OptionReader } from './options.ts'
-import { COMMON } from './recipe.ts'
+import { readTextModel, SPECIALS, type TextModel } from './text-models.ts'
 
 const ID = 'sequences'
 const FILES = { train: 'train.tsv', dev: 'dev.tsv' } as const
-const START = '[CLS]'
-const SPECIALS = ['[PAD]', '[UNK]', START]
-
-const RECIPE: Recipe = { ...COMMON, rounds: 16, batch: 32, innerRateMicro: 4000, chunk: 128 }
 
 export const sequences: TaskKind = {
   id: ID,
-  about: 'a label for each text (train.tsv, dev.tsv), by an encoder from nothing',
+  about: 'a label for each text (train.tsv, dev.tsv), by a small model from nothing',
   async found(asked, folder) {
     const files = filesIn(folder, FILES)
     const columns = { columns: 2, label: 0, text: 1, leaveOut: '', ...asked }
@@ -37,19 +29,17 @@ export const sequences: TaskKind = {
     const roots = readRoots(read, FILES)
     const columns = readColumns(read)
     const classes = read.whole('classes', { least: 2, most: 100_000 })
-    const encoder = readEncoder(read, { vocabulary: 8192, layers: 1, width: 64, dropoutPercent: 30 })
+    const text = readTextModel(read, classes)
     read.end()
-    const model = modelOf(readConfig(encoderConfig(encoder, classes)), 'sequence')
-    const { length, vocabulary } = encoder
     return {
       id: ID,
-      options: { ...encoder, ...columns, classes, ...rootOptions(roots) },
-      recipe: RECIPE,
+      options: { ...text.options, ...columns, classes, ...rootOptions(roots) },
+      recipe: text.recipe,
       scoreName: 'accuracy',
       scoreTarget: 0.76,
-      tensors: () => meshTensors(model),
-      bases: async () => meshBases(model),
-      load: ({ folder }) => load({ model, columns, classes, length, vocabulary, roots }, folder)
+      tensors: () => meshTensors(text.model),
+      bases: async () => meshBases(text.model),
+      load: source => load({ text, columns, classes, roots }, source)
     }
   }
 }
@@ -89,16 +79,15 @@ const textsOf = async (path: string, columns: Columns): Promise<LabelledText[]> 
 }
 
 interface Parts {
-  readonly model: Model
+  readonly text: TextModel
   readonly columns: Columns
   readonly classes: number
-  readonly length: number
-  readonly vocabulary: number
   readonly roots: FileRoots<keyof typeof FILES>
 }
 
-const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> => {
-  const { model, columns, classes, length, vocabulary, roots } = parts
+const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedTask> => {
+  const { text, columns, classes, roots } = parts
+  const { model, length, vocabulary } = text
   const files = filesIn(folder, FILES)
   await checkFiles(files, roots)
   const train = await textsOf(files.train, columns)
@@ -114,46 +103,48 @@ const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> =>
       { vocabulary, specials: SPECIALS, lowercase: true }
     )
   )
-  const heldOut = new LabelledTexts(dev, tokenizer, names, length)
+  const heldOut = new LabelledTexts(dev, tokenizer, names, text, null)
+  const random = new Prng(concatBytes(utf8('gradmesh/sequences/1'), seed))
   return {
     samples: train.length,
     trainer: device =>
       modelTrainer({
         device,
         model,
-        shape: { batch: RECIPE.batch, length },
-        train: new LabelledTexts(train, tokenizer, names, length),
+        shape: { batch: text.recipe.batch, length },
+        train: new LabelledTexts(train, tokenizer, names, text, random),
         heldOut,
         scoring: () => new ClassScoring(names, heldOut.labels),
-        optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
+        optimiser: text.optimiser
       }),
-    inference: async device =>
-      sequenceInference({ device, model, lengthMax: length, tokensOf: tokensIn(tokenizer, length) }, names)
+    inference: async device => {
+      const rowOf = (text: string) => parts.text.rowOf(piecesOf(tokenizer, text), null)
+      return sequenceInference({ device, model, lengthMax: length, rowOf, inputs: text.inputs }, names)
+    }
   }
 }
 
-/** The token that gathers the text, then as much of the text as the model's length takes. */
-const tokensIn = (tokenizer: Tokenizer, length: number): ((text: string) => readonly number[]) => {
-  const start = tokenizer.special(START)
-  return text => [start, ...tokenizer.encode(` ${text}`).slice(0, length - 1)]
-}
+const piecesOf = (tokenizer: Tokenizer, text: string): readonly number[] => tokenizer.encode(` ${text}`)
 
+/** What the model makes of a text's pieces is its own affair; `random` where it may leave some out. */
 class LabelledTexts implements Samples {
   readonly labels: Uint32Array
-  readonly #ids: readonly Uint32Array[]
-  readonly #length: number
+  readonly #pieces: readonly (readonly number[])[]
+  readonly #model: TextModel
+  readonly #random: Prng | null
 
   constructor(
     texts: readonly LabelledText[],
     tokenizer: Tokenizer,
     names: readonly string[],
-    length: number
+    model: TextModel,
+    random: Prng | null
   ) {
     const numbers = new Map(names.map((name, i) => [name, i]))
-    const tokensOf = tokensIn(tokenizer, length)
     this.labels = Uint32Array.from(texts, ({ label }) => numbers.get(label)!)
-    this.#ids = texts.map(({ text }) => Uint32Array.from(tokensOf(text)))
-    this.#length = length
+    this.#pieces = texts.map(({ text }) => piecesOf(tokenizer, text))
+    this.#model = model
+    this.#random = random
   }
 
   get count(): number {
@@ -161,14 +152,8 @@ class LabelledTexts implements Samples {
   }
 
   inputs(samples: Uint32Array, size: number) {
-    const tokens = new Uint32Array(size * this.#length)
-    const lengths = new Uint32Array(size).fill(1)
-    samples.forEach((sample, place) => {
-      const ids = this.#ids[sample]!
-      tokens.set(ids, place * this.#length)
-      lengths[place] = ids.length
-    })
-    const types = new Uint32Array(size * this.#length)
-    return { tokens, types, lengths, ...classInputs(this.labels, samples, size) }
+    const rows = Array.from(samples, sample => this.#model.rowOf(this.#pieces[sample]!, this.#random))
+    const shape = { batch: size, length: this.#model.length }
+    return { ...this.#model.inputs(rows, shape), ...classInputs(this.labels, samples, size) }
   }
 }

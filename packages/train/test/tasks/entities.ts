@@ -27,7 +27,13 @@ t.test(
   async t => {
     const folder = await dataset(t)
     const task = await found(folder)
-    t.match(task.options, { ...SMALL, types: 'LOC PER', train: /^[0-9a-f]{64}$/, dev: /^[0-9a-f]{64}$/ })
+    t.match(task.options, {
+      ...SMALL,
+      hideWordsPercent: 25,
+      types: 'LOC PER',
+      train: /^[0-9a-f]{64}$/,
+      dev: /^[0-9a-f]{64}$/
+    })
     t.strictSame(openTask(task).tensors(), task.tensors())
     t.strictSame(
       new Set((await task.bases(folder)).keys()),
@@ -53,6 +59,7 @@ t.test('other data, wrong options, no folder', async t => {
     { width: 0 },
     { width: 'big' },
     { heads: 3 },
+    { hideWordsPercent: 91 },
     { unknown: 1 },
     { types: '' },
     { dev: 'ab' }
