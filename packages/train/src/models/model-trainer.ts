@@ -75,11 +75,7 @@ class ModelTrainer implements Trainer {
     this.#variables = variables
     this.#tensors = trainable(model).map(tensor => ({ name: tensor.name, length: elements(tensor) }))
     this.#parameters = this.#tensors.reduce((sum, { length }) => sum + length, 0)
-    this.#training = new Training(model, variables, {
-      shape,
-      ...optimiser,
-      ...JSON.parse(process.env.TUNE ?? '{}')
-    })
+    this.#training = new Training(model, variables, { shape, ...optimiser })
     this.#evaluation = new Evaluation(model, variables, shape, true)
   }
 
