@@ -100,7 +100,7 @@ export interface ChainStore {
 
   /** Block and named payloads, durable when it resolves: NOTAR may follow. */
   putProposal(block: Block, deltas: readonly SignedDelta[]): Promise<void>
-  /** A live certificate, kept for a restart. */
+  /** A live certificate, durable when it resolves: a vote, which is kept elsewhere, may rest on it. */
   putCertificate(certificate: Certificate): Promise<void>
   /** What is not final yet, by slot. */
   live(): Promise<{ readonly blocks: Block[]; readonly certificates: Certificate[] }>
@@ -352,7 +352,7 @@ class OpenChain implements ChainStore {
 
   putCertificate(certificate: Certificate): Promise<void> {
     const key = certificateKey(certificate.slot, certificate.kind)
-    return this.#database.batch([put(key, encodeCertificate(certificate))], { sync: false })
+    return this.#database.batch([put(key, encodeCertificate(certificate))], { sync: true })
   }
 
   async live(): Promise<{ readonly blocks: Block[]; readonly certificates: Certificate[] }> {

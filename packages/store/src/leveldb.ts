@@ -83,7 +83,6 @@ class OpenLevelDb implements LevelDatabase {
     const turn = this.#turn.then(async () => {
       if (this.#failure !== null) throw this.#failure
       try {
-        // An empty batch still writes, and so still syncs what went before it.
         await this.#level.batch(operations as Operation[], { sync })
       } catch (error) {
         this.#failure = failureOf(error, this.folder)

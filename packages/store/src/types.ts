@@ -20,7 +20,7 @@ export interface Database {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   /**
    * All or nothing, one after another. After a failed batch nobody knows what the disk holds: every
-   * later one fails the same way until the database is opened again.
+   * later one fails the same way until the database is opened again. An empty one writes and syncs nothing.
    */
   batch(operations: readonly Operation[], options: { readonly sync: boolean }): Promise<void>
   entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>

@@ -418,7 +418,7 @@ export class Driver {
     return Math.floor(this.#context.clock.nowMs())
   }
 
-  /** The vote and what it rests on are on the disk when this resolves. */
+  /** The vote is on the disk when this resolves, as are the block and the certificates that it rests on. */
   async #sign(
     body: VoteBody,
     facts: Extract<Effect, { type: 'vote' }>['facts'],
