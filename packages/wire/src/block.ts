@@ -5,6 +5,7 @@
  */
 import { equalBytes, type Fault, isFault, sha256 } from '@gradmesh/core'
 import { decodeAttest, encodeAttest } from './attest.ts'
+import { plainBytes } from './binary.ts'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { evidenceShape } from './evidence.ts'
@@ -71,7 +72,7 @@ export const encodeBlock = once((block: Block): Uint8Array => codec.encode(block
  * WIRE_HASH, and those of attestations, transactions and evidence inside.
  */
 export const decodeBlock = (input: Uint8Array): Block | Fault<WireFault> => {
-  const bytes = input.slice()
+  const bytes = plainBytes(input).slice()
   const block = codec.decode(bytes)
   if (!isFault(block)) encodeBlock.know(block, bytes)
   return block
