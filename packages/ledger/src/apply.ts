@@ -124,7 +124,8 @@ const settle = (application: Application, shares: readonly Share[]): Accounts =>
     ...slashed,
     height,
     round,
-    cursor: accounts.cursor + rows,
+    // As it is written down: a u64. What a checkpoint brings back must be what memory holds.
+    cursor: BigInt.asUintN(64, accounts.cursor + rows),
     transcriptRoot: transcriptRoot(accounts.transcriptRoot, shares, rulesHashOf(genesis)),
     trainers: countAttendance(application, credit(slashed, application, shares)),
     minted: accounts.minted + rewarded

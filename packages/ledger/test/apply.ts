@@ -2,7 +2,7 @@ import { Prng, toHex } from '@gradmesh/core'
 import { type Block, type BlockBody, type BlockHeader, type KeyPair, signRegister } from '@gradmesh/wire'
 import fc from 'fast-check'
 import t from 'tap'
-import { conserved, moneyOf } from '../src/accounts.ts'
+import { conserved, decodeAccounts, encodeAccounts, moneyOf } from '../src/accounts.ts'
 import { applyBlock, outerRateOf } from '../src/apply.ts'
 import { leafDigests, stateRoot } from '../src/roots.ts'
 import { emptyAccount } from '../src/transactions.ts'
@@ -255,6 +255,14 @@ t.test('applying what was not checked breaks an invariant', async t => {
   })
   const poor = { ...start, accounts: { ...start.accounts, minted: 399n } }
   t.throws(() => applyBlock({ ...world, parent: poor, block, deltas: held(made) }), { code: 'INVARIANT' })
+})
+
+t.test('the cursor is a u64 in memory too, as in a checkpoint', async t => {
+  const last = { ...start, accounts: { ...start.accounts, cursor: 2n ** 64n - 1n } }
+  const parent = { ...last, root: stateRoot(last.accounts, last.leaves) }
+  const { state } = applyOn(world, parent, null, [makeDelta(world, parent, validators[0]!)])
+  t.equal(state.accounts.cursor, 4n * 10n * 8n - 1n)
+  t.strictSame(decodeAccounts(encodeAccounts(state.accounts)), state.accounts)
 })
 
 t.test('over random histories money is conserved, stakes never rise, the cursor is exact', async t => {
