@@ -7,6 +7,12 @@
  * weights of a tile, already in registers, are spread the same way for the second product. Without
  * usable subgroups both go through workgroup memory.
  *
+ * What is written the way it is so that Mesa's first compilation stays short: it pays for each load and
+ * store in the text (eight branches each), for each value that lives across them, and pairwise for all uses
+ * of one private array. So sums live in private arrays, one for each vec4 column of a lane, which some loop
+ * indexes by a variable: those stay in memory, where sums of wide heads would be spilled to anyway. And
+ * loops take few columns a turn; none has a bound that is a `min` with a number from a constant start, or it is unrolled.
+ *
  * Indices here are in vec4s: head sizes are multiples of 4. `width` = dim / 4.
  */
 import { MeshError } from '@gradmesh/core'
@@ -37,6 +43,8 @@ export interface AttentionForm {
   readonly memory: boolean
   /** Vec4s of a head that a lane owns. */
   readonly groups: number
+  /** Columns that one turn of `accumulate` adds: 1 or 2. */
+  readonly turn: number
   /** Vec4s of a head where workgroup memory must hold it, else 0: one pipeline for many sizes. */
   readonly width: number
   readonly causal: boolean
@@ -55,22 +63,32 @@ export const ATTENTION_SCALARS = {
 
 const LANES_MEMORY = 32
 const LANES_MAX = 32
-/** Rows that one turn of `store` stores. Divides the rows of a tile. */
-const STORED = 2
+/** Vec4s of sums that a lane may hold: with more, Mesa compiles for over a second. Wider heads get fewer rows. */
+const HELD_MAX = 192
+/** Vec4s of a head of which workgroup memory, 16 KiB on any adapter, holds two tiles of 8 rows. */
+const MEMORY_WIDTH = 32
 
+const rowsOf = (lanes: number, groups: number, sums: number): number =>
+  Math.max(4, Math.min(lanes <= 8 ? 16 : 8, 4 * Math.floor(HELD_MAX / (4 * groups * sums))))
+
+/** `sums`: how many (rows, dim) sums a tile holds. */
 export const attentionForm = (
   { dim }: AttentionScalars,
   { causal = false, lengths = false }: AttentionOptions,
-  { subgroupSize }: Machine
+  { subgroupSize }: Machine,
+  sums = 1
 ): AttentionForm => {
   const usable = subgroupSize >= 4 && subgroupSize <= LANES_MAX
   const lanes = usable ? subgroupSize : LANES_MEMORY
+  const width = dim / 4
+  const groups = Math.ceil(width / lanes)
   return {
     lanes,
-    rows: lanes <= 8 ? 16 : 8,
+    rows: usable ? rowsOf(lanes, groups, sums) : width > MEMORY_WIDTH ? 4 : 8,
     memory: !usable,
-    groups: Math.ceil(dim / 4 / lanes),
-    width: usable ? 0 : dim / 4,
+    groups,
+    turn: groups <= 2 ? 2 : 1,
+    width: usable ? 0 : width,
     causal,
     lengths
   }
@@ -117,6 +135,12 @@ export const forwarded = (s: AttentionScalars): Record<string, ArraySpec> => ({
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
+export interface Pair {
+  readonly acc: string
+  readonly weights: string
+  readonly array: string
+}
+
 /** Pieces of a kernel's text. Rows are `top` .. of the row side, columns `column` .. of the other. */
 export class Tile {
   readonly form: AttentionForm
@@ -127,6 +151,22 @@ export class Tile {
 
   rows(text: (i: number) => string): string {
     return range(this.form.rows).map(text).join('\n    ')
+  }
+
+  /**
+   * This lane's column `j` of its four: a turn takes `turn` columns from one lane and all lanes in turn, so
+   * a lane's lie beside each other as far as one turn takes them together.
+   */
+  column(j: string): string {
+    const { lanes, turn } = this.form
+    return `(column + ${j} / ${turn}u * ${lanes * turn}u + ${turn}u * lane + ${j} % ${turn}u)`
+  }
+
+  /** The four, as `mine`. */
+  mine(): string {
+    return `let mine = vec4u(${range(4)
+      .map(j => this.column(`${j}u`))
+      .join(', ')});`
   }
 
   /** Where this lane's rows of `array` lie; in workgroup memory the whole tile at once. */
@@ -150,17 +190,20 @@ export class Tile {
     return range(4)
       .map(
         j =>
-          `let column_${array}_${j} = base_${array} + min(column + 4u * lane + ${j}u, ${count} - 1u) * stride_${array};`
+          `let column_${array}_${j} = base_${array} + min(${this.column(`${j}u`)}, ${count} - 1u) * stride_${array};`
       )
       .join('\n    ')
   }
 
-  /** acc_i (vec4 over columns) = the products of row i of `row` with the columns of `column`. */
+  /** The private array acc: in acc[i] (vec4 over columns) the products of row i of `row` with the columns of `column`. */
   products(
     pairs: readonly { readonly acc: string; readonly row: string; readonly column: string }[]
   ): string {
     const { lanes, rows, memory, width } = this.form
-    const declared = pairs.map(({ acc }) => this.rows(i => `var ${acc}_${i} = vec4f();`))
+    // Said, since dawn clears a variable that a loop declares once only.
+    const declared = pairs.map(
+      ({ acc }) => `var ${acc}: array<vec4f, ${rows}>; ${this.rows(i => `${acc}[${i}u] = vec4f();`)}`
+    )
     const body = pairs.map(({ acc, row, column }) => {
       const loads = range(4).map(j => `let ${column}_q${j} = ${column}[column_${column}_${j} + d];`)
       const turned = ['x', 'y', 'z', 'w'].map(
@@ -179,7 +222,7 @@ export class Tile {
       const b = (x: number) => `${column}_b${x}`
       const sums = this.rows(
         i =>
-          `{ let a = ${spread(i)}; ${acc}_${i} += a.x * ${b(0)} + a.y * ${b(1)} + a.z * ${b(2)} + a.w * ${b(3)}; }`
+          `{ let a = ${spread(i)}; ${acc}[${i}u] += a.x * ${b(0)} + a.y * ${b(1)} + a.z * ${b(2)} + a.w * ${b(3)}; }`
       )
       return [...loads, ...turned, ...own, sums].join('\n      ')
     })
@@ -189,67 +232,71 @@ export class Tile {
     }`
   }
 
+  /** Sums (rows, dim), zero. */
   declare(acc: string): string {
-    return range(this.form.groups)
-      .map(g =>
-        range(this.form.rows)
-          .map(i => `var ${acc}_${i}_${g} = vec4f();`)
-          .join(' ')
-      )
-      .join('\n  ')
+    const { rows, groups } = this.form
+    return range(groups)
+      .map(g => `var ${acc}_${g}: array<vec4f, ${rows}>;`)
+      .join(' ')
   }
 
   /** Multiplies what row `i` has so far. */
   rescale(acc: string, i: number, by: string): string {
     return range(this.form.groups)
-      .map(g => `${acc}_${i}_${g} *= ${by};`)
+      .map(g => `${acc}_${g}[${i}u] *= ${by};`)
       .join(' ')
   }
 
-  /** acc (rows, dim) += weights (rows, columns of this tile) · `array` (columns, dim). */
-  accumulate(
-    pairs: readonly { readonly acc: string; readonly weights: string; readonly array: string }[],
-    count: string
-  ): string {
-    const { lanes, memory } = this.form
-    return pairs
-      .map(({ acc, weights, array }) => {
-        const loads = range(this.form.groups).flatMap(g =>
-          range(4).map(
-            x =>
-              `let v${g}_${x} = ${array}[base_${array} + min(column + 4u * l + ${x}u, ${count} - 1u) * stride_${array} + min(${g * lanes}u + lane, width - 1u)];`
-          )
-        )
-        const sums = this.rows(i => {
-          const a = memory ? `tile_weights[${i * lanes}u + l]` : `subgroupShuffle(${weights}_${i}, l)`
-          const each = range(this.form.groups).map(
-            g => `${acc}_${i}_${g} += a.x * v${g}_0 + a.y * v${g}_1 + a.z * v${g}_2 + a.w * v${g}_3;`
-          )
-          return `{ let a = ${a}; ${each.join(' ')} }`
+  /**
+   * acc (rows, dim) += weights (rows, columns of this tile up to `limit`) · `array` (columns, dim), for all
+   * pairs in one loop where there is no workgroup memory to share.
+   */
+  accumulate(pairs: readonly Pair[], count: string): string {
+    const together = this.form.memory ? pairs.map(pair => [pair]) : [pairs]
+    return together.map(some => this.#accumulate(some, count)).join('\n    ')
+  }
+
+  #accumulate(pairs: readonly Pair[], count: string): string {
+    const { groups, lanes, memory, turn } = this.form
+    const sliceColumns = turn * lanes
+    const each = (text: (pair: Pair, i: number) => string) =>
+      pairs.map(pair => this.rows(i => text(pair, i))).join('\n      ')
+    const share = each(({ weights }, i) => `tile_weights[${i * lanes}u + lane] = ${weights}[${i}u];`)
+    const choose = each(
+      ({ weights }, i) =>
+        `let ${weights}_${i} = ${memory ? `tile_weights[${i * lanes}u + l]` : `slice${turn}(${weights}[${i}u], slice)`};`
+    )
+    const loads = pairs.flatMap(({ array }) =>
+      range(turn).flatMap(x =>
+        range(groups).map(g => {
+          const c = x === 0 ? 'c' : `min(c + ${x}u, ${count} - 1u)`
+          return `let ${array}_${g}_${x} = ${array}[base_${array} + ${c} * stride_${array} + min(${g * lanes}u + lane, width - 1u)];`
         })
-        const share = memory
-          ? `workgroupBarrier();
-    ${this.rows(i => `tile_weights[${i * lanes}u + lane] = ${weights}_${i};`)}
-    workgroupBarrier();`
-          : ''
-        return `${share}
-    for (var l = 0u; l < used; l++) {
-      ${loads.join('\n      ')}
-      ${sums}
+      )
+    )
+    const sums = each(({ acc, weights, array }, i) => {
+      const a = memory ? `slice${turn}(${weights}_${i}, slice)` : `subgroupShuffle(${weights}_${i}, l)`
+      const term = (g: number, x: number) => `a${turn === 1 ? '' : `.${'xy'[x]}`} * ${array}_${g}_${x}`
+      const terms = (g: number) =>
+        range(turn)
+          .map(x => term(g, x))
+          .join(' + ')
+      return `{ let a = ${a}; ${range(groups)
+        .map(g => `${acc}_${g}[${i}u] += ${terms(g)};`)
+        .join(' ')} }`
+    })
+    const barrier = memory ? 'workgroupBarrier();' : ''
+    return `${memory ? `${barrier} ${share} ${barrier}` : ''}
+    for (var first = column; first < min(limit, column + ${4 * lanes}u); first += ${sliceColumns}u) {
+      let slice = (first - column) / ${sliceColumns}u;
+      ${memory ? '' : choose}
+      for (var c = first; c < min(limit, first + ${sliceColumns}u); c += ${turn}u) {
+        let l = (c - first) / ${turn}u;
+        ${memory ? choose : ''}
+        ${loads.join('\n        ')}
+        ${sums}
+      }
     }`
-      })
-      .join('\n    ')
-  }
-
-  /** `NAME_i` into the private array `NAMEs`, so that a loop does what would be unrolled (and compiled) for each row. */
-  pack(name: string): string {
-    return `var ${name}s = array<vec4f, ${this.form.rows}>(${range(this.form.rows)
-      .map(i => `${name}_${i}`)
-      .join(', ')});`
-  }
-
-  unpack(name: string): string {
-    return this.rows(i => `${name}_${i} = ${name}s[${i}u];`)
   }
 
   /**
@@ -278,24 +325,18 @@ export class Tile {
     return `for (var i = 0u; i < present; i++) { ${before} ${steps.join(' ')} ${after} }`
   }
 
-  /**
-   * Stores acc, or acc · `factor(i)` of row `i`, as the `present` rows of `array`. Mesa pays milliseconds for
-   * each store in the text: so a few rows are stored a turn, and those after them move up. It would unroll
-   * a loop to `present` itself, which is a `min` with a number.
-   */
+  /** Stores acc, or acc · `factor(i)` of row `i`, as the `present` rows of `array`. */
   store(acc: string, array: string, factor?: (i: string) => string): string {
-    const { lanes, rows, groups } = this.form
-    const each = (text: (g: number) => string) => range(groups).map(text).join(' ')
-    const stores = range(STORED).map(j => {
-      const row = j === 0 ? 'row' : `row + ${j}u`
-      const by = factor === undefined ? '' : ` * ${factor(`${row} - top`)}`
-      const at = `base_${array} + (${row}) * stride_${array} + lane`
-      return `if (${row} < end_${array}) { ${each(g => `if (lane + ${g * lanes}u < width) { ${array}[${at} + ${g * lanes}u] = ${acc}_${j}_${g}${by}; }`)} }`
-    })
-    const moves = range(rows - STORED).map(i => each(g => `${acc}_${i}_${g} = ${acc}_${i + STORED}_${g};`))
+    const { lanes, groups } = this.form
+    const by = factor === undefined ? '' : ` * ${factor('i')}`
+    const stores = range(groups).map(
+      g => `if (lane + ${g * lanes}u < width) { ${array}[at + ${g * lanes}u] = ${acc}_${g}[i]${by}; }`
+    )
     return `let end_${array} = top + present;
-  for (var row = top; row < end_${array}; row += ${STORED}u) {
-    ${[...stores, ...moves].join('\n    ')}
+  for (var row = top; row < end_${array}; row++) {
+    let i = row - top;
+    let at = base_${array} + row * stride_${array} + lane;
+    ${stores.join('\n    ')}
   }`
   }
 
@@ -315,6 +356,12 @@ export class Tile {
       code: `${shared.join('\n')}
 ${mathText(['exp', 'log'])}
 const NEVER = -1e30;
+fn slice1(v: vec4f, i: u32) -> f32 {
+  return select(select(v.x, v.y, i == 1u), select(v.z, v.w, i == 3u), i > 1u);
+}
+fn slice2(v: vec4f, i: u32) -> vec2f {
+  return select(v.xy, v.zw, i == 1u);
+}
 @compute @workgroup_size(${lanes})
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -361,9 +408,12 @@ export function* attentionCases(): Iterable<{ scalars: AttentionScalars; options
     [batch, queries, keys, heads, kvHeads, dim]: readonly [number, number, number, number, number, number],
     options: AttentionOptions
   ) => ({ scalars: { batch, queries, keys, heads, kvHeads, dim, scale: 1 / Math.sqrt(dim) }, options })
-  // Two forms only where a lane owns one or two vec4s: Mesa compiles each for a second.
+  // One form for each number of vec4s that a lane owns, not all of both options: Mesa compiles each for a second.
   yield of([1, 1, 1, 1, 1, 4], { causal: true, lengths: true })
   yield of([2, 37, 40, 4, 2, 16], { causal: true, lengths: true })
   yield of([2, 33, 33, 2, 1, 36], {})
   yield of([1, 19, 70, 2, 1, 64], {})
+  yield of([2, 21, 35, 2, 1, 80], {})
+  yield of([1, 9, 37, 2, 2, 128], {})
+  yield of([1, 17, 40, 2, 1, 256], { causal: true })
 }

@@ -110,16 +110,12 @@ export const attentionBackwardQ: Kernel<AttentionScalars, AttentionOptions, Atte
       { acc: 's', row: 'q', column: 'k' },
       { acc: 'w', row: 'gradient', column: 'v' }
     ])}
-    let mine = vec4u(column + 4u * lane) + vec4u(0u, 1u, 2u, 3u);
-    ${t.pack('s')}
-    ${t.pack('w')}
+    ${t.mine()}
     for (var i = 0u; i < present; i++) {
       let row = (b * scalars.queries + top + i) * scalars.heads + head;
       let sees = mine < vec4u(${form.causal ? 'min(length, top + i + 1u + past)' : 'length'});
-      ss[i] = exp4(select(vec4f(NEVER), scalars.scale * ss[i] - lse[row], sees)) * (ws[i] - delta[row]) * scalars.scale;
+      s[i] = exp4(select(vec4f(NEVER), scalars.scale * s[i] - lse[row], sees)) * (w[i] - delta[row]) * scalars.scale;
     }
-    ${t.unpack('s')}
-    let used = min(${form.lanes}u, (limit - column + 3u) / 4u);
     ${t.accumulate([{ acc: 'o', weights: 's', array: 'k' }], 'scalars.keys')}
   }
   ${t.store('o', 'dq')}`
@@ -145,11 +141,9 @@ export const attentionBackwardKV: Kernel<AttentionScalars, AttentionOptions, Att
     checkAttention(s, options)
     return { ...inputs(s, options), ...forwarded(s), dk: update(keyLength(s)), dv: update(keyLength(s)) }
   },
-  variant: attentionForm,
+  variant: (s, options, machine) => attentionForm(s, options, machine, 2),
   wgsl(form) {
     const t = new Tile(form)
-    const four = (array: string) =>
-      `vec4f(${[0, 1, 2, 3].map(j => `${array}[place + min(column + 4u * lane + ${j}u, scalars.queries - 1u) * scalars.heads]`).join(', ')})`
     const { code, enable } = t.module(
       ['k', 'v'],
       `${bases}
@@ -185,20 +179,23 @@ export const attentionBackwardKV: Kernel<AttentionScalars, AttentionOptions, Att
       { acc: 's', row: 'k', column: 'q' },
       { acc: 'w', row: 'v', column: 'gradient' }
     ])}
-    let mine = vec4u(column + 4u * lane) + vec4u(0u, 1u, 2u, 3u);
-    let lse_ = ${four('lse')};
-    let delta_ = ${four('delta')};
-    ${t.pack('s')}
-    ${t.pack('w')}
+    ${t.mine()}
+    var lses: array<f32, 4>;
+    var deltas: array<f32, 4>;
+    for (var step = column; step < column + 4u; step++) {
+      let j = step - column;
+      let at = place + min(${t.column('j')}, scalars.queries - 1u) * scalars.heads;
+      lses[j] = lse[at];
+      deltas[j] = delta[at];
+    }
+    let lse_ = vec4f(lses[0], lses[1], lses[2], lses[3]);
+    let delta_ = vec4f(deltas[0], deltas[1], deltas[2], deltas[3]);
     for (var i = 0u; i < present; i++) {
       let sees = (mine < vec4u(limit)) & vec4<bool>(top + i < length)${form.causal ? ' & (mine + past >= vec4u(top + i))' : ''};
-      let weight = exp4(select(vec4f(NEVER), scalars.scale * ss[i] - lse_, sees));
-      ss[i] = weight;
-      ws[i] = weight * (ws[i] - delta_) * scalars.scale;
+      let weight = exp4(select(vec4f(NEVER), scalars.scale * s[i] - lse_, sees));
+      s[i] = weight;
+      w[i] = weight * (w[i] - delta_) * scalars.scale;
     }
-    ${t.unpack('s')}
-    ${t.unpack('w')}
-    let used = min(${form.lanes}u, (limit - column + 3u) / 4u);
     ${t.accumulate(
       [
         { acc: 'dv', weights: 's', array: 'gradient' },

@@ -60,23 +60,20 @@ export const attention: Kernel<AttentionScalars, AttentionOptions, AttentionForm
   for (var column = 0u; column < limit; column += ${4 * form.lanes}u) {
     ${t.openColumns('k', 'scalars.keys')}
     ${t.products([{ acc: 's', row: 'q', column: 'k' }])}
-    let mine = vec4u(column + 4u * lane) + vec4u(0u, 1u, 2u, 3u);
-    ${t.pack('s')}
+    ${t.mine()}
     ${t.eachRowAcross(
       'max',
-      `let score = select(vec4f(NEVER), scalars.scale * ss[i], mine < vec4u(${form.causal ? 'min(length, top + i + 1u + past)' : 'length'}));
-      ss[i] = score;
+      `let score = select(vec4f(NEVER), scalars.scale * s[i], mine < vec4u(${form.causal ? 'min(length, top + i + 1u + past)' : 'length'}));
+      s[i] = score;
       var value = max(max(score.x, score.y), max(score.z, score.w));`,
       `let next = max(most[i], value);
       fades[i] = exp1(most[i] - next);
       most[i] = next;
-      let weight = exp4(ss[i] - next);
-      ss[i] = weight;
+      let weight = exp4(s[i] - next);
+      s[i] = weight;
       part[i] = part[i] * fades[i] + ((weight.x + weight.y) + (weight.z + weight.w));`
     )}
-    ${t.unpack('s')}
     ${t.rows(i => `{ let fade = fades[${i}u]; ${t.rescale('o', i, 'fade')} }`)}
-    let used = min(${form.lanes}u, (limit - column + 3u) / 4u);
     ${t.accumulate([{ acc: 'o', weights: 's', array: 'v' }], 'scalars.keys')}
   }
   ${t.eachRowAcross(

@@ -63,7 +63,7 @@ const fillRows = (s: Record<string, number>): void => {
   s.count = Math.ceil(s.count! / s.columns) * s.columns
 }
 const attend = (s: Record<string, number>, prng: Prng): void => {
-  s.dim = 4 * (1 + prng.below(17))
+  s.dim = 4 * (1 + prng.below(prng.oneIn(4) ? 64 : 17))
   s.kvHeads = prng.pick([1, s.heads!, s.heads! % 2 === 0 ? s.heads! / 2 : 1])
   s.keys = Math.max(s.keys!, s.queries!)
 }
