@@ -19,7 +19,7 @@ const limitMs = countOf('--limit', values.limit)
 if (!kernels.some(({ id }) => id.includes(values.kernel))) {
   refuse(`no kernel's id contains "${values.kernel}"; there are ${kernels.map(({ id }) => id).join(', ')}`)
 }
-const { adapter, starts } = await coldStarts(values.kernel)
+const { adapter, starts } = await coldStarts({ kernel: values.kernel })
 const slowest = starts.toSorted((a, b) => b.ms - a.ms)
 const over = slowest.filter(({ ms }) => ms > limitMs)
 if (values.json) console.log(JSON.stringify({ adapter, limitMs, over: over.length, starts: slowest }))

@@ -1,14 +1,18 @@
-/** Prepares each form of each kernel once, one after another, and tells how long each took. */
+/**
+ * `node child.ts [PART] [last]`: prepares each form of each kernel once, one after another, and tells how
+ * long each took. With `last`, only the form of a kernel's last case.
+ */
 import { Prng } from '@gradmesh/core'
 import { kernels, openDevice } from '../../src/index.ts'
 import type { ColdStart } from './run.ts'
 
-const wanted = process.argv[2] ?? ''
+const [wanted = '', which = 'all'] = process.argv.slice(2)
 const device = await openDevice()
 const starts: ColdStart[] = []
 for (const kernel of kernels) {
   if (!kernel.id.includes(wanted)) continue
-  for (const { scalars, options = {} } of kernel.cases(new Prng(kernel.id))) {
+  const cases = [...kernel.cases(new Prng(kernel.id))]
+  for (const { scalars, options = {} } of which === 'last' ? cases.slice(-1) : cases) {
     const { compilations } = device.memory()
     const [from, used] = [performance.now(), process.cpuUsage()]
     await device.prepare(kernel, scalars, options)

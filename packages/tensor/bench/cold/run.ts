@@ -9,17 +9,29 @@ export interface ColdStart {
   readonly ms: number
 }
 
+export interface ColdOptions {
+  /** Kernels whose id contains it. */
+  readonly kernel?: string
+  /** One form of each kernel, that of its last case. */
+  readonly last?: boolean
+  /** Mesa keeps in this folder what it compiled. Left out: nobody keeps anything. */
+  readonly cache?: string
+}
+
 /** In a process of its own, since drivers read their cache settings once. */
-export const coldStarts = async (
-  kernel = ''
-): Promise<{ readonly adapter: string; readonly starts: readonly ColdStart[] }> => {
+export const coldStarts = async ({
+  kernel = '',
+  last = false,
+  cache
+}: ColdOptions = {}): Promise<{ readonly adapter: string; readonly starts: readonly ColdStart[] }> => {
+  const settings =
+    cache === undefined
+      ? { MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '0' }
+      : { MESA_SHADER_CACHE_DISABLE: 'false', MESA_SHADER_CACHE_DIR: cache }
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [new URL('./child.ts', import.meta.url).pathname, kernel],
-    {
-      env: { ...process.env, MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '0' },
-      maxBuffer: 2 ** 26
-    }
+    [new URL('./child.ts', import.meta.url).pathname, kernel, last ? 'last' : 'all'],
+    { env: { ...process.env, ...settings }, maxBuffer: 2 ** 26 }
   )
   return JSON.parse(stdout.trim().split('\n').at(-1)!)
 }
