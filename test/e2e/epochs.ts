@@ -1,7 +1,8 @@
 /**
  * Validator sets that change under way, with real processes and epochs of three rounds. Four peers train; a fifth joins
  * with nothing, earns its bond and votes; one of the four leaves; another is killed, stays away until it is dropped, and
- * comes back as a trainer; a sixth joins when the set of the genesis is long gone. All hold the same blocks and roots.
+ * its key comes back from a backup, as a trainer; a sixth joins when the set of the genesis is long gone. All hold the
+ * same blocks and roots.
  */
 import { systemClock, toHex } from '@gradmesh/core'
 import { ensureKey, verifyFolder } from '@gradmesh/peer'
@@ -52,6 +53,8 @@ t.test('sets change while a mesh trains', { skip: skip ?? false }, async t => {
   t.equal(left.epoch, Number(left.takenIn) + 2, 'which counts two epochs later')
   await say('the fourth has asked to leave')
   await third.kill()
+  const backup = `${third.folder}.backup`
+  await third.command('key', 'export', backup)
 
   const isRich = async (): Promise<boolean> => BigInt((await accountOf(fifth))?.balance ?? 0) >= BOND_MIN
   await waits('rewards of the fifth are free', isRich)
@@ -73,13 +76,22 @@ t.test('sets change while a mesh trains', { skip: skip ?? false }, async t => {
   await waits('the fourth has lost its seat', async () => (await seatOf(fourth)) === undefined)
   await say('the fourth has left')
 
-  third.start()
-  await waits('the third is back', () => isInStep(third, first))
-  t.equal((await third.status())?.role, 'trainer', 'it trains, and votes no more')
+  const restored = new PeerProcess(await mesh.place('peer-2-restored'), third.key, [
+    '--bootstrap',
+    first.address
+  ])
+  await restored.command('key', 'import', backup)
+  restored.start()
+  await waits('its key may not sign yet', async () => {
+    const error = (await restored.status())?.lastError
+    return error?.code === 'KEY_RESTORED'
+  })
+  await restored.firstAccepted(PATIENCE_MS)
+  t.match(await restored.status(), { role: 'trainer', lastError: null }, 'it trains, and votes no more')
   const sixth = await join(mesh, second, 'peer-5')
   await say('the third is back, a sixth is in step')
 
-  const peers = [first, second, third, fourth, fifth, sixth]
+  const peers = [first, second, restored, fourth, fifth, sixth]
   const history = new History()
   const { blocks } = await sixth.client.blocks({})
   const lowest = Math.min(...blocks.map(({ height }) => height))
@@ -92,9 +104,9 @@ t.test('sets change while a mesh trains', { skip: skip ?? false }, async t => {
     'the sixth walked the sets, and started from a checkpoint'
   )
 
-  for (const peer of [sixth, third]) t.equal(await peer.stop(), 0)
+  for (const peer of [sixth, restored]) t.equal(await peer.stop(), 0)
   t.strictSame((await verifyFolder(sixth.folder)).findings, [], 'what the sixth holds proves itself')
-  t.strictSame((await verifyFolder(third.folder)).findings, [], 'what the third holds too')
+  t.strictSame((await verifyFolder(restored.folder)).findings, [], 'what the third holds too')
   await say('done')
 })
 

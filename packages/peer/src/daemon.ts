@@ -5,6 +5,7 @@ import { type Bandwidth, createLibp2pNet } from '@gradmesh/net/libp2p'
 import { openSafety } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import { type Caps, noCaps } from './caps/index.ts'
+import { restoredMark } from './disk/backup.ts'
 import { paths, readGenesis, readKey } from './disk/folder.ts'
 import {
   type Access,
@@ -105,6 +106,7 @@ const portsOf = (options: NodeOptions, metrics: PrometheusMetrics, loopDelay: Lo
         ...bandwidthOf(options.caps),
         metrics
       }),
+    restored: restoredMark(folder),
     checkTrust: (held, genesis) => checkTrust(folder, held, genesis)
   }
 }

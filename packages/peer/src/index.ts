@@ -8,6 +8,7 @@ export {
   noCaps
 } from './caps/index.ts'
 export { startPeer } from './daemon.ts'
+export { type Backup, exportKey, importKey } from './disk/backup.ts'
 export { type Exported, exportWeights, type FinalWeights, newestWeights } from './disk/exporting.ts'
 export {
   ensureKey,

@@ -63,6 +63,8 @@ export interface ContextInit {
   readonly keys: KeyPair
   readonly genesis: Genesis
   readonly genesisBytes: Uint8Array
+  /** The key came back from a backup: it does not vote yet. */
+  readonly isRestored: boolean
   readonly clock: Clock
   readonly metrics: Metrics
   readonly safety: SafetyStore
@@ -72,7 +74,7 @@ export interface ContextInit {
   readonly fail: Context['fail']
 }
 
-export const makeContext = (init: ContextInit): Context => {
+export const makeContext = ({ isRestored, ...init }: ContextInit): Context => {
   const { options, keys, genesis, metrics } = init
   const chainId = chainIdOf(genesis)
   return {
@@ -80,7 +82,7 @@ export const makeContext = (init: ContextInit): Context => {
     chainId,
     topics: topicsOf(chainId),
     self: toHex(keys.publicKey),
-    epochs: new Epochs(genesisSets(genesis), keys.publicKey),
+    epochs: new Epochs(genesisSets(genesis), isRestored ? null : keys.publicKey),
     log: options.logger,
     faults: new FaultCounter(metrics)
   }

@@ -34,6 +34,7 @@ import { Driver } from './round/driver.ts'
 import { Evidences } from './round/evidences.ts'
 import { gatherDeltas, recallDeltas } from './round/gathering.ts'
 import { isOver, Proposer } from './round/proposing.ts'
+import { keyRestored, Renewing } from './round/renewing.ts'
 import { TransactionPool } from './round/transaction-pool.ts'
 import { AGENT, type Outcome, type Running } from './running.ts'
 import { type FinalChange, FinalPoint, Ledger } from './state/ledger.ts'
@@ -95,6 +96,7 @@ export class MeshPeer implements Running {
   #context!: Context
   #parts: Parts | undefined
   #keeper: CapKeeper | undefined
+  #renewing: Renewing | undefined
   #asking: Asking | undefined
   #stopRegistering: () => void = () => {}
   #stopping: Promise<void> | undefined
@@ -202,6 +204,7 @@ export class MeshPeer implements Running {
   async #open(): Promise<void> {
     checkMemoryCap(this.#caps.memoryBytes, this.parameters)
     const { clock, metrics } = this.#ports
+    const isRestored = (await this.#ports.restored?.isThere()) ?? false
     const stores = await openStores(this.#ports, this.#keys, this.#genesisBytes, this.closers)
     const state = this.#ports.openState(error => this.#fail(error))
     this.closers.push(() => state.close())
@@ -211,6 +214,7 @@ export class MeshPeer implements Running {
       keys: this.#keys,
       genesis: this.#genesis,
       genesisBytes: this.#genesisBytes,
+      isRestored,
       net: await this.#ports.openNet(chainIdOf(this.#genesis), this.#keys),
       clock,
       metrics,
@@ -321,7 +325,10 @@ export class MeshPeer implements Running {
     })
     const { call, answering, samples, openDelta } = compute
     if (answering !== null) this.#asking = this.#askingWith(answering, ledger)
-    const isHeld = (): boolean => this.trainingPause !== null
+    const { restored } = this.#ports
+    if (restored !== undefined && (await restored.isThere()))
+      this.#renewing = new Renewing(context, { final: () => ledger.final, transactions, mark: restored })
+    const isHeld = (): boolean => this.trainingPause !== null || this.#isRenewing
     const training = new Training(context, { compute: call, ledger, pool, samples, isHeld }, openDelta)
     const parts = { ledger, pool, driver, attesting, syncing, training, transactions, evidences }
 
@@ -344,6 +351,7 @@ export class MeshPeer implements Running {
     }
     this.closers.push(async () => {
       this.#stopRegistering()
+      this.#renewing?.stop()
       attesting.stop()
       await Promise.all([training.stop(), driver.stop(), syncing.stop(), ledger.stop()])
     })
@@ -374,6 +382,7 @@ export class MeshPeer implements Running {
     if (!this.#isComplete(ledger)) driver.start(resumed)
     attesting.paused = false
     training.paused = false
+    this.#renew()
     this.#settlePhase(ledger)
     await recallDeltas(context, pool)
     attesting.open()
@@ -461,16 +470,37 @@ export class MeshPeer implements Running {
   async #onFinal(parts: Parts, change: FinalChange): Promise<void> {
     this.reporting.final(change)
     await parts.training.settle(change)
+    if (await this.#renewing?.see(change.blocks)) {
+      this.#context.epochs.seat(this.#keys.publicKey)
+      this.lastError = null
+      parts.driver.renew()
+    }
     parts.attesting.advance(change.after)
     this.#settlePhase(parts.ledger)
     parts.training.wake()
     this.#considerEnd(parts)
   }
 
+  get #isRenewing(): boolean {
+    return this.#renewing?.isPending ?? false
+  }
+
+  /** A key that came back from a backup asks for leave to sign, and its operator hears so. */
+  #renew(): void {
+    if (this.#renewing === undefined) return
+    const wait = keyRestored()
+    this.#context.log.warn({ code: wait.code }, wait.message)
+    this.#tellError(wait)
+    this.#renewing.ask()
+  }
+
   #settlePhase(ledger: Ledger): void {
     if (this.journal.phase === 'finished' || this.#parts === undefined) return
     const trains = this.#options.train && ledger.final.isTrainer(this.key)
-    const reason = trains ? this.trainingPause : 'not registered as a trainer yet'
+    const pause = this.#isRenewing
+      ? 'its key came back from a backup and must not sign yet'
+      : this.trainingPause
+    const reason = trains ? pause : 'not registered as a trainer yet'
     this.journal.enter(reason === null ? 'training' : 'waiting', reason)
   }
 
@@ -511,15 +541,14 @@ export class MeshPeer implements Running {
         : new MeshError('PEER_FAILED', error instanceof Error ? error.message : String(error), {
             cause: error
           })
-    this.lastError = {
-      code: mesh.code,
-      message: mesh.message,
-      remedy: mesh.remedy ?? null,
-      at: this.#ports.clock.wallMs()
-    }
+    this.#tellError(mesh)
     this.#options.logger.error({ error, code: mesh.code }, 'the peer stops')
     this.journal.enter('stalled', mesh.message)
     this.#reject(mesh)
+  }
+
+  #tellError({ code, message, remedy }: MeshError): void {
+    this.lastError = { code, message, remedy: remedy ?? null, at: this.#ports.clock.wallMs() }
   }
 
   async #close(): Promise<void> {

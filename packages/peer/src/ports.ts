@@ -7,6 +7,7 @@ import type { Net } from '@gradmesh/net'
 import type { ChainStore, Database, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair } from '@gradmesh/wire'
 import type { AnsweringTable } from './inference/answering.ts'
+import type { RestoredMark } from './round/renewing.ts'
 import type { StateTable } from './state/state-table.ts'
 import type { LoopDelay } from './telling/loop-delay.ts'
 import type { ComputeTable } from './training/computing.ts'
@@ -31,6 +32,8 @@ export interface Ports {
   readonly openCompute: (onDeath: OnDeath) => ComputeThread
   /** Not started yet. @throws MeshError `NET_BAD_ADDRESS`, `NET_OPTIONS` */
   readonly openNet: (chainId: Digest, keys: KeyPair) => Promise<Net>
+  /** Of a key that came back from a backup; none where keys never do. */
+  readonly restored?: RestoredMark
   /** Once in step with the mesh: is it the one that this peer was invited to? @throws MeshError `JOIN_TRUST` */
   readonly checkTrust: (chain: ChainStore, genesis: Genesis) => Promise<void>
 }

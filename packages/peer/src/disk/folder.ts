@@ -17,7 +17,7 @@ import {
   keyPairFromSeed,
   validateGenesis
 } from '@gradmesh/wire'
-import { openSeed, parseKeyFile, plainText, sealSeed } from './key-file.ts'
+import { openSeed, parseKeyFile, plainText, publicKeyOf, sealSeed } from './key-file.ts'
 import { makeOwnersAlone } from './owners-alone.ts'
 import { reason, replaceDurably, writeDurably } from './write-durably.ts'
 
@@ -30,6 +30,7 @@ export const paths = (folder: string) =>
     trust: join(folder, 'trust'),
     tune: join(folder, 'tune'),
     start: join(folder, 'start'),
+    restored: join(folder, 'restored'),
     httpToken: join(folder, 'http-token')
   }) as const
 
@@ -75,9 +76,7 @@ export const readPublicKey = async (
   folder: string
 ): Promise<{ publicKey: Uint8Array; isSealed: boolean }> => {
   const held = await readKeyFile(folder)
-  return held instanceof Uint8Array
-    ? { publicKey: keyPairFromSeed(held).publicKey, isSealed: false }
-    : { publicKey: held.publicKey, isSealed: true }
+  return { publicKey: publicKeyOf(held), isSealed: !(held instanceof Uint8Array) }
 }
 
 /**

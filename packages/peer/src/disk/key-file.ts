@@ -45,6 +45,10 @@ export const parseKeyFile = (text: string): Uint8Array | Sealed | undefined => {
   return publicKey && salt && nonce && box ? { publicKey, salt, nonce, box } : undefined
 }
 
+/** Of either form; no passphrase is needed. */
+export const publicKeyOf = (held: Uint8Array | Sealed): Uint8Array =>
+  held instanceof Uint8Array ? keyPairFromSeed(held).publicKey : held.publicKey
+
 const kdfName = `scrypt N=${COST.N} r=${COST.r} p=${COST.p}`
 
 const parse = (text: string): Readonly<Record<string, unknown>> | undefined => {

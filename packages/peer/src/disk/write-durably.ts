@@ -25,6 +25,11 @@ export const replaceDurably = async (path: string, content: string, mode: number
   await rm(beside, { force: true })
   await writeDurably(beside, content, mode)
   await rename(beside, path)
+  await syncFolderOf(path)
+}
+
+/** Makes durable that a file was renamed or removed. */
+export const syncFolderOf = async (path: string): Promise<void> => {
   const folder = await open(dirname(path), 'r')
   await folder.sync().finally(() => folder.close())
 }

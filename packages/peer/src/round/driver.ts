@@ -110,6 +110,8 @@ export class Driver {
   #early: Input[] = []
   #timer: Timer | undefined
   #running = false
+  /** The state counts without the own seat. */
+  #isStale = false
   /** First sight of each live block, for the time to finality. */
   readonly #seenMs = new Map<string, number>()
   onFinality: (milliseconds: number) => void = () => {}
@@ -215,16 +217,27 @@ export class Driver {
     for (const effect of effects) if (LATE.has(effect.type)) await this.#perform(effect, epoch)
   }
 
+  /** The own seat was taken up: consensus begins anew from the final block, as after a restart. */
+  renew(): void {
+    this.#isStale = true
+    this.#turn()
+  }
+
   /** Where the final chain has gone on into another epoch, its consensus begins. */
   #turn(): void {
     void this.#serial.run(async () => {
       try {
         const { running } = this.#context.epochs
-        if (!this.#running || this.#state === null || running.number <= this.#epoch.number) return
+        const isNext = running.number > this.#epoch.number
+        if (!this.#running || this.#state === null || !(isNext || this.#isStale)) return
         const resumed = await this.#parts.resume()
         if (resumed === undefined) return
-        this.#context.log.info({ epoch: running.number, votes: running.self !== null }, 'an epoch begins')
-        this.#previous = { state: this.#state, epoch: this.#epoch }
+        this.#isStale = false
+        this.#context.log.info(
+          { epoch: running.number, votes: running.self !== null },
+          isNext ? 'an epoch begins' : 'the own seat is taken up'
+        )
+        if (isNext) this.#previous = { state: this.#state, epoch: this.#epoch }
         this.#begin(resumed)
       } catch (error) {
         this.#context.fail(error)

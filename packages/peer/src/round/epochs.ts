@@ -59,7 +59,7 @@ export class Epoch {
 }
 
 export class Epochs {
-  readonly #self: PublicKey | null
+  #self: PublicKey | null
   readonly #known = new Map<number, Epoch>()
   #running!: Epoch
 
@@ -67,6 +67,13 @@ export class Epochs {
   constructor(sets: Sets, self: PublicKey | null) {
     this.#self = self
     this.turn(sets)
+  }
+
+  /** From here on this key votes, in the epochs that are known too. */
+  seat(self: PublicKey): void {
+    this.#self = self
+    for (const [number, known] of this.#known) this.#known.set(number, new Epoch(number, known, self))
+    this.#running = this.#known.get(this.#running.number)!
   }
 
   get running(): Epoch {

@@ -2,40 +2,28 @@
  * Whole peers over twins of disk, network and adapter, with epochs of three rounds: the set changes while they run. A
  * trainer earns its bond and votes, a validator leaves, another is away across a boundary, a newcomer walks the sets.
  */
-import { isFault, Prng, pause, silentLogger, silentMetrics, systemClock, toHex } from '@gradmesh/core'
-import { compress, encodeDelta, paddedLength } from '@gradmesh/delta'
-import { layoutOf } from '@gradmesh/ledger'
+import { isFault, silentLogger, silentMetrics, systemClock, toHex } from '@gradmesh/core'
 import { createLibp2pNet } from '@gradmesh/net/libp2p'
-import { createMemoryHub } from '@gradmesh/net/memory'
-import type { Database } from '@gradmesh/store'
-import { type MemoryDatabase, openMemory } from '@gradmesh/store/memory'
-import { newMemorySafetyDisk, openMemorySafety } from '@gradmesh/store/memory-safety'
 import {
   chainIdOf,
-  encodeGenesis,
   encodeTicket,
   encodeTransaction,
-  type KeyPair,
   PROTOCOL_VERSION,
   type StakeOrder,
   signStake,
   validatorSetHash
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
-import { MeshPeer } from '../../src/peer.ts'
-import type { Ports } from '../../src/ports.ts'
+import type { MeshPeer } from '../../src/peer.ts'
 import { AGENT } from '../../src/running.ts'
-import { makeStateTable } from '../../src/state/state-table.ts'
 import { joinMesh } from '../../src/sync/joining.ts'
 import { serveRequests } from '../../src/sync/serving.ts'
 import { setsProofAt } from '../../src/sync/sets-proofs.ts'
 import { submit } from '../../src/telling/submitting.ts'
 import { chainTag } from '../../src/topics.ts'
-import type { ComputeTable } from '../../src/training/computing.ts'
-import { serveHere } from '../../src/worker-rpc.ts'
+import { type Machine, MemoryMesh, until } from '../fixtures/machine.ts'
 import { keysOf, smallGenesis, validatorKeys } from '../fixtures/script.ts'
 
-const PATIENCE_MS = 240_000
 const UNBONDING = 1
 const ROUNDS = 3
 const genesis = smallGenesis({
@@ -43,124 +31,15 @@ const genesis = smallGenesis({
   timing: { roundDeadlineMs: 300 }
 })
 const chainId = chainIdOf(genesis)
-const layout = layoutOf(genesis)
-const hub = createMemoryHub()
-
-/** Noise instead of a gradient: what the ledger does with it is the same. */
-const noise = (seed: string): ComputeTable =>
-  ({
-    async open() {
-      return { adapter: { name: 'twin', software: true }, samples: 100 }
-    },
-    async round({ rows, steps }: { rows: Uint32Array; steps: number }) {
-      const prng = new Prng(`${seed}/${rows[0]}`)
-      const values = Int32Array.from({ length: paddedLength(layout) }, () => prng.below(1 << 20) - (1 << 19))
-      const { delta } = compress(layout, values, new Int32Array(values.length))
-      const payload = encodeDelta(layout, delta)
-      return {
-        payload,
-        accumulated: values,
-        steps,
-        samples: rows.length,
-        loss: 1,
-        seconds: 0.01,
-        restSeconds: 0
-      }
-    },
-    settle() {},
-    async evaluate() {
-      return { loss: 1, score: 0 }
-    },
-    abandon() {},
-    async release() {},
-    async close() {}
-  }) as unknown as ComputeTable
-
-/** A machine: its disks survive its peers. */
-class Machine {
-  readonly keys: KeyPair
-  readonly #database = openMemory()
-  readonly #safety
-  #peer: MeshPeer | undefined
-
-  constructor(keys: KeyPair) {
-    this.keys = keys
-    this.#safety = newMemorySafetyDisk(keys.publicKey)
-  }
-
-  get peer(): MeshPeer {
-    return this.#peer!
-  }
-
-  get accounts() {
-    return this.peer.ledger?.final.accounts
-  }
-
-  get account() {
-    return this.accounts?.trainers.find(({ key }) => toHex(key) === toHex(this.keys.publicKey))
-  }
-
-  async start(neighbours: readonly Machine[]): Promise<void> {
-    const key = toHex(this.keys.publicKey)
-    const ports: Ports = {
-      clock: systemClock,
-      metrics: silentMetrics,
-      loopDelay: { p99Ms: () => 0, reset: () => {} },
-      openSafety: async () => {
-        const { database, mirror } = await this.#safety
-        return openMemorySafety({ database: kept(database) as MemoryDatabase, mirror })
-      },
-      openDatabase: async () => kept(this.#database),
-      openState: () => serveHere(makeStateTable()),
-      openCompute: () => serveHere(noise(key)),
-      openNet: async () => hub.net(key),
-      checkTrust: async () => {}
-    }
-    const options = {
-      folder: '',
-      http: { host: '127.0.0.1', port: 0 },
-      listen: [],
-      bootstrap: [],
-      mdns: false,
-      adapter: null,
-      train: true,
-      label: '',
-      evaluateEvery: 1000,
-      logger: silentLogger
-    }
-    this.#peer = new MeshPeer(ports, options as never, this.keys, genesis, encodeGenesis(genesis))
-    await this.#peer.open()
-    const started = this.#peer.start()
-    while (!this.#peer.isOnline) await pause(systemClock, 10)
-    for (const { keys, peer } of neighbours)
-      if (peer.isOnline) await this.#peer.context.net.dial(`/memory/${toHex(keys.publicKey)}`).catch(() => {})
-    await started
-  }
-}
-
-/** Open for the next peer of this machine. */
-const kept = (database: MemoryDatabase): Database => ({
-  get: key => database.get(key),
-  batch: (operations, options) => database.batch(operations, options),
-  entries: range => database.entries(range),
-  close: async () => {}
-})
-
-const until = async (what: string, holds: () => boolean): Promise<void> => {
-  const end = systemClock.nowMs() + PATIENCE_MS
-  while (!holds()) {
-    if (systemClock.nowMs() > end) throw new TypeError(`still not so: ${what}`)
-    await pause(systemClock, 20)
-  }
-}
+const mesh = new MemoryMesh(genesis)
 
 t.setTimeout(600_000)
 
 t.test('the set changes while the mesh runs', async t => {
-  const machines = validatorKeys.map(keys => new Machine(keys))
+  const machines = validatorKeys.map(keys => mesh.machine(keys))
   const [first, second, third, fourth] = machines as [Machine, Machine, Machine, Machine]
-  const trainer = new Machine(keysOf('a trainer'))
-  const newcomer = new Machine(keysOf('a newcomer'))
+  const trainer = mesh.machine(keysOf('a trainer'))
+  const newcomer = mesh.machine(keysOf('a newcomer'))
   t.teardown(async () => {
     for (const { peer } of [...machines, trainer, newcomer]) await peer?.stop()
   })
