@@ -12,6 +12,7 @@ import type { Recipe, TaskOptions } from '@gradmesh/train'
 const SHARED = fileURLToPath(new URL('../../../../shared/data/', import.meta.url))
 const STORIES = join(SHARED, 'model-stories260k')
 const SHAKESPEARE = join(SHARED, 'lm-shakespeare')
+const BOOKS = join(SHARED, 'lm-books')
 
 interface Source {
   readonly task: string
@@ -20,6 +21,8 @@ interface Source {
   readonly recipe?: Partial<Recipe>
   /** The rate of one process, unit 1e-6, that does best of those tried. */
   readonly singleRateMicro: number
+  /** A second run, under `full` in the figures. */
+  readonly inFull?: Pick<Source, 'options' | 'singleRateMicro'>
   /** All must be there. */
   readonly folders: readonly string[]
 }
@@ -60,9 +63,11 @@ const SOURCES = {
   stories: {
     task: 'causal',
     options: { start: 'lora' },
-    singleRateMicro: 5000,
+    singleRateMicro: 10_000,
+    inFull: { options: { start: 'full' }, singleRateMicro: 2000 },
     folders: [STORIES, SHAKESPEARE]
-  }
+  },
+  masked: { task: 'masked', options: {}, singleRateMicro: 2000, folders: [BOOKS] }
 } as const satisfies Record<string, Source>
 
 export type Name = keyof typeof SOURCES
@@ -77,17 +82,31 @@ export interface Prepared extends Omit<Source, 'folders'>, AsyncDisposable {
 /** `dataset`: a folder of the same form in place of the one in `../shared/data`. */
 export const prepare = async (name: Name, dataset?: string): Promise<Prepared> => {
   const { folders, ...source }: Source = SOURCES[name]
-  if (dataset !== undefined || name !== 'stories')
+  const make = MAKES[name]
+  if (dataset !== undefined || make === undefined)
     return { ...source, folder: dataset ?? folders[0]!, async [Symbol.asyncDispose]() {} }
-  const folder = await mkdtemp(join(tmpdir(), 'gradmesh-stories-'))
-  const text = await readFile(join(SHAKESPEARE, 'input.txt'), 'utf8')
+  const folder = await mkdtemp(join(tmpdir(), 'gradmesh-task-'))
+  await make(folder)
+  return { ...source, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}
+
+/** The first nine tenths to learn from. */
+const splitText = async (path: string, folder: string): Promise<void> => {
+  const text = await readFile(path, 'utf8')
   const cut = Math.floor(0.9 * text.length)
   await writeFile(join(folder, 'train.txt'), text.slice(0, cut))
   await writeFile(join(folder, 'dev.txt'), text.slice(cut))
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(await storiesTokenizer()))
-  for (const file of ['config.json', 'model.safetensors'])
-    await copyFile(join(STORIES, file), join(folder, file))
-  return { ...source, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}
+
+/** Data sets that are put together for the run. */
+const MAKES: { readonly [N in Name]?: (folder: string) => Promise<void> } = {
+  masked: folder => splitText(join(BOOKS, 'pride-and-prejudice-ch01-55.txt'), folder),
+  async stories(folder) {
+    await splitText(join(SHAKESPEARE, 'input.txt'), folder)
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(await storiesTokenizer()))
+    for (const file of ['config.json', 'model.safetensors'])
+      await copyFile(join(STORIES, file), join(folder, file))
+  }
 }
 
 const storiesTokenizer = async (): Promise<object> =>

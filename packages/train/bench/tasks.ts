@@ -64,12 +64,23 @@ await using data = await prepare(name, values.dataset)
 using device = await openDevice()
 const seed = sha256(utf8('gradmesh/bench'), utf8(values.seed))
 
-const perplexityOf = ({ figures }: Report): number => (figures as { perplexity: number }).perplexity
-
 type Figures = Readonly<Record<string, number>>
 
+const FIGURES: Readonly<Record<typeof name, readonly string[]>> = {
+  'ner-btc': ['f1'],
+  'text-polarity': ['accuracy'],
+  'text-clinc150': ['accuracy'],
+  fashion: ['accuracy'],
+  stories: ['perplexity'],
+  masked: ['maskedAccuracy', 'perplexity', 'nextAccuracy']
+}
+
+/** Those that the task is judged by; `when` where its start is judged as well. */
+const figuresOf = ({ figures }: Report, when = ''): Figures =>
+  Object.fromEntries(FIGURES[name].map(figure => [figure + when, (figures as Figures)[figure]!]))
+
 /** The mesh's figures and one process's, with these options of the task. */
-const measure = async (options: TaskOptions): Promise<Record<string, Figures>> => {
+const measure = async (options: TaskOptions, singleRateMicro: number): Promise<Record<string, Figures>> => {
   const kind = taskKind(data.task)
   const task = kind.open(await kind.found({ ...data.options, ...options }, data.folder))
   const recipe = recipeOf({ ...task.recipe, ...data.recipe }, values, HELP)
@@ -88,15 +99,15 @@ const measure = async (options: TaskOptions): Promise<Record<string, Figures>> =
         process.stderr.write(`\r${done} of ${of}${loss === null ? '' : `, loss ${loss.toFixed(3)}`}   `)
     }
   }
-  const rate = whole(values['single-rate-micro'] ?? String(data.singleRateMicro), HELP)
+  const rate = whole(values['single-rate-micro'] ?? String(singleRateMicro), HELP)
   const start = startOf(input)
   say(
     `${device.info.name}; ${loaded.samples} samples, ${start.length} parameters, ${JSON.stringify(recipe)}; one process at ${rate}`
   )
 
-  /** A language model is judged by its perplexity, which its start has as well. */
-  const before = name === 'stories' ? perplexityOf(await trainer.evaluate(start)) : null
-  if (before !== null) say(`perplexity ${before.toFixed(3)} before`)
+  // A pretrained model is judged by what it was before, too.
+  const before = name === 'stories' ? await trainer.evaluate(start) : null
+  if (before !== null) say(`before: ${before.text}`)
   const found: Record<string, Figures> = {}
   for (const [which, run] of [
     ['mesh', () => runMesh(input)],
@@ -107,18 +118,15 @@ const measure = async (options: TaskOptions): Promise<Record<string, Figures>> =
     say(`\n${which}: ${steps} steps in ${seconds.toFixed(0)} s, ${payloadBytes.toFixed(0)} bytes a delta`)
     say(report.text)
     found[which] =
-      before === null
-        ? { [task.scoreName.toLowerCase()]: report.score }
-        : { perplexityBefore: before, perplexityAfter: perplexityOf(report) }
+      before === null ? figuresOf(report) : { ...figuresOf(before, 'Before'), ...figuresOf(report, 'After') }
   }
   await trainer.close()
   return found
 }
 
-const result: Record<string, unknown> = await measure(asked)
-if (name === 'stories') {
-  // By LoRA first; in full as well unless one of the two was asked for.
-  if (asked.start === undefined) result.full = await measure({ ...asked, start: 'full' })
-  result.greedyTokensEqual = await greedyTokensEqual(device)
-}
+const { inFull } = data
+const result: Record<string, unknown> = await measure(asked, data.singleRateMicro)
+if (inFull !== undefined && asked.start === undefined)
+  result.full = await measure({ ...asked, ...inFull.options }, inFull.singleRateMicro)
+if (name === 'stories') result.greedyTokensEqual = await greedyTokensEqual(device)
 console.log(JSON.stringify(result))

@@ -4,10 +4,11 @@ import { causal } from './causal.ts'
 import { digits } from './digits.ts'
 import { entities } from './entities.ts'
 import { images } from './images.ts'
+import { masked } from './masked.ts'
 import { sequences } from './sequences.ts'
 
 /** Every kind of task that this version knows. A new one is a file beside this, named here. */
-export const taskKinds = (): readonly TaskKind[] => [digits(), entities, sequences, images, causal]
+export const taskKinds = (): readonly TaskKind[] => [digits(), entities, sequences, images, causal, masked]
 
 /** Throws `TASK_UNKNOWN`. */
 export const taskKind = (id: string): TaskKind => {
