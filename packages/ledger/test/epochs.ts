@@ -4,6 +4,7 @@ import { type KeyPair, signRegister, type Transaction, validatorSetHash } from '
 import fc from 'fast-check'
 import t from 'tap'
 import { conserved, decodeAccounts, encodeAccounts, moneyOf } from '../src/accounts.ts'
+import { elect } from '../src/election.ts'
 import { provenSets, setsProofOf } from '../src/roots.ts'
 import { keysOf as keysOfSet, stakeOf } from '../src/sets.ts'
 import { atStake } from '../src/slashing.ts'
@@ -64,6 +65,36 @@ t.test('who leaves stays at stake until no set rests on it, then unbonds, then i
     [0n, 0n, 0n, 100n]
   ])
   t.equal(chain.state.accounts.running.seats.length, 3)
+})
+
+t.test('what unbonds waits for all of the unbonding epochs', async t => {
+  const chain = new Chain(shortWorld({ unbonding: 3 }))
+  const leaver = chain.world.validators[3]!
+  chain.round([], { txs: [chain.order(leaver, { kind: 'unbond', amount: 10n })] })
+  toEpoch(chain, 2)
+  t.strictSame(chain.account(leaver).unbonding, [{ round: 5 * ROUNDS, amount: 10n }])
+  toEpoch(chain, 4)
+  t.equal(chain.account(leaver).balance, 0n)
+  toEpoch(chain, 5)
+  t.equal(chain.account(leaver).balance, 10n)
+})
+
+t.test('a bond below the least gets no seat, and loses the one that it had', async t => {
+  const { accounts } = new Chain(shortWorld()).state
+  const bonds = [100n, 50n, 49n, 100n]
+  const election = {
+    before: { ...accounts.running, seats: accounts.running.seats.slice(0, 1) },
+    accounts: accounts.trainers.map((account, i) => ({ ...account, bond: bonds[i]! })),
+    dismissed: new Set<number>(),
+    bondMin: 50n
+  }
+  const seated = elect(election).map(({ trainer }) => trainer)
+  t.strictSame(seated.toSorted(), [0, 1, 3])
+  t.strictSame(
+    elect({ ...election, before: accounts.running }).find(({ trainer }) => trainer === 2)?.stake,
+    73n,
+    'a tenth of all stake leaves an epoch: of its 100 and the 50 of another, in proportion'
+  )
 })
 
 t.test('absent validators leave with the next set, unslashed, and may bond again', async t => {
