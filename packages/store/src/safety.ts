@@ -213,7 +213,8 @@ export interface SafetyStore {
   final(): Promise<FinalHead | undefined>
   /** One delta a round: resend these bytes after a restart. Codes as `recordVote`. */
   recordSeal(round: number, digest: Uint8Array, bytes: Uint8Array): Promise<void>
-  seal(round: number): Promise<{ readonly digest: Uint8Array; readonly bytes: Uint8Array } | undefined>
+  /** `bytes` is null when a crash left the digest alone: no other delta of that round can be recorded. */
+  seal(round: number): Promise<{ readonly digest: Uint8Array; readonly bytes: Uint8Array | null } | undefined>
   /** Forgets everything below; from then on nothing below can be recorded. Bounds only rise. */
   prune(bounds: { readonly slot: number; readonly round: number }): Promise<void>
   close(): Promise<void>
@@ -342,9 +343,11 @@ class OpenSafety implements SafetyStore {
 
   async seal(
     round: number
-  ): Promise<{ readonly digest: Uint8Array; readonly bytes: Uint8Array } | undefined> {
+  ): Promise<{ readonly digest: Uint8Array; readonly bytes: Uint8Array | null } | undefined> {
     const held = await this.#bound(sealKey(round), `the own delta of round ${round}`)
-    return held === undefined || held.bytes.length === 0 ? undefined : { digest: held.id, bytes: held.bytes }
+    return held === undefined
+      ? undefined
+      : { digest: held.id, bytes: held.bytes.length === 0 ? null : held.bytes }
   }
 
   prune(bounds: { readonly slot: number; readonly round: number }): Promise<void> {

@@ -68,7 +68,7 @@ t.test('what was recorded is there after a restart, byte for byte', async t => {
   t.strictSame([...(await again.ownBlock(5))!.bytes!], [1, 2, 3])
   t.equal(await again.ownBlock(6), undefined)
   t.equal((await again.final())!.height, 2)
-  t.strictSame([...(await again.seal(7))!.bytes], [4, 5])
+  t.strictSame([...(await again.seal(7))!.bytes!], [4, 5])
   t.equal(await again.seal(8), undefined)
   await again.close()
 })

@@ -71,9 +71,9 @@ export class SimDisk {
     const copy = this.#copies.get(what)
     if (copy === undefined) return
     const database = this.#empty(what)
-    await database.batch(
-      copy.map(([key, value]) => ({ type: 'put', key, value })),
-      { sync: true }
+    await this.#force(
+      database,
+      copy.map(([key, value]) => ({ type: 'put', key, value }))
     )
     this[what] = database
   }
@@ -85,7 +85,7 @@ export class SimDisk {
     const [key, value] = prng.pick(entries)
     const bit = prng.below(8 * value.length)
     value[bit >> 3]! ^= 1 << (bit & 7)
-    await this[what].batch([{ type: 'put', key, value }], { sync: true })
+    await this.#force(this[what], [{ type: 'put', key, value }])
   }
 
   /** What the operator does with a chain that is damaged. */
@@ -104,6 +104,15 @@ export class SimDisk {
     if (stored === undefined) return false
     const block = decodeBlock(stored.slice(0, -SEAL_BYTES))
     return !('fault' in block) && block.body.deltas.every(({ digest }) => this.keepsDelta(digest))
+  }
+
+  /** What befalls a disk needs no room on it. */
+  async #force(database: Database, operations: readonly Operation[]): Promise<void> {
+    const { isFull, losesAnswerOf } = this.trouble
+    Object.assign(this.trouble, { isFull: false, losesAnswerOf: null })
+    const written = database.batch(operations, { sync: true })
+    Object.assign(this.trouble, { isFull, losesAnswerOf })
+    await written
   }
 
   #empty(what: Name): MemoryDatabase {

@@ -402,7 +402,7 @@ export class Life {
       },
       seal: async round => {
         const own = await safety.seal(round)
-        if (own !== undefined) recorded.add(textOf(own.bytes))
+        if (own?.bytes) recorded.add(textOf(own.bytes))
         return own
       }
     })

@@ -175,6 +175,7 @@ export class Driver {
     this.#state = createConsensus(config, restored)
     for (const certificate of restored.certificates) this.#keep(certificate)
     this.input({ type: 'tick' })
+    for (const certificate of this.#certificates.values()) this.input({ type: 'certificate', certificate })
     for (const vote of votes) this.input({ type: 'vote', vote })
     for (const input of this.#early.splice(0)) this.input(input)
   }
@@ -294,7 +295,9 @@ export class Driver {
     if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
     if (!epoch.certifies(certificate, chainId)) return peerFault('WIRE_SIGNATURE')
     this.#markSpread(key)
-    if (!this.#certificates.has(key)) this.input({ type: 'certificate', certificate })
+    // Nobody says it again to one who had it, so what comes before the start is kept for it.
+    if (!this.#running) this.#keep(certificate)
+    else if (!this.#certificates.has(key)) this.input({ type: 'certificate', certificate })
     return null
   }
 

@@ -3,7 +3,7 @@
  * the ledger's verdict, which decides whether the error buffer is debited. A round that closed without
  * us is simply missed; its work stays in the buffer.
  */
-import { isFault, MeshError, sha256, toHex } from '@gradmesh/core'
+import { equalBytes, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { assignRows } from '@gradmesh/ledger'
 import { innerRate } from '@gradmesh/train'
 import {
@@ -133,8 +133,10 @@ export class Training {
     const { round } = final.accounts
     const { safety } = this.#context
     const sealed = await safety.seal(round)
-    if (sealed !== undefined) return this.#publish(sealed.digest, sealed.bytes)
+    if (sealed?.bytes) return this.#publish(sealed.digest, sealed.bytes)
     const signed = await this.#unsealed(round)
+    // Of a delta that was sealed and lost, as with a chain that went back, the digest is left: the round is missed.
+    if (sealed !== undefined && (signed === undefined || !isOf(signed, sealed.digest))) return
     const delta = signed ?? (await this.#train(final, mine))
     if (delta === undefined || this.#stopped) return
     const digest = deltaDigest(delta.header)
@@ -255,3 +257,5 @@ export class Training {
     }
   }
 }
+
+const isOf = ({ header }: SignedDelta, digest: Digest): boolean => equalBytes(deltaDigest(header), digest)
