@@ -6,7 +6,8 @@
  *   answers as its own. It cannot choose the Host header, so only names that nobody else can own are
  *   served: `localhost`, IP addresses, and what the operator listed.
  * - Plain cross-site requests: they cannot read the answers (no CORS header is ever sent), but could
- *   hold event streams. Browsers mark them with `Sec-Fetch-Site`; following a link stays allowed.
+ *   hold event streams, or make the peer work. Browsers mark them with `Sec-Fetch-Site`; following a link stays
+ *   allowed, sending a form does not.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
@@ -42,14 +43,16 @@ export const inspect = (
   if (!isHostServed(headers.host, rule))
     return refuse('HTTP_HOST', 'this peer does not answer to that Host header', { connection: 'close' })
   const site = headers['sec-fetch-site']
-  if ((site === 'cross-site' || site === 'same-site') && headers['sec-fetch-mode'] !== 'navigate')
+  const isRead = method === 'GET' || method === 'HEAD'
+  const isLink = isRead && headers['sec-fetch-mode'] === 'navigate'
+  if ((site === 'cross-site' || site === 'same-site') && !isLink)
     return refuse('HTTP_CROSS_SITE', 'a page of another origin sent this request')
   if (Number(headers['content-length'] ?? 0) > bodyBytesMax)
     return refuse('HTTP_BODY_TOO_LARGE', `the body is longer than ${bodyBytesMax} bytes`, {
       connection: 'close'
     })
   // Fastify leaves the body of a GET unread, and Node would then read on without end to reach the next request.
-  if ((method === 'GET' || method === 'HEAD') && headers['transfer-encoding'] !== undefined)
+  if (isRead && headers['transfer-encoding'] !== undefined)
     return refuse('HTTP_BODY_MALFORMED', `a ${method} request takes no body`, { connection: 'close' })
   return undefined
 }

@@ -41,11 +41,17 @@ t.test('on other addresses, any address but no foreign name', async t => {
 
 t.test('cross-site requests are refused, links and own pages are not', async t => {
   const rule = { host: '127.0.0.1', names: [] }
-  const codeOf = (headers: Record<string, string>): string | undefined =>
-    inspect('GET', { host: 'localhost', ...headers }, rule, 100)?.problem.code
+  const codeOf = (headers: Record<string, string>, method = 'GET'): string | undefined =>
+    inspect(method, { host: 'localhost', ...headers }, rule, 100)?.problem.code
   t.equal(codeOf({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' }), 'HTTP_CROSS_SITE')
   t.equal(codeOf({ 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' }), 'HTTP_CROSS_SITE')
   t.equal(codeOf({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }), undefined)
+  t.equal(
+    codeOf({ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 'POST'),
+    'HTTP_CROSS_SITE',
+    'a form of another page'
+  )
+  t.equal(codeOf({ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }, 'POST'), undefined)
   t.equal(codeOf({ 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }), undefined)
   t.equal(codeOf({}), undefined)
 })
