@@ -3,10 +3,11 @@
  * a block or a delta that contradicts one of those costs its stake. So it signs none until it can't contradict any:
  *
  * it draws a random number, and asks by a transaction that a block take it (`renew`). The block that does was proposed
- * after the number was drawn, and the old self had stopped before. An honest peer votes at its frontier alone, and a
- * frontier is above slot s only with a certificate of s. No certificate of this block is older than the block, and
- * none skips a slot whose block is final; so the old self voted and proposed at or below s, and it trained in no later
- * round than the one that this block closes. Above both the key is free.
+ * after the number was drawn, and the old self had stopped before. So was the descendant, if it is one, whose FINAL
+ * certificate makes the block final: let its slot be s. An honest peer votes at its frontier alone, and a frontier is
+ * above slot s only with a certificate of s. None of this block is older than the block, and none skips a slot that
+ * has a FINAL (one that is final by a descendant may have been skipped long before); so the old self voted and proposed
+ * at or below s, and it trained in no later round. Above both the key is free.
  *
  * How far this peer had come when it started, who tells it the chain, and how long it took: none of it matters. That
  * the old self runs no more is the operator's word.
@@ -78,16 +79,16 @@ export class Renewing {
     this.#timer?.cancel()
   }
 
-  /** Final blocks, as they come. Answers whether the key may sign from here on. */
+  /** Blocks that came final together, the last by its own certificate. Answers whether the key may sign from here on. */
   async see(blocks: readonly Block[]): Promise<boolean> {
     const { keys, safety, log } = this.#context
-    const block = blocks.find(({ body }) =>
+    const isTaken = blocks.some(({ body }) =>
       body.txs.some(
         tx => tx.kind === 'renew' && equalBytes(tx.key, keys.publicKey) && equalBytes(tx.salt, this.#salt)
       )
     )
-    if (block === undefined || !this.#isPending) return false
-    const { slot, round, height } = block.header
+    if (!isTaken || !this.#isPending) return false
+    const { slot, round, height } = blocks.at(-1)!.header
     await safety.prune({ slot: slot + 1, round: round + 1 })
     await this.#parts.mark.clear()
     this.#isPending = false

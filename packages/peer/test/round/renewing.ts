@@ -8,8 +8,8 @@ import type { FinalPoint } from '../../src/state/ledger.ts'
 import { keysOf, validatorKeys } from '../fixtures/script.ts'
 
 const [keys] = validatorKeys as [(typeof validatorKeys)[number]]
-const blockWith = (txs: readonly Transaction[]): Block =>
-  ({ header: { slot: 40, round: 7, height: 30 }, body: { txs } }) as unknown as Block
+const blockWith = (txs: readonly Transaction[], slot = 40): Block =>
+  ({ header: { slot, round: 7, height: 30 }, body: { txs } }) as unknown as Block
 
 const restored = (nonce: number | null) => {
   const done: unknown[] = []
@@ -53,6 +53,13 @@ t.test('only a block with its own new number frees it, and the disk knows first'
   t.notOk(renewing.isPending)
   t.strictSame(done, [{ slot: 41, round: 8 }, 'cleared'], 'nothing can be signed at or below the block')
   t.equal(await renewing.see([blockWith([renew])]), false, 'once')
+})
+
+t.test('where a descendant has the certificate, the key is free above that one alone', async t => {
+  const { renewing, sent, done } = restored(3)
+  renewing.ask()
+  t.equal(await renewing.see([blockWith(sent), blockWith([], 44)]), true)
+  t.match(done, [{ slot: 45 }], 'slot 40 may have been skipped before the block was made')
 })
 
 t.test('each life draws another number; who is not registered waits', async t => {
