@@ -19,6 +19,7 @@ const TARGETS = {
   'e2e-page': { file: 'test/e2e/status-page/run.ts', isTest: false },
   'e2e-nat': { file: 'test/e2e/nat/run.ts', isTest: false },
   'bench-consensus': { file: 'test/bench/consensus/run.ts', isTest: false },
+  'bench-sync': { file: 'test/bench/sync/run.ts', isTest: false, isPure: true },
   chaos: { file: 'test/e2e/chaos/run.ts', isTest: false },
   'bench-http': { file: 'test/bench/http/run.ts', isTest: false },
   'bench-models': { file: 'packages/models/bench/models.ts', isTest: false },

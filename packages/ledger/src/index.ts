@@ -20,7 +20,7 @@ export {
 } from './roots.ts'
 export { decodeSets, encodeSets, genesisSets, keysOf, stakeOf } from './sets.ts'
 export { atStake, convict, selectEvidence } from './slashing.ts'
-export { forkedState, genesisState, restoreState } from './state.ts'
+export { checkpointFrame, forkedState, genesisState, restoreState } from './state.ts'
 export { checkTransactions, type Ledgered, selectTransactions, TXS_PER_BLOCK_MAX } from './transactions.ts'
 export type {
   Accounts,

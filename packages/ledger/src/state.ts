@@ -87,19 +87,36 @@ export const restoreState = (
   weights: Int32Array,
   expectedRoot?: Digest
 ): LedgerState | Fault<LedgerFault> => {
+  const frame = checkpointFrame(genesis, accountsBytes, leaves, expectedRoot)
+  if ('fault' in frame) return frame
+  const { accounts, root } = frame
+  const layout: Layout = layoutOf(genesis)
+  if (weights.length !== paddedLength(layout))
+    return fault('LEDGER_CHECKPOINT_LENGTH', `${weights.length} weights`)
+  const wrong = leafDigests(layout, weights).findIndex((digest, i) => !equalBytes(digest, leaves[i]!))
+  if (wrong !== -1) return fault('LEDGER_LEAF_DIGEST', `leaf ${wrong}`)
+  return { accounts, weights, leaves, root }
+}
+
+/**
+ * All of a checkpoint but its weights: what must hold before its leaves are worth fetching. Faults: those of
+ * `restoreState` but for LEDGER_LEAF_DIGEST.
+ */
+export const checkpointFrame = (
+  genesis: Genesis,
+  accountsBytes: Uint8Array,
+  leaves: readonly Digest[],
+  expectedRoot?: Digest
+): Pick<LedgerState, 'accounts' | 'root'> | Fault<LedgerFault> => {
   const accounts = decodeAccounts(accountsBytes)
   if ('fault' in accounts) return accounts
   if (!isOfGenesis(accounts, genesis)) return fault('LEDGER_ACCOUNTS_GENESIS')
   if (!conserved(accounts)) return fault('LEDGER_ACCOUNTS_MONEY')
-  const layout: Layout = layoutOf(genesis)
-  if (leaves.length !== layout.chunks || weights.length !== paddedLength(layout)) {
-    return fault('LEDGER_CHECKPOINT_LENGTH', `${leaves.length} leaves, ${weights.length} weights`)
-  }
+  if (leaves.length !== layoutOf(genesis).chunks)
+    return fault('LEDGER_CHECKPOINT_LENGTH', `${leaves.length} leaves`)
   const root = stateRoot(accounts, leaves)
   if (expectedRoot !== undefined && !equalBytes(root, expectedRoot)) return fault('LEDGER_CHECKPOINT_ROOT')
-  const wrong = leafDigests(layout, weights).findIndex((digest, i) => !equalBytes(digest, leaves[i]!))
-  if (wrong !== -1) return fault('LEDGER_LEAF_DIGEST', `leaf ${wrong}`)
-  return { accounts, weights, leaves, root }
+  return { accounts, root }
 }
 
 /** Its first trainers are the genesis validators, its sets are of the round's epoch and sit registered keys. */

@@ -619,17 +619,20 @@ class OpenChain implements ChainStore {
   }
 
   async leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined> {
-    const found = await Promise.all(
-      Array.from({ length: count }, (_, i) =>
-        this.#get(
-          leafKey(height, first + i),
-          `leaf ${first + i} of the checkpoint of height ${height}`,
-          height
-        )
-      )
-    )
-    const held = found.filter(leaf => leaf !== undefined)
-    return held.length === count ? held : undefined
+    const keys = Array.from({ length: count }, (_, i) => leafKey(height, first + i))
+    const stored = await this.#database.getMany(keys)
+    const leaves: Uint8Array[] = []
+    for (const [i, key] of keys.entries()) {
+      const bytes = stored[i]
+      if (bytes === undefined) return undefined
+      const leaf = unseal(key, bytes)
+      if (leaf === undefined) {
+        const what = `leaf ${first + i} of the checkpoint of height ${height}`
+        throw corrupt(what, 'its bytes are not those that were written', height)
+      }
+      leaves.push(leaf)
+    }
+    return leaves
   }
 
   putLeaves(height: number, leaves: readonly (readonly [number, Uint8Array])[]): Promise<void> {

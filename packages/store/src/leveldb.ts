@@ -75,6 +75,10 @@ class OpenLevelDb implements LevelDatabase {
     return this.#level.get(key).catch(this.#fail)
   }
 
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#level.getMany(keys as Uint8Array[]).catch(this.#fail)
+  }
+
   /**
    * One at a time, and none after a failure. LevelDB would go on behind a record of which a part was
    * written, and at the next start forget everything that follows it in its block, synced or not.

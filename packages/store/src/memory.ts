@@ -73,6 +73,10 @@ class Memory implements MemoryDatabase {
     return this.#live.get(textOf(key))?.slice()
   }
 
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return Promise.all(keys.map(key => this.get(key)))
+  }
+
   async batch(operations: readonly Operation[], { sync }: { readonly sync: boolean }): Promise<void> {
     this.#assertOpen()
     if (this.#failure !== null) throw this.#failure

@@ -18,6 +18,7 @@ export interface Range {
 
 export interface Database {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   /**
    * All or nothing, one after another. After a failed batch nobody knows what the disk holds: every
    * later one fails the same way until the database is opened again. An empty one writes and syncs nothing.

@@ -132,6 +132,7 @@ export const watched = (
   write: (run: () => Promise<void>, operations: readonly Operation[]) => Promise<void>
 ): Database => ({
   get: key => database.get(key),
+  getMany: keys => database.getMany(keys),
   batch: (operations, options) => write(() => database.batch(operations, options), operations),
   entries: range => database.entries(range),
   close: () => database.close()

@@ -6,7 +6,6 @@
  *
  * A frame that claims more than its reader allows, or is followed by more bytes, ends the stream.
  */
-import { concatBytes } from '@gradmesh/core'
 import type { Stream } from '@libp2p/interface'
 
 export const STATUS = { ok: 0, failed: 1, busy: 2, requestTooLong: 3, replyTooLong: 4 } as const
@@ -23,12 +22,14 @@ export const requestFrame = (message: Uint8Array, maxReplyBytes: number): Uint8A
   return frame
 }
 
-export const replyFrame = (status: number, reply: Uint8Array): Uint8Array => {
-  const frame = new Uint8Array(REPLY_HEAD_BYTES + reply.length)
-  frame[0] = status
-  new DataView(frame.buffer).setUint32(1, reply.length, true)
-  frame.set(reply, REPLY_HEAD_BYTES)
-  return frame
+/** Head and reply apart, so that a long reply is not copied. */
+export type ReplyFrame = readonly [head: Uint8Array, reply: Uint8Array]
+
+export const replyFrame = (status: number, reply: Uint8Array): ReplyFrame => {
+  const head = new Uint8Array(REPLY_HEAD_BYTES)
+  head[0] = status
+  new DataView(head.buffer).setUint32(1, reply.length, true)
+  return [head, reply]
 }
 
 export interface Frame {
@@ -45,24 +46,29 @@ export const readFrame = async (
   headBytes: number,
   maxBytes: number
 ): Promise<Frame | 'long' | 'broken'> => {
-  const parts: Uint8Array[] = []
+  const head = new Uint8Array(headBytes)
+  const view = new DataView(head.buffer)
+  let body: Uint8Array | undefined
   let have = 0
-  let head: DataView | undefined
-  let length = 0
   for await (const chunk of stream) {
-    const part = chunk instanceof Uint8Array ? chunk : chunk.subarray()
-    parts.push(part)
-    have += part.length
-    if (head === undefined) {
-      if (have < headBytes) continue
-      const start = concatBytes(...parts)
-      parts.splice(0, parts.length, start)
-      head = new DataView(start.buffer, start.byteOffset, headBytes)
-      length = head.getUint32(headBytes - 4, true)
-      if (length > maxBytes) return 'long'
+    // A long body is copied once, from the pieces in which it came to where it stays.
+    for (const part of chunk instanceof Uint8Array ? [chunk] : chunk) {
+      let from = 0
+      if (body === undefined) {
+        from = Math.min(part.length, headBytes - have)
+        head.set(part.subarray(0, from), have)
+        have += from
+        if (have < headBytes) continue
+        const length = view.getUint32(headBytes - 4, true)
+        if (length > maxBytes) return 'long'
+        body = new Uint8Array(length)
+      }
+      const at = have - headBytes
+      if (at + part.length - from > body.length) return 'broken'
+      body.set(part.subarray(from), at)
+      have += part.length - from
     }
-    if (have > headBytes + length) return 'broken'
-    if (have === headBytes + length) return { head, body: concatBytes(...parts).subarray(headBytes) }
+    if (body !== undefined && have === headBytes + body.length) return { head: view, body }
   }
   return 'broken'
 }

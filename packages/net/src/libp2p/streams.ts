@@ -21,6 +21,7 @@ import {
   type Frame,
   REPLY_HEAD_BYTES,
   REQUEST_HEAD_BYTES,
+  type ReplyFrame,
   readFrame,
   replyFrame,
   requestFrame,
@@ -179,9 +180,7 @@ export class Streams {
       leave = await entry.lines.enter(peer)
       if (gone.signal.aborted) return
       const frame =
-        request instanceof Uint8Array
-          ? request
-          : await this.#replyTo(protocol, entry, request, peer, gone.signal)
+        'body' in request ? await this.#replyTo(protocol, entry, request, peer, gone.signal) : request
       if (frame !== undefined) await this.#send(stream, frame)
     } catch (error) {
       this.#init.logger.debug({ peer, protocol, error }, 'a request could not be answered')
@@ -197,7 +196,7 @@ export class Streams {
   async #requestOf(
     { maxRequestBytes }: ProtocolEntry,
     stream: Stream
-  ): Promise<Frame | Uint8Array | undefined> {
+  ): Promise<Frame | ReplyFrame | undefined> {
     const request = await within(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
     if (request === 'long' || request === 'broken') {
       const code = request === 'long' ? 'NET_REQUEST_TOO_LONG' : 'NET_REQUEST_BROKEN'
@@ -217,7 +216,7 @@ export class Streams {
     request: Frame,
     peer: PeerKey,
     gone: AbortSignal
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<ReplyFrame | undefined> {
     let reply: Uint8Array
     try {
       reply = await within(HANDLER_MS_MAX, handler(request.body, peer), gone)
@@ -232,11 +231,11 @@ export class Streams {
   }
 
   /** Sends the frame and sees it off: a peer that does not take it in time loses the stream. */
-  async #send(stream: Stream, frame: Uint8Array): Promise<void> {
+  async #send(stream: Stream, frame: ReplyFrame): Promise<void> {
     const { promise: closed, resolve } = Promise.withResolvers<void>()
     stream.addEventListener('close', () => resolve(), { once: true })
     try {
-      stream.send(frame)
+      for (const part of frame) if (part.length > 0) stream.send(part)
       await within(TRANSFER_MS_MAX, Promise.all([stream.close(), closed]))
     } catch (error) {
       stream.abort(

@@ -10,7 +10,7 @@ import {
   applyBlock,
   checkDeltaHeader,
   checkNamedDeltas,
-  decodeAccounts,
+  checkpointFrame,
   encodeAccounts,
   forkedState,
   genesisState,
@@ -21,7 +21,6 @@ import {
   restoreState,
   type SetsProof,
   setsProofOf,
-  stateRoot,
   validateBlock
 } from '@gradmesh/ledger'
 import {
@@ -57,13 +56,6 @@ export interface Executed {
   readonly receipts: readonly Receipt[]
 }
 
-interface Incoming {
-  readonly accounts: Uint8Array
-  readonly leaves: readonly Digest[]
-  readonly weights: Int32Array
-  readonly root: Digest
-}
-
 interface Node {
   readonly head: StateHead
   readonly header: BlockHeader | null
@@ -77,7 +69,7 @@ export const makeStateTable = () => {
   let layout: Layout
   const nodes = new Map<string, Node>()
   /** A checkpoint that is being fetched: its weights fill up as its leaves come. */
-  let incoming: Incoming | undefined
+  let incoming: LedgerState | undefined
   /** Decoded deltas by digest, until their round is past. */
   const decoded = new Map<string, { header: DeltaHeader; delta: Delta }>()
 
@@ -159,21 +151,20 @@ export const makeStateTable = () => {
 
     /**
      * From here on `take` expects the leaves of this checkpoint, whose parts must have the root that its successor
-     * carries. Faults: LEDGER_ACCOUNTS, STATE_ROOT.
+     * carries. Faults: LEDGER_ACCOUNTS…, LEDGER_CHECKPOINT….
      */
-    expect({
-      genesis: genesisBytes,
-      accounts: bytes,
-      leaves,
-      root
-    }: Omit<Incoming, 'weights'> & { readonly genesis: Uint8Array }): Fault<FaultCode> | null {
-      const wrong = begin(genesisBytes)
+    expect(input: {
+      genesis: Uint8Array
+      accounts: Uint8Array
+      leaves: readonly Digest[]
+      root: Digest
+    }): Fault<FaultCode> | null {
+      const wrong = begin(input.genesis)
       if (wrong !== null) return wrong
-      const accounts = decodeAccounts(bytes)
-      if (isFault(accounts)) return accounts
-      if (leaves.length !== layout.chunks) return peerFault('STATE_ROOT', `${leaves.length} leaves`)
-      if (!equalBytes(stateRoot(accounts as Accounts, leaves), root)) return peerFault('STATE_ROOT')
-      incoming = { accounts: bytes, leaves, root, weights: new Int32Array(layout.chunks * layout.chunk) }
+      const { leaves } = input
+      const frame = checkpointFrame(genesis, input.accounts, leaves, input.root)
+      if (isFault(frame)) return frame
+      incoming = { ...frame, leaves, weights: new Int32Array(layout.chunks * layout.chunk) }
       return null
     },
 
@@ -192,12 +183,10 @@ export const makeStateTable = () => {
     },
 
     /** Goes on from the checkpoint whose leaves have all come, and forgets every other state. */
-    settle({ block }: { block: Uint8Array }): StateHead | Fault<FaultCode> {
+    settle({ block }: { block: Uint8Array }): StateHead {
       if (incoming === undefined) throw new MeshError('STATE_LEAF', 'no checkpoint is expected')
-      const { accounts, leaves, weights, root } = incoming
+      const state = incoming
       incoming = undefined
-      const state = restoreState(genesis, accounts, leaves, weights, root)
-      if (isFault(state)) return state
       nodes.clear()
       decoded.clear()
       const { header } = blockOf(block)

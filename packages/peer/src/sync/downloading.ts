@@ -48,12 +48,6 @@ interface Asked {
   by: readonly Source[]
 }
 
-export interface Downloaded {
-  /** Fetched by this call; those that were on the disk already do not count. */
-  readonly bytes: number
-  readonly milliseconds: number
-}
-
 type Need = Pick<Context, 'net' | 'chain' | 'state' | 'clock' | 'faults' | 'log' | 'genesis'>
 
 export class Download {
@@ -97,9 +91,11 @@ export class Download {
     this.#changed = this.#nextChange()
   }
 
-  /** True once every leaf is held by the state thread and on the disk. The state thread must expect this checkpoint. */
-  async run(): Promise<Downloaded | undefined> {
-    const startMs = this.#context.clock.nowMs()
+  /**
+   * Bytes that were fetched, once every leaf is held by the state thread, which must expect this checkpoint, and on
+   * the disk; undefined when the sources do not give them all.
+   */
+  async run(): Promise<number | undefined> {
     await this.#resume()
     this.#wanted = runsOf(this.#held)
     const lanes = Math.max(1, Math.min(LANES_PER_SOURCE, Math.floor(LANES / this.#sources.length)))
@@ -107,8 +103,7 @@ export class Download {
       this.#sources.flatMap(source => Array.from({ length: lanes }, () => this.#lane(source)))
     )
     while (this.#writing !== null) await this.#writing
-    const milliseconds = this.#context.clock.nowMs() - startMs
-    return this.#isWhole ? { bytes: this.#bytes, milliseconds } : undefined
+    return this.#isWhole ? this.#bytes : undefined
   }
 
   get #isWhole(): boolean {

@@ -38,6 +38,7 @@ export const fetchCheckpoint = async (
   peers: readonly PeerKey[],
   onProgress: (leaves: number, total: number) => void = () => {}
 ): Promise<Adopted | undefined> => {
+  const startMs = context.clock.nowMs()
   const sources = peers.slice(0, SOURCES_MAX)
   const tried = new Set<string>()
   for await (const [manifest, source] of manifests(context, sources)) {
@@ -54,7 +55,13 @@ export const fetchCheckpoint = async (
     }
     tried.add(name)
     const adopted = await download(context, manifest, sources, onProgress)
-    if (adopted !== undefined) return adopted
+    if (adopted === undefined) continue
+    const { head, bytes } = adopted
+    const milliseconds = context.clock.nowMs() - startMs
+    context.metrics.gauge('gradmesh_checkpoint_fetched_bytes', bytes)
+    context.metrics.gauge('gradmesh_checkpoint_fetch_seconds', milliseconds / 1000)
+    context.log.info({ height, bytes, milliseconds }, 'goes on from a checkpoint of the mesh')
+    return { head, header: manifest.block.header }
   }
   return undefined
 }
@@ -121,25 +128,17 @@ const download = async (
   manifest: CheckpointManifest,
   sources: readonly PeerKey[],
   onProgress: (leaves: number, total: number) => void
-): Promise<Adopted | undefined> => {
-  const { chain, state, log, metrics } = context
+): Promise<{ head: StateHead; bytes: number } | undefined> => {
+  const { chain, state, log } = context
   const { block, accounts, leaves, height } = manifest
   await chain.putMeta(UNDER_WAY, encodeCheckpointManifest(manifest))
-  const downloaded = await new Download(context, manifest, sources, onProgress).run()
-  if (downloaded === undefined) {
+  const bytes = await new Download(context, manifest, sources, onProgress).run()
+  if (bytes === undefined) {
     log.info({ height }, 'a checkpoint could not be fetched whole; what has come is kept')
     return undefined
   }
   const head = await state.settle({ block: encodeBlock(block) })
-  if (isFault(head)) {
-    context.faults.count(head)
-    return undefined
-  }
   await chain.adopt(block, { height, accounts, leaves })
   await chain.putMeta(UNDER_WAY, new Uint8Array())
-  const { bytes, milliseconds } = downloaded
-  metrics.gauge('gradmesh_checkpoint_fetched_bytes', bytes)
-  metrics.gauge('gradmesh_checkpoint_fetch_seconds', milliseconds / 1000)
-  log.info({ height, bytes, milliseconds }, 'goes on from a checkpoint of the mesh')
-  return { head, header: block.header }
+  return { head, bytes }
 }

@@ -185,11 +185,11 @@ t.test('a source that lies about the checkpoint is found out before a leaf is as
     ],
     'another leaf': [
       manifestWith(manifest => ({ ...manifest, leaves: manifest.leaves.with(2, new Uint8Array(32)) })),
-      'STATE_ROOT'
+      'LEDGER_CHECKPOINT_ROOT'
     ],
     'too many leaves': [
       manifestWith(manifest => ({ ...manifest, leaves: Array(5000).fill(manifest.leaves[0]) })),
-      'STATE_ROOT'
+      'LEDGER_CHECKPOINT_LENGTH'
     ],
     'the accounts of another height': [
       manifestWith(manifest => ({ ...manifest, accounts: new Uint8Array(manifest.accounts.length) })),
@@ -213,7 +213,7 @@ t.test('a source that lies about the checkpoint is found out before a leaf is as
   }
   await t.test('with an honest one beside it', async t => {
     const faults = await isRestored(t, await meet(t, lies['another leaf']![0], honestly))
-    t.strictSame(faults, { STATE_ROOT: 1 })
+    t.strictSame(faults, { LEDGER_CHECKPOINT_ROOT: 1 })
   })
 })
 
