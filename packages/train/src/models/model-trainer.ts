@@ -38,8 +38,10 @@ export interface Scoring {
 export interface ModelTrainerInit {
   readonly device: Device
   readonly model: Model
-  /** Of a training step, and of each pass over the held-out samples. */
+  /** Of a pass: over a part of a step's samples, and over the held-out ones. */
   readonly shape: BatchShape
+  /** Passes of a step (1): a large batch on little memory. */
+  readonly accumulate?: number
   readonly train: Samples
   readonly heldOut: Samples
   readonly scoring: () => Scoring
@@ -70,12 +72,12 @@ class ModelTrainer implements Trainer {
   #steps = 0
 
   constructor(init: ModelTrainerInit, variables: Variables) {
-    const { model, shape, optimiser } = init
+    const { model, shape, optimiser, accumulate = 1 } = init
     this.#init = init
     this.#variables = variables
     this.#tensors = trainable(model).map(tensor => ({ name: tensor.name, length: elements(tensor) }))
     this.#parameters = this.#tensors.reduce((sum, { length }) => sum + length, 0)
-    this.#training = new Training(model, variables, { shape, ...optimiser })
+    this.#training = new Training(model, variables, { shape, accumulate, ...optimiser })
     this.#evaluation = new Evaluation(model, variables, shape, true)
   }
 
@@ -88,9 +90,12 @@ class ModelTrainer implements Trainer {
   }
 
   async step(rows: Uint32Array, rate: number): Promise<void> {
-    const { train, shape, device } = this.#init
-    checkBatch(rows, train.count, shape.batch)
-    this.#training.step(train.inputs(rows, shape.batch), rate)
+    const { train, shape, device, accumulate = 1 } = this.#init
+    checkBatch(rows, train.count, shape.batch * accumulate)
+    for (let at = 0; at < rows.length; at += shape.batch) {
+      const inputs = train.inputs(rows.subarray(at, at + shape.batch), shape.batch)
+      this.#training.step(accumulate === 1 ? inputs : lighter(inputs, accumulate), rate)
+    }
     this.#steps++
     const done = device.idle()
     done.catch(() => undefined) // the device keeps its first failure and tells it to the next call
@@ -134,6 +139,15 @@ class ModelTrainer implements Trainer {
     this.#variables.free()
   }
 }
+
+/** The weights of a part of a step, so that those of the whole step add up to 1. */
+const lighter = (inputs: Inputs, parts: number): Inputs =>
+  Object.fromEntries(
+    Object.entries(inputs).map(([name, values]) => [
+      name,
+      name.endsWith('weights') ? (values as Float32Array).map(weight => weight / parts) : values
+    ])
+  )
 
 const checkBatch = (rows: Uint32Array, count: number, batch: number): void => {
   const wild = rows.find(row => row >= count)

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { MeshError } from '@gradmesh/core'
 import { linesOf, openTokenizer, PerplexityMeter, type Tokenizer, trainBpe } from '@gradmesh/data'
 import {
+  freeze,
   loadWeights,
   type Model,
   mergeLora,
@@ -21,7 +22,7 @@ import { decoderInference } from '../inference/decoder-inference.ts'
 import type { PromptRules } from '../inference/text-generator.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
-import { writeTrainable } from '../models/weights.ts'
+import { trainable, writeTrainable } from '../models/weights.ts'
 import type { LoadedTask, NamedValues, Recipe, Report, Task, TaskKind, TaskOptions } from '../types.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { decoderConfig, readSizes } from './encoder.ts'
@@ -61,19 +62,21 @@ export const causal: TaskKind = {
     const heldOut = read.whole('heldOut', { least: 1, most: 1_000_000, otherwise: 256 })
     const start = startOf(read)
     const decoder = start === 'new' ? newDecoder(read) : pretrainedDecoder(read, start)
+    const memory = readMemory(read)
     read.end()
     const { model, pretrained } = decoder
-    const parts = { ...decoder, texts, heldOut }
+    const parts = { ...decoder, ...memory, texts, heldOut }
+    const isPart = pretrained !== null && trainable(pretrained.base).length > trainable(model).length
     return {
       id: ID,
-      options: { ...rootOptions(texts), heldOut, start, ...decoder.options },
+      options: { ...rootOptions(texts), heldOut, start, ...memory, ...decoder.options },
       recipe: RECIPES[start],
       scoreName: 'share of next tokens',
       scoreTarget: 0,
       tensors: () => meshTensors(model, start === 'full'),
       bases: async folder =>
         meshBases(model, start === 'full' ? await pretrainedValues(pretrained!, folder) : new Map()),
-      ...(start === 'lora'
+      ...(start === 'lora' || isPart
         ? {
             merged: async (weights: Float32Array, folder: string | null) =>
               mergedValues(model, pretrained!, weights, folder)
@@ -82,6 +85,19 @@ export const causal: TaskKind = {
       load: ({ folder }) => load(parts, folder)
     }
   }
+}
+
+/** What costs time and saves memory: passes of a step, and layers that are computed again on the way back (1: yes). */
+interface Memory {
+  readonly accumulate: number
+  readonly checkpoint: number
+}
+
+const readMemory = (read: OptionReader): Memory => {
+  const accumulate = read.whole('accumulate', { least: 1, most: RECIPE.batch, otherwise: 1 })
+  if (RECIPE.batch % accumulate !== 0)
+    throw badOption(ID, 'accumulate', `a divisor of the batch, ${RECIPE.batch}, wanted`)
+  return { accumulate, checkpoint: read.whole('checkpoint', { least: 0, most: 1, otherwise: 0 }) }
 }
 
 const mergedValues = async (
@@ -148,13 +164,27 @@ const pretrainedDecoder = (read: OptionReader, start: Start): Decoder => {
   const common = { config, length, ...rootOptions(roots) }
   const decoder = { length, vocabulary, lengthMax: most, pretrained: { base, roots }, marks: marksOf(json) }
   const embedding = modelOf(base.config, 'embedding')
-  if (start === 'full') return { ...decoder, model: base, embedding, options: common }
+  if (start === 'full') {
+    const frozen = read.text('frozen', '')
+    return { ...decoder, model: partOf(base, frozen), embedding, options: { ...common, frozen } }
+  }
   const rank = read.whole('rank', { least: 1, most: 1024, otherwise: 8 })
   const alpha = read.whole('alpha', { least: 1, most: 65_536, otherwise: 2 * rank })
   const targets = read.text('targets', TARGETS)
   const lora = { rank, alpha, targets: targets.split(' ') }
   const options = { ...common, rank, alpha, targets }
   return { ...decoder, model: withLora(base, lora), embedding: withLora(embedding, lora), options }
+}
+
+/** `frozen`: how the names of tensors begin that stay as they are, parted by spaces. */
+const partOf = (base: Model, frozen: string): Model => {
+  if (frozen === '') return base
+  const starts = frozen.split(' ')
+  const unknown = starts.find(start => !base.tensors.some(({ name }) => name.startsWith(start)))
+  if (unknown !== undefined) throw badOption(ID, 'frozen', `no tensor's name begins with "${unknown}"`)
+  const part = freeze(base, ({ name }) => !starts.some(start => name.startsWith(start)))
+  if (trainable(part).length > 0) return part
+  throw badOption(ID, 'frozen', 'nothing is left to learn')
 }
 
 /** A text of Llama's begins with its mark, one of GPT-2's only where there is nothing else. */
@@ -203,13 +233,14 @@ const writePretrained = async (
   })
 }
 
-interface Parts extends Decoder {
+interface Parts extends Decoder, Memory {
   readonly texts: FileRoots<keyof typeof TEXTS>
   readonly heldOut: number
 }
 
 const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> => {
-  const { model, length, pretrained, texts, heldOut: most } = parts
+  const { model, length, pretrained, texts, heldOut: most, accumulate, checkpoint } = parts
+  const batch = RECIPE.batch / accumulate
   const files = filesIn(folder, TEXTS)
   await checkFiles(files, texts)
   const tokenizer = await tokenizerOf(parts, folder, files.train)
@@ -221,10 +252,11 @@ const load = async (parts: Parts, folder: string | null): Promise<LoadedTask> =>
       modelTrainer({
         device,
         model,
-        shape: { batch: RECIPE.batch, length },
+        shape: { batch, length, checkpoint: checkpoint === 1 },
+        accumulate,
         train,
         heldOut,
-        scoring: () => new NextTokenScoring(heldOut),
+        scoring: () => new NextTokenScoring(heldOut, batch),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.01, normMax: 1 },
         base: async variables => {
           if (pretrained !== null) await writePretrained(pretrained, folder, variables)
@@ -319,15 +351,17 @@ class Windows implements Samples {
 
 class NextTokenScoring implements Scoring {
   readonly #windows: Windows
+  readonly #batch: number
   #right = 0
 
-  constructor(windows: Windows) {
+  constructor(windows: Windows, batch: number) {
     this.#windows = windows
+    this.#batch = batch
   }
 
   add(samples: Uint32Array, [logits]: readonly Float32Array[]): void {
     const { length } = this.#windows
-    const vocabulary = logits!.length / (RECIPE.batch * length)
+    const vocabulary = logits!.length / (this.#batch * length)
     samples.forEach((sample, place) => {
       this.#windows.labelsOf(sample).forEach((label, token) => {
         const at = (place * length + token) * vocabulary

@@ -87,12 +87,37 @@ t.test('by LoRA the mesh has the adapters alone, and the base is named by its co
   t.match(task.options, { alpha: 4, weights: /^[0-9a-f]{64}$/, tokenizer: /^[0-9a-f]{64}$/ })
 })
 
+t.test('with frozen layers the mesh has the others, and what is merged is whole', async t => {
+  const folder = await dataset(t)
+  const asked = { start: 'full', frozen: 'model.embed_tokens model.layers', ...LENGTH }
+  const task = await foundTask('causal', asked, folder)
+  const { values } = await pretrained()
+  const rest = [...values.keys()].filter(name => !/^model\.(embed_tokens|layers)/.test(name))
+  t.ok(rest.length > 0 && rest.length < values.size)
+  t.strictSame(
+    task.tensors().map(({ name }) => name),
+    rest
+  )
+  t.strictSame([...(await task.bases(folder)).keys()], rest)
+  const length = task.tensors().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const merged = await task.merged!(new Float32Array(length).fill(0.5), folder)
+  t.strictSame(new Set(merged.map(({ name }) => name)), new Set(values.keys()))
+  for (const { name, values: found } of merged)
+    t.strictSame(found, rest.includes(name) ? found.map(() => 0.5) : values.get(name), name)
+  t.equal((await foundTask('causal', { start: 'full', ...LENGTH }, folder)).merged, undefined)
+})
+
 t.test('options that cannot be, and texts too short', async t => {
   const folder = await dataset(t)
   const refused: readonly TaskOptions[] = [
     { start: 'half' },
     { start: 'new', rank: 4 },
-    { start: 'lora', config: '{' }
+    { start: 'lora', config: '{' },
+    { start: 'new', accumulate: 3 },
+    { start: 'new', checkpoint: 2 },
+    { start: 'new', frozen: 'model' },
+    { start: 'full', frozen: 'other' },
+    { start: 'full', frozen: 'model lm_head' }
   ]
   for (const asked of refused)
     await t.rejects(foundTask('causal', asked, folder), { code: 'TASK_OPTIONS' }, JSON.stringify(asked))
@@ -117,6 +142,21 @@ const device = await deviceOrReason()
 if (typeof device === 'string') t.comment(`no adapter to train on: ${device}`)
 else {
   t.teardown(() => device.close())
+
+  t.test('less memory, the same steps', async t => {
+    const folder = await dataset(t)
+    const learnt = await Promise.all(
+      [{}, { accumulate: 4, checkpoint: 1 }].map(async memory => {
+        const task = await foundTask('causal', { ...NEW, ...memory }, folder)
+        return learn(device, task, folder, { steps: 3, rate: 1e-2 })
+      })
+    )
+    const [whole, parts] = learnt
+    t.ok(Math.abs(whole!.loss - parts!.loss) < 1e-4, `mean loss ${whole!.loss} and ${parts!.loss}`)
+    const apart = whole!.weights.map((weight, i) => Math.abs(weight - parts!.weights[i]!))
+    const worst = apart.reduce((most, each) => Math.max(most, each), 0)
+    t.ok(worst > 0 && worst < 1e-3, `weights differ by ${worst}: sums in another order, and no more`)
+  })
 
   t.test('every start learns', async t => {
     const folder = await dataset(t)
