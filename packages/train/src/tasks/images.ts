@@ -1,11 +1,11 @@
 /** Images with a label each, from IDX files as those of MNIST, by a small convolutional network. */
 
-import { MeshError } from '@gradmesh/core'
+import { concatBytes, MeshError, Prng, utf8 } from '@gradmesh/core'
 import { readIdx } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples } from '../models/model-trainer.ts'
-import type { LoadedTask, Recipe, Task, TaskKind } from '../types.ts'
+import type { LoadedTask, Recipe, Task, TaskKind, TaskSource } from '../types.ts'
 import { ClassScoring, classInputs } from './classes.ts'
 import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions } from './dataset.ts'
 import { badOption, OptionReader } from './options.ts'
@@ -39,6 +39,8 @@ export const images: TaskKind = {
     const channels = read.text('channels', '16 32')
     const width = read.whole('width', { least: 8, most: 8192, otherwise: 64 })
     const dropoutPercent = read.whole('dropoutPercent', { least: 0, most: 90, otherwise: 20 })
+    const shift = read.whole('shift', { least: 0, most: 16, otherwise: 0 })
+    const mirror = read.whole('mirror', { least: 0, most: 1, otherwise: 0 })
     read.end()
     const counts = channels.split(' ').map(Number)
     if (!counts.every(count => Number.isInteger(count) && count > 0 && count <= 1024))
@@ -58,25 +60,32 @@ export const images: TaskKind = {
     const model = modelOf(config, 'sequence')
     return {
       id: ID,
-      options: { size, classes, channels, width, dropoutPercent, ...rootOptions(roots) },
+      options: { size, classes, channels, width, dropoutPercent, shift, mirror, ...rootOptions(roots) },
       recipe: RECIPE,
       scoreName: 'accuracy',
       scoreTarget: 0.86,
       tensors: () => meshTensors(model),
       bases: async () => meshBases(model),
-      load: ({ folder }) => load({ model, size, classes, roots }, folder)
+      load: source => load({ model, size, classes, shift, mirror, roots }, source)
     }
   }
 }
 
-interface Parts {
+/** How training images differ from draw to draw: moved by up to `shift` pixels a side, and 1 for `mirror`: mirrored. */
+interface Changes {
+  readonly shift: number
+  readonly mirror: number
+}
+
+interface Parts extends Changes {
   readonly model: Model
   readonly size: number
   readonly classes: number
   readonly roots: FileRoots<keyof typeof FILES>
 }
 
-const load = async ({ model, size, classes, roots }: Parts, folder: string | null): Promise<LoadedTask> => {
+const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedTask> => {
+  const { model, size, classes, roots } = parts
   const files = filesIn(folder, FILES)
   await checkFiles(files, roots)
   const train = await readImages(files.trainImages, files.trainLabels)
@@ -88,6 +97,7 @@ const load = async ({ model, size, classes, roots }: Parts, folder: string | nul
     if (found !== size) throw misfit(path, `images of ${found} x ${found}, ${size} x ${size} wanted`)
     if (labels.some(label => label >= classes)) throw misfit(path, `a label past the ${classes} classes`)
   }
+  const random = new Prng(concatBytes(utf8('gradmesh/images/1'), seed))
   const names = Array.from({ length: classes }, (_, label) => String(label))
   return {
     samples: train.labels.length,
@@ -96,7 +106,7 @@ const load = async ({ model, size, classes, roots }: Parts, folder: string | nul
         device,
         model,
         shape: { batch: RECIPE.batch, length: 1 },
-        train: new LabelledImages(train),
+        train: new LabelledImages(train, { ...parts, random }),
         heldOut: new LabelledImages(heldOut),
         scoring: () => new ClassScoring(names, heldOut.labels),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
@@ -104,7 +114,7 @@ const load = async ({ model, size, classes, roots }: Parts, folder: string | nul
   }
 }
 
-interface ImageSet {
+export interface ImageSet {
   readonly size: number
   /** (count, size, size), 0 to 255. */
   readonly grey: Uint8Array
@@ -129,11 +139,13 @@ const misfit = (path: string, what: string): MeshError =>
   })
 
 /** Grey levels as 0..1. */
-class LabelledImages implements Samples {
+export class LabelledImages implements Samples {
   readonly #set: ImageSet
+  readonly #changes: (Changes & { readonly random: Prng }) | null
 
-  constructor(set: ImageSet) {
+  constructor(set: ImageSet, changes: (Changes & { readonly random: Prng }) | null = null) {
     this.#set = set
+    this.#changes = changes
   }
 
   get count(): number {
@@ -145,8 +157,22 @@ class LabelledImages implements Samples {
     const out = new Float32Array(size * pixels)
     samples.forEach((sample, place) => {
       const grey = this.#set.grey.subarray(sample * pixels, (sample + 1) * pixels)
-      for (let i = 0; i < pixels; i++) out[place * pixels + i] = grey[i]! / 255
+      this.#draw(grey, out.subarray(place * pixels, (place + 1) * pixels))
     })
     return { images: out, ...classInputs(this.#set.labels, samples, size) }
+  }
+
+  /** What is moved in from outside the image is black. */
+  #draw(grey: Uint8Array, to: Float32Array): void {
+    const { size } = this.#set
+    const { shift = 0, mirror = 0, random } = this.#changes ?? {}
+    const move = (): number => (random === undefined ? 0 : random.below(2 * shift + 1) - shift)
+    const [down, right] = [move(), move()]
+    const isMirrored = mirror === 1 && random?.oneIn(2) === true
+    for (let y = Math.max(0, down); y < size + Math.min(0, down); y++)
+      for (let x = Math.max(0, right); x < size + Math.min(0, right); x++) {
+        const from = isMirrored ? size - 1 - (x - right) : x - right
+        to[y * size + x] = grey[(y - down) * size + from]! / 255
+      }
   }
 }

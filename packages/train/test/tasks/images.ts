@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { Prng } from '@gradmesh/core'
 import t, { type Test } from 'tap'
 import { openTask } from '../../src/index.ts'
+import { LabelledImages } from '../../src/tasks/images.ts'
 import { deviceOrReason } from '../fixtures/small.ts'
 import { folderOf, foundTask, learn } from '../fixtures/task.ts'
 
@@ -52,7 +53,14 @@ t.test('size and classes come from the files, packed or not', async t => {
   t.strictSame(openTask(task).tensors(), task.tensors())
   const other = openTask({ id: 'images', options: { ...task.options, size: 16 } })
   await t.rejects(other.load({ seed: new Uint8Array(32), folder }), { code: 'TRAIN_DATA', message: /8 x 8/ })
-  for (const change of [{ channels: '4 x' }, { channels: '0' }, { classes: 1 }, { unknown: 1 }])
+  for (const change of [
+    { shift: 17 },
+    { mirror: 2 },
+    { channels: '4 x' },
+    { channels: '0' },
+    { classes: 1 },
+    { unknown: 1 }
+  ])
     t.throws(() => openTask({ id: 'images', options: { ...task.options, ...change } }), {
       code: 'TASK_OPTIONS'
     })
@@ -70,6 +78,25 @@ t.test('images and labels that do not belong together', async t => {
   await t.rejects(task.load({ seed: new Uint8Array(32), folder: mixed }), {
     code: /DATA_CHANGED|DATA_UNREADABLE/
   })
+})
+
+t.test('training images are moved and mirrored, held-out ones are as they are', async t => {
+  const grey = new Uint8Array(16)
+  grey[5] = 255 // row 1, column 1 of 4 x 4
+  const set = { size: 4, grey, labels: Uint32Array.of(0) }
+  const draw = (images: LabelledImages) => [...images.inputs(Uint32Array.of(0), 1).images]
+  t.strictSame(
+    draw(new LabelledImages(set)),
+    [...grey].map(level => level / 255)
+  )
+  const places = (shift: number, mirror: number): number[] => {
+    const images = new LabelledImages(set, { shift, mirror, random: new Prng('images') })
+    return [...new Set(Array.from({ length: 200 }, () => draw(images).indexOf(1)))].sort((a, b) => a - b)
+  }
+  t.strictSame(places(0, 0), [5])
+  t.strictSame(places(1, 0), [0, 1, 2, 4, 5, 6, 8, 9, 10])
+  t.strictSame(places(0, 1), [5, 6], 'column 1 or its mirror image')
+  t.strictSame(places(1, 1), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
 })
 
 const device = await deviceOrReason()
