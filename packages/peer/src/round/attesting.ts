@@ -65,9 +65,9 @@ export class Attesting {
     this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
   }
 
-  held({ trainers, seats }: Extent): readonly Held[] {
+  held({ trainers }: Extent): readonly Held[] {
     return [
-      { what: 'attestations', entries: this.#attests.size, max: seats },
+      { what: 'attestations', entries: this.#attests.size, max: this.#epoch.seats.length },
       { what: 'early attestations', entries: this.#early.size, max: BOUNDS.validatorsMax },
       { what: 'trainers that were missed', entries: this.#missed.size, max: trainers }
     ]
