@@ -15,7 +15,13 @@ export const absentIn = (root: string, command: string): string[] => {
   const [program = '', first = '', second = ''] = words
   const absent: string[] = []
   const script =
-    program === 'npm' ? (first === 'run' ? second : first === 'ci' ? undefined : first) : undefined
+    program === 'npm'
+      ? first === 'run'
+        ? second
+        : first === 'ci' || first === 'install'
+          ? undefined
+          : first
+      : undefined
   if (script !== undefined && !Object.hasOwn(manifest.scripts, script)) absent.push(`npm script ${script}`)
   if (program === 'npx' && first === 'gradmesh' && !commands.some(({ name }) => name === second))
     absent.push(`command ${second}`)

@@ -14,8 +14,8 @@ import { promisify } from 'node:util'
 import { type Client, createClient, type Receipt, type Status } from '@gradmesh/api'
 import { steadyMemory } from '@gradmesh/cli'
 import { MeshError, systemClock, toHex } from '@gradmesh/core'
-import { ensureKey, makeGenesis, settleFolder } from '@gradmesh/peer'
-import { openTask } from '@gradmesh/train'
+import { ensureKey, type GenesisInit, makeGenesis, settleFolder } from '@gradmesh/peer'
+import { openTask, type Task } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 
 const CLI = join(import.meta.dirname, '../../packages/cli/src/main.ts')
@@ -32,6 +32,9 @@ export interface MeshOptions {
   /** Of each peer in a round; few make short rounds. The task's own number when left out. */
   readonly innerSteps?: number
   readonly seed: string
+  /** The digits when left out. */
+  readonly task?: Task
+  readonly plugin?: NonNullable<GenesisInit['plugin']> | null
   /** Those of the genesis defaults when left out. */
   readonly epochs?: Genesis['epochs']
   /** More words for `gradmesh up`, for every peer. */

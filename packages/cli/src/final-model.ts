@@ -1,8 +1,8 @@
 /** The newest final weights of a peer's folder, with the task's data and an adapter: what a model is asked with. */
 import { MeshError } from '@gradmesh/core'
-import { newestWeights } from '@gradmesh/peer'
+import { newestWeights, pluginIn, taskOf } from '@gradmesh/peer'
 import { type Device, openDevice } from '@gradmesh/tensor'
-import { type Inference, type LoadedTask, openTask, type Task } from '@gradmesh/train'
+import type { Inference, LoadedTask, Task } from '@gradmesh/train'
 import type { Options, Values } from './command.ts'
 import { requireFolder } from './folder.ts'
 import { dataOption, datasetOf, datasetOption, folderOf, peerOptions } from './settings.ts'
@@ -29,7 +29,7 @@ export const openFinalModel = async (values: Values): Promise<FinalModel> => {
   await requireFolder(folder)
   const dataset = datasetOf(values)
   const { genesis, height, round, root, weights } = await newestWeights(folder, dataset).catch(whileRunning)
-  const task = openTask(genesis.task)
+  const task = await taskOf(genesis, await pluginIn(folder))
   const loaded = await task.load({ seed: genesis.seed, folder: dataset })
   const adapter = values.text('adapter')
   const device = await openDevice(adapter === undefined ? {} : { adapter })

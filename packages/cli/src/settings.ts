@@ -34,6 +34,15 @@ export const datasetOption = {
   }
 } as const satisfies Options
 
+export const pluginOption = {
+  task: {
+    type: 'string',
+    value: 'PATH',
+    help: "the mesh's task, where it is no task of gradmesh: its file, folder or package; kept in DIR",
+    env: 'GRADMESH_TASK'
+  }
+} as const satisfies Options
+
 export const urlOption = {
   url: {
     type: 'string',
@@ -113,6 +122,7 @@ export const peerOptions = {
   },
   ...capOptions,
   ...datasetOption,
+  ...pluginOption,
   ...passphraseOption,
   label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },

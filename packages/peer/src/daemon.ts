@@ -6,7 +6,7 @@ import { openSafety } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import { type Caps, noCaps } from './caps/index.ts'
 import { restoredMark } from './disk/backup.ts'
-import { paths, readGenesis, readKey } from './disk/folder.ts'
+import { paths, pluginIn, readGenesis, readKey } from './disk/folder.ts'
 import {
   type Access,
   createHttpServer,
@@ -53,10 +53,11 @@ export const startPeer = async (
       }
     )
   }
-  taskOf(genesis)
+  const task = await taskOf(genesis, await pluginIn(options.folder))
   const metrics = new PrometheusMetrics()
   const loopDelay = new LoopDelay()
   const peer = new MeshPeer(portsOf(options, metrics, loopDelay), options, keys, genesis, bytes)
+  peer.scoreName = task.scoreName
   if (onReachability !== undefined) peer.onReachability = onReachability
   peer.closers.push(async () => loopDelay.stop())
   try {

@@ -13,7 +13,9 @@ export { type Exported, exportWeights, type FinalWeights, newestWeights } from '
 export {
   ensureKey,
   type KeyOptions,
+  keepPlugin,
   paths,
+  pluginIn,
   readGenesis,
   readKey,
   readPublicKey,
@@ -29,5 +31,5 @@ export { type NodeOptions, nodeDefaults } from './options.ts'
 export { AGENT, type Outcome, type Peer, type Running } from './running.ts'
 export { type JoinOptions, joinMesh, readTicket } from './sync/joining.ts'
 export { chainTag, PROTOCOLS, type Topics, topicsOf } from './topics.ts'
-export { type Bases, type Founded, foundTask } from './training/task.ts'
+export { type Bases, type Founded, foundTask, taskOf } from './training/task.ts'
 export { folderStore } from './training/tune-store.ts'

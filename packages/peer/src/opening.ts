@@ -6,6 +6,7 @@ import { type ChainStore, createChain, type SafetyStore } from '@gradmesh/store'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { chainIdOf, type Genesis, type KeyPair } from '@gradmesh/wire'
 import type { Context } from './context.ts'
+import { pluginIn } from './disk/folder.ts'
 import { FaultCounter } from './faults.ts'
 import type { AnsweringTable } from './inference/answering.ts'
 import type { NodeOptions } from './options.ts'
@@ -115,6 +116,7 @@ export const openCompute = async (
   const { adapter, samples } = await thread.call.open({
     task,
     seed,
+    plugin: await pluginIn(options.folder),
     dataset: options.dataset,
     adapter: options.adapter,
     batch: training.batch,

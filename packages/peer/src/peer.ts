@@ -73,7 +73,8 @@ export class MeshPeer implements Running {
   readonly agent = AGENT
   readonly key: string
   readonly startedMs: number
-  readonly scoreName: string
+  /** Of a plug-in only its opener knows it. */
+  scoreName = 'score'
   readonly parameters: number
   readonly reporting: Reporting
   readonly journal = new Journal()
@@ -115,7 +116,7 @@ export class MeshPeer implements Running {
     this.key = toHex(keys.publicKey)
     this.#agent = agentWith(AGENT, options.label)
     this.#labels.put(this.key, options.label)
-    this.scoreName = openTask(genesis.task).scoreName
+    if (genesis.task.digest === null) this.scoreName = openTask(genesis.task).scoreName
     this.parameters = genesis.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
     const { clock, metrics } = ports
     this.reporting = new Reporting(clock, this.journal, metrics, this.key, genesis.training.batch)

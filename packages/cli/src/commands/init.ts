@@ -3,6 +3,7 @@ import {
   ensureKey,
   foundTask,
   genesisDefaults,
+  keepPlugin,
   makeGenesis,
   readGenesis,
   readPublicKey,
@@ -33,7 +34,7 @@ export const command: Command = {
       value: 'NAME',
       help: `what to learn: ${taskKinds()
         .map(({ id }) => id)
-        .join(', ')}`,
+        .join(', ')}; or the path or package of a task of your own`,
       default: 'digits'
     },
     option: {
@@ -77,7 +78,7 @@ export const command: Command = {
     const rounds = values.integer('rounds', { min: 0, max: ROUNDS_MAX })
     const roundDeadlineMs = values.integer('round-ms', { min: 100, max: 3_600_000 })
     const epochRounds = values.integer('epoch-rounds', { min: 2, max: EPOCH_ROUNDS_MAX })
-    const { task, bases } = await foundTask(
+    const { task, bases, plugin } = await foundTask(
       values.text('task') ?? 'digits',
       taskOptions(values.texts('option')),
       datasetOf(values)
@@ -98,6 +99,7 @@ export const command: Command = {
     const genesis = makeGenesis({
       name: values.text('name') ?? 'gradmesh',
       task,
+      plugin,
       bases,
       validators: [keys.publicKey, ...others],
       rounds: rounds === undefined ? task.recipe.rounds : rounds === 0 ? null : rounds,
@@ -106,6 +108,7 @@ export const command: Command = {
       ...(epochRounds === undefined ? {} : { epochRounds })
     })
     await settleFolder(folder, genesis, keys)
+    if (plugin !== null) await keepPlugin(folder, plugin.place)
     const chainId = toHex(chainIdOf(genesis))
     if (io.json)
       io.print(

@@ -8,6 +8,7 @@ import { rememberPeers } from '../known-peers.ts'
 import { LiveLine } from '../live-line.ts'
 import { isQuiet, openLog } from '../logging.ts'
 import { passphraseOf } from '../passphrase.ts'
+import { rememberPlugin } from '../plugin.ts'
 import { isDebug } from '../run.ts'
 import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
 
@@ -26,6 +27,7 @@ export const command: Command = {
     const folder = folderOf(values)
     const level = logLevelOf(values)
     readTicket(ticket)
+    await rememberPlugin(values, folder)
     const passphrase = await passphraseOf(folder, { values, env })
     await ensureKey(folder, { passphrase, tell: io.note })
     const line = new LiveLine(io)

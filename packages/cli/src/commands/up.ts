@@ -5,6 +5,7 @@ import { knownPeers } from '../known-peers.ts'
 import { LiveLine } from '../live-line.ts'
 import { isQuiet, openLog } from '../logging.ts'
 import { passphraseOf } from '../passphrase.ts'
+import { rememberPlugin } from '../plugin.ts'
 import { isDebug } from '../run.ts'
 import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
 
@@ -21,6 +22,7 @@ export const command: Command = {
     const folder = folderOf(values)
     const level = logLevelOf(values)
     await requireFolder(folder)
+    await rememberPlugin(values, folder)
     const line = new LiveLine(io)
     const log = openLog(folder, level, line.io)
     const options = {

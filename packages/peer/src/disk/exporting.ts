@@ -12,7 +12,7 @@ import type { StateTable } from '../state/state-table.ts'
 import { restoreFromDisk } from '../sync/restoring.ts'
 import { taskOf } from '../training/task.ts'
 import { startWorker } from '../worker-rpc.ts'
-import { paths, readGenesis } from './folder.ts'
+import { paths, pluginIn, readGenesis } from './folder.ts'
 import { originOf } from './start.ts'
 
 export interface Exported {
@@ -73,7 +73,9 @@ export const exportWeights = async (
   merge = false
 ): Promise<Exported> => {
   const { genesis, height, round, root, weights } = await newestWeights(folder, dataset)
-  const tensors = merge ? await merged(genesis, weights, dataset) : tensorsOf(genesis, weights)
+  const tensors = merge
+    ? await merged(genesis, weights, dataset, await pluginIn(folder))
+    : tensorsOf(genesis, weights)
   const content = writeSafetensors(tensors, {
     chain_height: String(height),
     round: String(round),
@@ -106,9 +108,10 @@ const tensorsOf = (genesis: Genesis, weights: Float32Array): TensorToWrite[] => 
 const merged = async (
   genesis: Genesis,
   weights: Float32Array,
-  dataset: string | null
+  dataset: string | null,
+  plugin: string | null
 ): Promise<TensorToWrite[]> => {
-  const task = taskOf(genesis)
+  const task = await taskOf(genesis, plugin)
   const whole = await task.merged?.(weights, dataset)
   if (whole !== undefined) return whole.map(tensor => ({ ...tensor, values: () => tensor.values }))
   throw new MeshError('EXPORT_MERGE', `task "${task.id}" of this mesh has no adapters to merge`, {

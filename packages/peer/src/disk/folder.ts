@@ -31,6 +31,7 @@ export const paths = (folder: string) =>
     tune: join(folder, 'tune'),
     start: join(folder, 'start'),
     restored: join(folder, 'restored'),
+    plugin: join(folder, 'plugin'),
     httpToken: join(folder, 'http-token')
   }) as const
 
@@ -39,6 +40,18 @@ export const exists = async (path: string): Promise<boolean> =>
     () => true,
     () => false
   )
+
+/** Where this machine has the mesh's task, if it is a plug-in and its place was named: a path, kept in the folder. */
+export const pluginIn = async (folder: string): Promise<string | null> => {
+  const text = await readFile(paths(folder).plugin, 'utf8').catch(() => '')
+  return text.trim() === '' ? null : text.trim()
+}
+
+/** @throws MeshError `FOLDER_WRITE` */
+export const keepPlugin = async (folder: string, place: string): Promise<void> => {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {})
+  await replaceDurably(paths(folder).plugin, `${place}\n`, 0o644)
+}
 
 export interface KeyOptions {
   /** Opens a sealed key, and seals a new one. */

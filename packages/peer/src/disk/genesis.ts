@@ -9,6 +9,8 @@ import type { Bases } from '../training/task.ts'
 export interface GenesisInit {
   readonly name: string
   readonly task: Task
+  /** Of its files, if it is a plug-in. */
+  readonly plugin?: { readonly digest: Digest } | null
   /** Of its tensors that are `based`; none when left out. */
   readonly bases?: Bases
   readonly validators: readonly PublicKey[]
@@ -31,6 +33,7 @@ export const genesisDefaults = {
 export const makeGenesis = ({
   name,
   task,
+  plugin = null,
   bases = new Map(),
   validators,
   seed,
@@ -41,7 +44,7 @@ export const makeGenesis = ({
   protocol: PROTOCOL_VERSION,
   name,
   seed: seed === undefined ? new Uint8Array(randomBytes(32)) : sha256(utf8(`gradmesh/genesis/1/${seed}`)),
-  task: { id: task.id, digest: null, options: task.options },
+  task: { id: task.id, digest: plugin?.digest ?? null, options: task.options },
   tensors: task
     .tensors()
     .map(({ based, ...tensor }) => ({ ...tensor, base: based ? digestOf(bases, tensor.name) : null })),

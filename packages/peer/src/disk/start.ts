@@ -10,13 +10,13 @@ import { encodeAccounts, type LedgerState } from '@gradmesh/ledger'
 import type { Genesis } from '@gradmesh/wire'
 import { noOrigin, type Origin, type Start } from '../state/origin.ts'
 import { basesOf } from '../training/task.ts'
-import { paths } from './folder.ts'
+import { paths, pluginIn } from './folder.ts'
 import { writeDurably } from './write-durably.ts'
 
 /** `dataset`: where this machine keeps the mesh's data set. @throws MeshError `DATA_…`, `START_UNREADABLE` */
 export const originOf = async (genesis: Genesis, folder: string, dataset: string | null): Promise<Origin> =>
   genesis.parent === undefined
-    ? { bases: await basesOf(genesis, dataset), start: null }
+    ? { bases: await basesOf(genesis, dataset, await pluginIn(folder)), start: null }
     : { ...noOrigin, start: await readStart(folder) }
 
 /** @throws MeshError `FOLDER_WRITE` */

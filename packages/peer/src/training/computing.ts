@@ -10,7 +10,8 @@ import {
   floatView,
   type LoadedTask,
   type Metrics,
-  openTask,
+  type NamedTask,
+  openMeshTask,
   openTrainer,
   type Task,
   type Trainer,
@@ -23,7 +24,9 @@ import { moving } from '../worker-rpc.ts'
 import { ErrorBuffer, type StoredError } from './error-buffer.ts'
 
 export interface ComputeOptions {
-  readonly task: Pick<Task, 'id' | 'options'>
+  readonly task: NamedTask
+  /** Where this machine has the task, if it is a plug-in whose place was named. */
+  readonly plugin: string | null
   readonly seed: Uint8Array
   /** Where this machine keeps the data set. */
   readonly dataset: string | null
@@ -129,7 +132,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     async open(
       options: ComputeOptions & { stored: StoredError | null }
     ): Promise<{ adapter: AdapterInfo; samples: number }> {
-      const task = openTask(options.task)
+      const task = await openMeshTask(options.task, options.plugin, process.cwd())
       const loaded = await task.load({ seed: options.seed, folder: options.dataset })
       const layout = makeLayout(
         task.tensors().map(({ name, shape }) => ({ name, length: shape.reduce((a, b) => a * b, 1) })),

@@ -33,8 +33,12 @@ const prepare = async (test: Test) => {
   )
   const compute = makeCompute(openDevice)
   test.teardown(() => compute.close())
-  const shared = { dataset: folder, adapter: null, gpuShare: null, stored: null, ...TRAINING }
-  const { samples } = await compute.open({ task, seed: new Uint8Array(32), ...shared })
+  const shared = { plugin: null, dataset: folder, adapter: null, gpuShare: null, stored: null, ...TRAINING }
+  const { samples } = await compute.open({
+    task: { ...task, digest: null },
+    seed: new Uint8Array(32),
+    ...shared
+  })
   const rows = Uint32Array.from({ length: 4 * 8 }, (_, i) => i % samples)
   const round = () =>
     compute.round({ weights: weights.slice(), rows, steps: 4, batch: 8, rate: 1e-3, budgetMs: 60_000 })

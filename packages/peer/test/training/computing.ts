@@ -21,8 +21,9 @@ const options = (() => {
   const { chunk, keep, errorDecayQ8 } = task.recipe
   const seed = new Uint8Array(32)
   return {
-    task: { id: task.id, options: {} },
+    task: { id: task.id, options: {}, digest: null },
     seed,
+    plugin: null,
     dataset: null,
     adapter: null,
     batch: BATCH,
