@@ -91,7 +91,7 @@ export const replaceMirror = async (path: string, record: MirrorRecord): Promise
 export const mirrorDamage = (path: string, detail: string): Error =>
   storeError('STORE_SAFETY_MISMATCH', `the record of what this peer signed is not whole: ${detail}`, {
     remedy:
-      'This key must not vote again from this folder: it could contradict a vote that others hold. Restore a later copy of the whole `safety` folder, or join with a new key (`gradmesh init` in another folder).',
+      'This key must not vote again from this folder: it could contradict a vote that others hold. `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing.',
     data: { file: path }
   })
 

@@ -25,7 +25,10 @@ export interface Backup {
   readonly addresses: readonly string[]
 }
 
-/** The peer must not be running. @throws MeshError `KEY_…`, `GENESIS_MISSING`, `STORE_…`, `FOLDER_WRITE` */
+/**
+ * The peer must not be running. Where the record of what was signed is damaged or gone, the backup says so, and is as
+ * good: whoever restores it waits all the same. @throws MeshError `KEY_…`, `GENESIS_MISSING`, `STORE_LOCKED`, `FOLDER_WRITE`
+ */
 export const exportKey = async (
   folder: string,
   file: string,
@@ -33,24 +36,33 @@ export const exportKey = async (
 ): Promise<Backup> => {
   const { genesis, bytes } = await readGenesis(folder)
   const { publicKey, isSealed } = await readPublicKey(folder)
-  const safety = await openSafety(paths(folder).safety)
+  const { slot, height } = await signedBy(folder)
+  const content = {
+    format: FORMAT,
+    key: await readFile(paths(folder).key, 'utf8'),
+    genesis: toHex(bytes),
+    slot,
+    height,
+    addresses
+  }
+  await writeDurably(file, `${JSON.stringify(content, null, 2)}\n`, 0o600)
+  return { publicKey, isSealed, genesis, slot, height, addresses }
+}
+
+const signedBy = async (folder: string): Promise<Pick<Backup, 'slot' | 'height'>> => {
+  const safety = await openSafety(paths(folder).safety).catch(error => {
+    if (error instanceof MeshError && DAMAGE.has(error.code)) return undefined
+    throw error
+  })
+  if (safety === undefined) return { slot: -1, height: 0 }
   try {
-    const slot = safety.highWaterSlot()
-    const height = (await safety.final())?.height ?? 0
-    const content = {
-      format: FORMAT,
-      key: await readFile(paths(folder).key, 'utf8'),
-      genesis: toHex(bytes),
-      slot,
-      height,
-      addresses
-    }
-    await writeDurably(file, `${JSON.stringify(content, null, 2)}\n`, 0o600)
-    return { publicKey, isSealed, genesis, slot, height, addresses }
+    return { slot: safety.highWaterSlot(), height: (await safety.final())?.height ?? 0 }
   } finally {
     await safety.close()
   }
 }
+
+const DAMAGE = new Set(['STORE_MISSING', 'STORE_CORRUPT', 'STORE_SAFETY_MISMATCH'])
 
 /**
  * Makes the folder of a backup, or brings one forward whose record of what was signed is older.

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openSafety } from '@gradmesh/store'
 import { encodeVote, signVote, VoteKind } from '@gradmesh/wire'
@@ -16,8 +16,8 @@ const vote = async (folder: string, slot: number): Promise<void> => {
   const safety = await openSafety(paths(folder).safety)
   const body = { epoch: 0, slot, kind: VoteKind.SKIP, blockId: ZERO }
   const bytes = encodeVote(signVote(body, 0, ZERO, keys))
-  await safety.recordVote({ slot, notar: null, skip: true, final: null }, bytes)
-  await safety.close()
+  const facts = { slot, notar: null, skip: true, final: null }
+  await safety.recordVote(facts, bytes).finally(() => safety.close())
 }
 
 const settled = async (t: Test): Promise<{ root: string; folder: string; file: string }> => {
@@ -45,6 +45,18 @@ t.test('a backup makes a folder whose key may not sign yet', async t => {
   t.equal(await mark.isThere(), false)
   t.equal(await restoredMark(folder).isThere(), false)
 })
+
+t.test(
+  'where the record of what was signed is gone, the key can still be brought into a new folder',
+  async t => {
+    const { root, folder, file } = await settled(t)
+    await vote(folder, 9)
+    await rm(paths(folder).safety, { recursive: true })
+    t.match(await exportKey(folder, file, []), { slot: -1, height: 0 })
+    await importKey(file, join(root, 'b'))
+    t.equal(await restoredMark(join(root, 'b')).isThere(), true)
+  }
+)
 
 t.test('a sealed key stays sealed', async t => {
   const { root, folder, file } = await settled(t)
