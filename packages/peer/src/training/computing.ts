@@ -59,6 +59,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'GPU_ADAPTER_NAME'
 ])
 
+/** After any deadline, and a number to reckon with. */
+const LATE_MS = Number.MAX_SAFE_INTEGER
+
 export const COMPUTE_LOST = 'COMPUTE_LOST'
 
 interface Gpu {
@@ -173,7 +176,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
           rate: input.rate,
           deadlineMs: started + input.budgetMs,
           // A round that is given up has run out of time.
-          clock: { nowMs: () => (stopping.signal.aborted ? Number.POSITIVE_INFINITY : systemClock.nowMs()) }
+          clock: { nowMs: () => (stopping.signal.aborted ? LATE_MS : systemClock.nowMs()) }
         })
       )
       buffer.gathered(accumulated, delta)
