@@ -1,4 +1,7 @@
-/** Signed contradictions waiting for a block. Bounded: one an offender and kind is enough to convict. */
+/**
+ * Signed contradictions waiting for a block. Bounded: one an offender and kind is enough to convict. Anybody can register
+ * and sign two deltas, with nothing at stake; so those of deltas give way to those of votes and blocks.
+ */
 import { toHex } from '@gradmesh/core'
 import { selectEvidence } from '@gradmesh/ledger'
 import { accusedOf, type Digest, type EpochRules, type Evidence } from '@gradmesh/wire'
@@ -20,7 +23,14 @@ export class Evidences {
 
   add(evidence: Evidence): void {
     const key = offenceOf(evidence)
-    if (this.#waiting.size < MAX && !this.#waiting.has(key)) this.#waiting.set(key, evidence)
+    if (this.#waiting.has(key)) return
+    if (this.#waiting.size >= MAX && (evidence.kind === 'deltas' || !this.#makeRoom())) return
+    this.#waiting.set(key, evidence)
+  }
+
+  #makeRoom(): boolean {
+    for (const [key, { kind }] of this.#waiting) if (kind === 'deltas') return this.#waiting.delete(key)
+    return false
   }
 
   held(): readonly Held[] {
