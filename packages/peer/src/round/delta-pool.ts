@@ -32,6 +32,8 @@ const EARLY_ROUNDS = 2
 const EARLY_MAX = 256
 const AHEAD_BYTES_MAX = 64 * 1024 * 1024
 const FETCH_TIMEOUT_MS = 5000
+/** After so long without a first piece the next source is asked beside it. */
+const SILENCE_MS = 1000
 /** An announcement is made once. */
 const ECHO_MS = 2000
 
@@ -300,25 +302,48 @@ export class DeltaPool {
 
 const headerOf = ({ header, signature }: SignedDelta): SignedDeltaHeader => ({ header, signature })
 
-/** Pulls a delta's bytes piece by piece; who sends others than the digest stands for costs a retry. */
-export const pullDelta = async (
+/**
+ * Pulls a delta's bytes from the first source that gives them. Who sends others than the digest stands for costs a
+ * retry; who is silent costs a moment, and then the next is asked too.
+ */
+export const pullDelta = (
   context: Context,
   digest: string,
   hints: readonly PeerKey[]
 ): Promise<Uint8Array | undefined> => {
   const others = context.net.peers().map(peer => peer.key)
   const sources = [...new Set([...hints, ...others])].filter(peer => peer !== context.self)
-  for (const source of sources) {
-    const bytes = await pullFrom(context, digest, source)
-    if (bytes !== undefined) return bytes
+  const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>()
+  let isHeld = false
+  let next = 0
+  let underWay = 0
+  const ask = (): void => {
+    const source = sources[next++]
+    if (isHeld) return
+    if (source === undefined) {
+      if (underWay === 0) resolve(undefined)
+      return
+    }
+    underWay++
+    const silence = context.clock.after(SILENCE_MS, ask)
+    void pullFrom(context, digest, source, () => silence.cancel()).then(bytes => {
+      silence.cancel()
+      underWay--
+      if (bytes === undefined) return ask()
+      isHeld = true
+      resolve(bytes)
+    })
   }
-  return undefined
+  ask()
+  return promise
 }
 
+/** Piece by piece; `onAnswer` hears of the first that fits. */
 const pullFrom = async (
   { net, log, faults }: Context,
   digest: string,
-  source: PeerKey
+  source: PeerKey,
+  onAnswer: () => void
 ): Promise<Uint8Array | undefined> => {
   const piece = (offset: number): Promise<Uint8Array> =>
     net.request(
@@ -336,6 +361,7 @@ const pullFrom = async (
     const announced = decodeSignedDeltaHeader(part.subarray(0, SIGNED_DELTA_HEADER_BYTES))
     if (isFault(announced) || toHex(deltaDigest(announced.header)) !== digest) return undefined
     const whole = new Uint8Array(SIGNED_DELTA_HEADER_BYTES + announced.header.payloadBytes)
+    onAnswer()
     for (let at = 0; ; part = await piece(at)) {
       // Whole pieces: a source that gives a byte at a time would be waited for without end.
       if (part.length !== Math.min(PIECE_BYTES, whole.length - at)) return undefined

@@ -1,4 +1,4 @@
-import { isFault, sha256, toHex } from '@gradmesh/core'
+import { isFault, pause, sha256, systemClock, toHex } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import { createMemoryHub } from '@gradmesh/net/memory'
 import {
@@ -70,6 +70,20 @@ t.test('a delta is pulled piece by piece; who gives a byte at a time is left at 
   })
   t.strictSame(await pullDelta(context, digest, ['miser', 'spender']), bytes)
   t.strictSame(Object.fromEntries(asked), { miser: 1, spender: 1, honest: 3 })
+})
+
+t.test('a source that is silent keeps nobody from the next, and one that answers is enough', async t => {
+  const bytes = encodeSignedDelta(large(2 * PIECE_BYTES + 5))
+  const digest = toHex(deltaDigest(large(2 * PIECE_BYTES + 5).header))
+  const silent: Serve = () => new Promise(() => {})
+  const slow: Serve = async (_, offset) => {
+    await pause(systemClock, 50)
+    return bytes.slice(offset, offset + PIECE_BYTES)
+  }
+  const { context, asked } = await poolAmong(t, { silent, dumb: silent, slow, never: silent })
+  t.strictSame(await pullDelta(context, digest, []), bytes)
+  t.strictSame(Object.fromEntries(asked), { silent: 1, dumb: 1, slow: 3 })
+  t.equal(await pullDelta({ ...context, net: { ...context.net, peers: () => [] } }, digest, []), undefined)
 })
 
 t.test('whoever announces many deltas makes us ask for one at a time', async t => {
