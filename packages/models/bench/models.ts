@@ -2,7 +2,7 @@
  * Tokens a second of whole training passes, forward and back, beside the matrix products of the same adapter
  * in the same minutes.
  *
- *     npm run bench:models [-- --json] [--only 10M] [--rounds 3] [--length 256] [--adapter TEXT]
+ *     npm run bench:models [-- --json] [--only 10M] [--rounds 3] [--length 256] [--half] [--adapter TEXT]
  */
 import { parseArgs } from 'node:util'
 import { Prng } from '@gradmesh/core'
@@ -10,12 +10,13 @@ import { type Device, matmulNT, openDevice } from '@gradmesh/tensor'
 import { initialise, modelOf, Program, readConfig, Training, trainingTape, Variables } from '../src/index.ts'
 import { elements } from '../src/types.ts'
 
-const HELP = `npm run bench:models -- [--json] [--only NAME] [--rounds N] [--length N] [--adapter TEXT]
+const HELP = `npm run bench:models -- [--json] [--only NAME] [--rounds N] [--length N] [--half] [--adapter TEXT]
 
   --json          one line of JSON last
   --only NAME     10M or 100M
   --rounds N      passes of each that count, each beside a product (3)
   --length N      tokens of a pass, one sequence (256)
+  --half          beside each pass one whose products read their weights as f16
   --adapter TEXT  the first adapter whose name contains TEXT
 
 share: arithmetic of the pass (6 a parameter of its products and token, and attention's) in a second, over that of
@@ -48,6 +49,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     length: { type: 'string', default: '256' },
+    half: { type: 'boolean', default: false },
     adapter: { type: 'string' }
   }
 })
@@ -93,9 +95,13 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
   const shape = { batch: 1, length }
 
   // Forward and back without a step: gradients are asked for, so that nothing is left out.
-  const tape = trainingTape(model, { shape })
-  for (const parameter of tape.trained()) tape.output(tape.gradientOf(parameter)!)
-  const pass = new Program(tape, variables)
+  const passOf = (half: boolean): Program => {
+    const tape = trainingTape(model, { shape, half })
+    for (const parameter of tape.trained()) tape.output(tape.gradientOf(parameter)!)
+    return new Program(tape, variables)
+  }
+  const pass = passOf(false)
+  const halfPass = values.half ? passOf(true) : undefined
   const operands = SIDES.map(side => {
     const values = () => Float32Array.from({ length: side ** 2 }, () => prng.below(256) / 256 - 0.5)
     const tensors = {
@@ -131,14 +137,20 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
   }
 
   await costOf(device, () => pass.run(inputs))
+  if (halfPass !== undefined) await costOf(device, () => halfPass.run(inputs))
   await ratesOf(0)
   const passes: Cost[] = []
+  const halfGains: number[] = []
   const rates: Cost[] = []
   for (let round = 0; round < rounds; round++) {
     rates.push(await ratesOf(1))
-    passes.push(await costOf(device, () => pass.run(inputs)))
+    const whole = await costOf(device, () => pass.run(inputs))
+    passes.push(whole)
+    if (halfPass !== undefined)
+      halfGains.push(whole.cpu / (await costOf(device, () => halfPass.run(inputs))).cpu)
   }
   pass.free()
+  halfPass?.free()
   device.trim()
 
   const training = new Training(model, variables, { shape })
@@ -155,6 +167,7 @@ const measure = async (device: Device, name: keyof typeof SIZES) => {
     tokensPerSecond: length / median(passes.map(({ wall }) => wall)),
     share: median(passes.map(({ wall }, i) => work / wall / rates[i]!.wall)),
     cpuShare: median(passes.map(({ cpu }, i) => work / cpu / rates[i]!.cpu)),
+    ...(halfGains.length > 0 && { halfGain: median(halfGains) }),
     matmulGflops: median(rates.map(({ wall }) => wall)) / 1e9,
     trainingTokensPerSecond: length / median(steps),
     weightsBytes: variables.bytes() - variables.bytes('moment '),
@@ -191,7 +204,10 @@ for (const name of names) {
       `${(100 * r.cpuShare).toFixed(0)} %) of ` +
       `${r.matmulGflops.toFixed(1)} GFLOP/s; ${r.trainingTokensPerSecond.toFixed(1)} tokens/s with AdamW\n` +
       `      weights ${mb(r.weightsBytes)}, moments ${mb(r.momentsBytes)}, activations and gradients ` +
-      `${mb(r.activationsBytes)}, peak ${mb(r.peakBytes)}`
+      `${mb(r.activationsBytes)}, peak ${mb(r.peakBytes)}` +
+      (r.halfGain === undefined
+        ? ''
+        : `\n      with weights as f16 ${r.halfGain.toFixed(2)} times as fast by CPU time`)
   )
 }
 if (values.json) console.log(JSON.stringify({ adapter, length, rounds, results }))

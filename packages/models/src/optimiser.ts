@@ -1,5 +1,5 @@
 /**
- * AdamW on a tape, after its way back. Tensors of one dimension (biases, norms) do not decay. Without
+ * AdamW on a tape, after its way back. Tensors of one dimension (biases, norms) do not decay unless told to. Without
  * clipping each parameter steps as soon as its gradient is whole and its old weights are read no more, so
  * only few gradients live at once; clipping needs the norm of all, hence all of them.
  */
@@ -8,8 +8,8 @@ import type { Numbers, Op, Tape, Value } from './tape.ts'
 import type { ModelTensor } from './types.ts'
 
 export interface OptimiserOptions {
-  /** Decoupled weight decay (0.01). */
-  readonly decay?: number
+  /** Decoupled weight decay: one for all tensors of two dimensions and more (0.01), or each tensor's own. */
+  readonly decay?: number | ((tensor: ModelTensor) => number)
   readonly beta1?: number
   readonly beta2?: number
   readonly epsilon?: number
@@ -93,15 +93,18 @@ export const optimise = (
   { normMax, decay = 0.01, ...rest }: OptimiserOptions
 ): Value | undefined => {
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
+  const decayOf =
+    typeof decay === 'function' ? decay : ({ shape }: ModelTensor) => (shape.length > 1 ? decay : 0)
+  const decays = new Map(tensors.map(tensor => [tensor.name, decayOf(tensor)]))
   const factor = normMax === undefined ? undefined : clip(t, gradients, shapes, normMax)
   const before = t.ops
   t.ops = []
   for (const { parameter, gradient } of gradients) {
     const count = parameter.length
-    const decays = shapes.get(parameter.label)!.length > 1
+    const own = decays.get(parameter.label)!
     const now = ({ rate = 0, step = 1 }: Numbers) => ({
       count,
-      ...adamwScalars({ ...rest, rate, step, decay: decays ? decay : 0 })
+      ...adamwScalars({ ...rest, rate, step, decay: own })
     })
     const moments = {
       first: t.variable(`${MOMENTS}1 ${parameter.label}`, count),

@@ -16,7 +16,15 @@
  *     }
  */
 import { assert, MeshError } from '@gradmesh/core'
-import { add, type ElementType, type HostArray, type Kernel, linkRows, type Scalars } from '@gradmesh/tensor'
+import {
+  add,
+  type ElementType,
+  type HostArray,
+  type Kernel,
+  linkRows,
+  type Scalars,
+  toHalves
+} from '@gradmesh/tensor'
 import { elements, type ModelTensor } from './types.ts'
 
 /** Numbers that differ from run to run, for example `step` and `rate`. */
@@ -62,6 +70,8 @@ export interface TapeInit {
   readonly seed?: number
   /** alpha / rank of LoRA adapters. */
   readonly adapterScale?: number
+  /** Products read weights as f16 and add up in f32; the weights themselves stay f32. */
+  readonly half?: boolean
 }
 
 interface Back {
@@ -84,6 +94,7 @@ const updates = ({ kernel, arrays, scalars, options }: Op): Value[] =>
 export class Tape {
   readonly training: boolean
   readonly adapterScale: number
+  readonly half: boolean
   readonly seed: number
   ops: Op[] = []
   readonly outputs = new Set<Value>()
@@ -91,14 +102,16 @@ export class Tape {
   readonly #named = new Map<string, Value>()
   readonly #gradients = new Map<Value, Value>()
   readonly #links = new Map<Value, { readonly next: Value; readonly first: Value }>()
+  readonly #halves = new Map<Value, Value>()
   readonly #renamed = new Map<Value, Value>()
   #backs: Back[] = []
   #values = 0
   #streams = 0
 
-  constructor({ tensors, training, seed = 0, adapterScale = 1 }: TapeInit) {
+  constructor({ tensors, training, seed = 0, adapterScale = 1, half = false }: TapeInit) {
     this.training = training
     this.adapterScale = adapterScale
+    this.half = half
     this.seed = seed
     this.#tensors = new Map(tensors.map(tensor => [tensor.name, tensor]))
   }
@@ -227,6 +240,17 @@ export class Tape {
       found = { next: this.value(rows, 'next', 'u32'), first: this.value(rows, 'first', 'u32') }
       this.run(linkRows, { index, ...found }, { rows })
       this.#links.set(index, found)
+    }
+    return found
+  }
+
+  /** A parameter as f16 in pairs, made once a run. */
+  halves(w: Value): Value {
+    let found = this.#halves.get(w)
+    if (found === undefined) {
+      found = this.value(Math.ceil(w.length / 2), `halves of ${w.label}`, 'u32')
+      this.run(toHalves, { x: w, out: found }, { count: w.length })
+      this.#halves.set(w, found)
     }
     return found
   }

@@ -16,6 +16,8 @@ export interface TrainingOptions extends OptimiserOptions {
   readonly accumulate?: number
   /** Of the dropout masks. */
   readonly seed?: number
+  /** Products read weights as f16; weights, moments, gradients and sums are f32. */
+  readonly half?: boolean
 }
 
 const LOSS = 'loss'
@@ -34,8 +36,9 @@ const lossOf = (t: Tape, { name, value, rows, columns }: Output, sum: string): v
 }
 
 /** A tape with the model, its losses and the way back. */
-export const trainingTape = (model: Model, { shape, seed = 0 }: TrainingOptions): Tape => {
-  const t = new Tape({ tensors: model.tensors, training: true, seed, adapterScale: model.adapterScale })
+export const trainingTape = (model: Model, { shape, seed = 0, half = false }: TrainingOptions): Tape => {
+  const { tensors, adapterScale } = model
+  const t = new Tape({ tensors, training: true, seed, adapterScale, half })
   for (const output of model.outputs(t, shape)) lossOf(t, output, LOSS)
   t.backward()
   return t

@@ -1,15 +1,17 @@
 /** Optimiser steps on the tape: AdamW by groups, clipping, accumulation, frozen parts, dropout, memory. */
 import { Prng } from '@gradmesh/core'
-import { adamw, adamwScalars, openDevice } from '@gradmesh/tensor'
+import { adamw, adamwScalars, openDevice, packHalves, unpackHalves } from '@gradmesh/tensor'
 import t from 'tap'
 import {
   Evaluation,
   freeze,
   initialise,
   type Model,
+  type ModelTensor,
   mergeLora,
   Program,
   Training,
+  type TrainingOptions,
   trainingTape,
   Variables,
   withLora
@@ -25,8 +27,12 @@ const rows = 16
 const inputs = { tokens: draw(rows), labels: draw(rows), weights: new Float32Array(rows).fill(1 / rows) }
 
 /** The gradients by name. */
-const slopesOf = async (model: Model, variables: Variables): Promise<Map<string, Float32Array>> => {
-  const tape = trainingTape(model, { shape })
+const slopesOf = async (
+  model: Model,
+  variables: Variables,
+  options: Partial<TrainingOptions> = {}
+): Promise<Map<string, Float32Array>> => {
+  const tape = trainingTape(model, { shape, ...options })
   const trained = tape.trained()
   const gradients = trained.map(parameter => tape.output(tape.gradientOf(parameter)!))
   const program = new Program(tape, variables)
@@ -64,22 +70,30 @@ const stepped = (
 const EPSILON = 1e-2
 const RATE = 0.05
 
-t.test('one step is AdamW of the gradients, clipped, without decay of biases and norms', async t => {
+t.test('one step is AdamW of the gradients, clipped, each tensor by its own decay', async t => {
   using device = await openDevice()
-  for (const normMax of [undefined, 0.05]) {
+  // The rule: biases and norms do not decay.
+  const ruled = ({ shape: sizes }: ModelTensor) => (sizes.length > 1 ? 0.5 : 0)
+  const grouped = ({ name }: ModelTensor) => (name.includes('.ln_') ? 0.3 : name.includes('mlp') ? 0.1 : 0)
+  for (const [normMax, decay, decayOf] of [
+    [undefined, 0.5, ruled],
+    [0.05, 0.5, ruled],
+    [undefined, grouped, grouped]
+  ] as const) {
     const { model, variables } = start(device, GPT2, 'causal')
     const before = await weightsOf(model, variables)
     const slopes = await slopesOf(model, variables)
     const norm = normOf(slopes)
-    const options = { shape, decay: 0.5, epsilon: EPSILON, ...(normMax && { normMax }) }
+    const options = { shape, decay, epsilon: EPSILON, ...(normMax && { normMax }) }
     const training = new Training(model, variables, options)
     training.step(inputs, RATE)
     const after = await weightsOf(model, variables)
     const factor = normMax === undefined ? 1 : normMax / norm
     t.ok(norm > 0.1, `a norm of ${norm.toFixed(2)} is clipped`)
     if (normMax !== undefined) t.ok(Math.abs((await training.gradientNorm())! / norm - 1) < 1e-5, 'and told')
-    for (const { name, shape: sizes } of model.tensors) {
-      const want = stepped(before.get(name)!, slopes.get(name)!, RATE, sizes.length > 1 ? 0.5 : 0, factor)
+    for (const tensor of model.tensors) {
+      const { name } = tensor
+      const want = stepped(before.get(name)!, slopes.get(name)!, RATE, decayOf(tensor), factor)
       const moved = want.map((w, i) => w - before.get(name)![i]!)
       const got = after.get(name)!.map((w, i) => w - before.get(name)![i]!)
       const { worst } = difference(name, got, moved)
@@ -87,6 +101,43 @@ t.test('one step is AdamW of the gradients, clipped, without decay of biases and
     }
     training.free()
     variables.free()
+  }
+})
+
+t.test('weights as f16 in products: gradients of the rounded weights, steps of the whole ones', async t => {
+  using device = await openDevice()
+  for (const json of [LLAMA, GPT2]) {
+    const { model, variables } = start(device, json, 'causal')
+    const whole = await slopesOf(model, variables)
+    const rough = await slopesOf(model, variables, { half: true })
+    const apart = [...whole].map(([name, slopes]) => difference(name, rough.get(name)!, slopes).worst)
+    t.ok(largest(apart) > 1e-5 && largest(apart) < 2e-2, `gradients differ by ${largest(apart)}`)
+
+    const before = await weightsOf(model, variables)
+    const training = new Training(model, variables, { shape, half: true })
+    // So little that an f16 would not notice.
+    for (let step = 0; step < 2; step++) training.step(inputs, 1e-6)
+    const after = await weightsOf(model, variables)
+    const moved = [...before].map(([name, w]) => largest(w.map((value, i) => value - after.get(name)![i]!)))
+    t.ok(
+      moved.every(by => by > 1e-7 && by < 1e-5),
+      'weights stay f32'
+    )
+    training.free()
+
+    // Weights that f16 has: nothing is rounded, so nothing may differ but the order of sums.
+    for (const [name, w] of before) {
+      const packed = packHalves(w)
+      variables.write(name, Float32Array.from(unpackHalves(packed, w.length)))
+    }
+    const exact = await slopesOf(model, variables)
+    for (const checkpoint of [false, true]) {
+      const same = await slopesOf(model, variables, { half: true, shape: { ...shape, checkpoint } })
+      for (const [name, slopes] of exact) {
+        const { worst } = difference(name, same.get(name)!, slopes)
+        if (worst > 1e-5) t.fail(`${json.model_type} ${name}: ${worst}`)
+      }
+    }
   }
 })
 

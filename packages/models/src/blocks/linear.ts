@@ -19,10 +19,13 @@ export const product = (
   { bias, residual }: { readonly bias?: Value | undefined; readonly residual?: Value | undefined } = {}
 ): Value => {
   const out = t.value(rows * outputs, `product with ${w.label}`)
-  const options = { bias: bias !== undefined, residual: residual !== undefined }
+  // Rows of whole quadruples, which f16 in pairs are read by.
+  const half = t.half && w.role === 'variable' && (transposed ? outputs : inputs) % 4 === 0
+  const weights = half ? t.halves(w) : w
+  const options = { bias: bias !== undefined, residual: residual !== undefined, half }
   t.run(
     transposed ? matmulNN : matmulNT,
-    { a: x, b: w, out, bias, residual },
+    { a: x, b: weights, out, bias, residual },
     { m: rows, n: outputs, k: inputs },
     { options }
   )
@@ -33,9 +36,9 @@ export const product = (
       (to, others) =>
         t.run(
           transposed ? matmulNT : matmulNN,
-          { a: g, b: w, out: to, gate, residual: others },
+          { a: g, b: weights, out: to, gate, residual: others },
           { m: rows, n: inputs, k: outputs },
-          { options: { geluGate: gate !== undefined, residual: others !== undefined } }
+          { options: { geluGate: gate !== undefined, residual: others !== undefined, half } }
         ),
       true
     )

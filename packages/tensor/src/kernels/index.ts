@@ -37,6 +37,7 @@ import { softmax, softmaxBackward } from './softmax.ts'
 import { softmaxCrossEntropy } from './softmax-cross-entropy.ts'
 import { swiglu, swigluBackward } from './swiglu.ts'
 import { tanhBackward } from './tanh-backward.ts'
+import { toHalves } from './to-halves.ts'
 import { transpose } from './transpose.ts'
 import { unary } from './unary.ts'
 
@@ -100,6 +101,7 @@ export const kernels = [
   swiglu,
   swigluBackward,
   tanhBackward,
+  toHalves,
   transpose,
   unary
 ] as readonly Kernel[]
