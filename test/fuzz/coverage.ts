@@ -5,7 +5,7 @@
  */
 import { Session } from 'node:inspector'
 
-const WATCHED = /\/packages\/(wire|delta|ledger|api|net)\/src\/|\/(cborg|@ipld\/dag-cbor|multiformats)\//
+const WATCHED = /\/packages\/(wire|delta|ledger|api|net|cli)\/src\/|\/(cborg|@ipld\/dag-cbor|multiformats)\//
 
 interface Report {
   readonly result: readonly {

@@ -171,10 +171,10 @@ const mutators: readonly Mutator[] = [
 
 /** One to four mutations of one of `corpus`, at most `bytesMax` long. */
 export const mutate = (corpus: readonly Uint8Array[], prng: Prng, bytesMax: number): Uint8Array => {
-  let bytes: Uint8Array = Uint8Array.from(prng.pick(corpus))
+  let bytes: Uint8Array = prng.pick(corpus).slice()
   for (let rounds = 1 + prng.below(prng.oneIn(2) ? 1 : 4); rounds > 0; rounds--) {
     if (bytes.length === 0) bytes = prng.bytes(1 + prng.below(8))
-    bytes = Uint8Array.from(prng.pick(mutators)(bytes, prng, corpus))
+    bytes = prng.pick(mutators)(bytes, prng, corpus)
   }
   return bytes.subarray(0, bytesMax)
 }

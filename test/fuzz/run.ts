@@ -47,6 +47,8 @@ const chosen = targets.filter(({ name }) => values.decoder === undefined || name
 const runs = Number(values.runs)
 const seed = Number(values.seed)
 const CRASHES_MAX = 20
+/** Inputs that a decoder gets before it is the next one's turn. */
+const TURN = 16 * CHUNK
 
 const done: Record<string, Done> =
   values.progress !== undefined && existsSync(values.progress)
@@ -69,13 +71,14 @@ const begin = (target: Target): Done => {
   return { runs: 0, seconds: 0, cpuSeconds: 0, blocks, corpus: inputs.map(toHex), crashes: [] }
 }
 
-const fuzz = (target: Target): void => {
+/** Until it has had so many inputs in all. */
+const fuzz = (target: Target, goal: number): void => {
   let state = done[target.name] ?? begin(target)
   const corpus: Corpus = { inputs: state.corpus.map(hex => fromHex(hex)!), blocks: state.blocks }
-  while (state.runs < runs) {
+  while (state.runs < goal) {
     const startMs = performance.now()
     const startCpu = cpuSeconds()
-    const count = Math.min(CHUNK, runs - state.runs)
+    const count = Math.min(CHUNK, goal - state.runs)
     const crashes = fuzzChunk(target, corpus, seed, state.runs / CHUNK, count)
     for (const { flaw, input } of crashes.slice(0, CRASHES_MAX)) {
       console.log(
@@ -94,6 +97,14 @@ const fuzz = (target: Target): void => {
   }
   done[target.name] = state
   if (!values.json) console.log(`${target.name}: ${JSON.stringify(figureOf(state))}`)
+}
+
+/** All in turn, so that a run that is cut off has been fair to each. */
+const fuzzAll = (): void => {
+  for (let goal = Math.min(TURN, runs); ; goal = Math.min(goal + TURN, runs)) {
+    for (const target of chosen) if ((done[target.name]?.runs ?? -1) < goal) fuzz(target, goal)
+    if (goal === runs) return
+  }
 }
 
 const figureOf = ({ runs, seconds, cpuSeconds, blocks, corpus, crashes }: Done) => ({
@@ -116,7 +127,7 @@ else if (chosen.length === 0 || !(runs > 0) || !Number.isSafeInteger(seed)) {
   console.log(JSON.stringify({ flaw, bytes: input.length, heldBytes: heldBytes(target!, input) }))
   process.exitCode = flaw === null ? 0 : 1
 } else {
-  for (const target of chosen) fuzz(target)
+  fuzzAll()
   const states = chosen.map(({ name }) => done[name]!)
   const sum = (of: (state: Done) => number): number => states.reduce((total, state) => total + of(state), 0)
   const crashes = sum(state => state.crashes.length)

@@ -9,6 +9,7 @@
  */
 import { concatBytes, equalBytes, type Fault, fault, isFault, sha256, u32, utf8 } from '@gradmesh/core'
 import { base58btc } from 'multiformats/bases/base58'
+import { decodeBase58 } from './base58.ts'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { counter, digest } from './fields.ts'
@@ -17,7 +18,7 @@ import { PROTOCOL_VERSION, type Ticket } from './types.ts'
 
 export type TicketFault = 'TICKET_PREFIX' | 'TICKET_TYPO' | 'TICKET_PROTOCOL' | 'TICKET_SHAPE'
 
-const FORM = /^gradmesh(\d{1,5})(z.+)$/
+const FORM = /^gradmesh(\d{1,5})z(.+)$/
 const CHECKSUM_BYTES = 4
 const PROTOCOL_MAX = 0xffff
 
@@ -44,15 +45,6 @@ export const encodeTicket = (ticket: Ticket): string => {
   return `gradmesh${ticket.protocol}${base58btc.encode(concatBytes(body, checksum(ticket.protocol, body)))}`
 }
 
-/** base58btc throws on letters outside its alphabet. */
-const fromBase58 = (letters: string): Uint8Array | undefined => {
-  try {
-    return base58btc.decode(letters)
-  } catch {
-    return undefined
-  }
-}
-
 /**
  * White space is dropped: a terminal may have wrapped the text. Expiry is for `isExpired`.
  * Faults: TICKET_PREFIX, TICKET_TYPO, TICKET_PROTOCOL, TICKET_SHAPE.
@@ -62,7 +54,7 @@ export const decodeTicket = (input: string): Ticket | Fault<TicketFault> => {
   const form = FORM.exec(input.replace(/\s+/g, ''))
   if (form === null) return fault('TICKET_PREFIX', `a ticket starts with "gradmesh${PROTOCOL_VERSION}z"`)
   const protocol = Number(form[1])
-  const bytes = fromBase58(form[2]!)
+  const bytes = decodeBase58(form[2]!)
   if (bytes === undefined) return fault('TICKET_TYPO', 'a letter that no ticket has')
   const body = bytes.subarray(0, -CHECKSUM_BYTES)
   if (!equalBytes(bytes.subarray(-CHECKSUM_BYTES), checksum(protocol, body))) {

@@ -80,12 +80,27 @@ export const diskOrderMutants: readonly Mutant[] = [
     '      await this.#context.chain.commitFinal(news, own, receipts)\n      await this.#context.safety.recordFinal(last.header.height, digestOf(id))\n',
     '      await this.#context.safety.recordFinal(last.header.height, digestOf(id))\n      await this.#context.chain.commitFinal(news, own, receipts)\n'
   ),
-  one(
-    'peer-restarts-without-what-it-signed',
-    RESUMING,
-    '    facts: await safety.factsFrom(final.slot + 1),\n',
-    '    facts: await safety.factsFrom(final.slot + 1_000_000),\n'
-  ),
+  {
+    name: 'peer-restarts-without-what-it-signed',
+    judge: 'mesh',
+    edits: [
+      {
+        file: RESUMING,
+        find: '    facts: await safety.factsFrom(final.slot + 1),\n',
+        put: '    facts: [],\n'
+      },
+      {
+        file: RESUMING,
+        find: '    highWaterSlot: Math.max(0, safety.highWaterSlot()),\n',
+        put: '    highWaterSlot: 0,\n'
+      },
+      {
+        file: RESUMING,
+        find: 'votes: votes.flatMap(vote => (isFault(vote) ? [] : [vote]))',
+        put: 'votes: votes.flatMap(() => [])'
+      }
+    ]
+  },
   one(
     'safety-is-not-synced',
     SAFETY,

@@ -35,7 +35,7 @@ const PACKAGES = [
   'api',
   'peer'
 ]
-const KILL_AFTER_MS = 600_000
+const KILL_AFTER_MS = 1_800_000
 
 export interface Verdict {
   readonly name: string

@@ -56,6 +56,7 @@ const makeTrainer = async (t: Test, on?: Node) => {
         }
       },
       settle: async ({ accepted }: { accepted: boolean }) => void seen.settled.push(accepted),
+      abandon: async () => {},
       evaluate: async () => {
         seen.evaluations++
         return { loss: 1, score: 0.5 }
