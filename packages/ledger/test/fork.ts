@@ -7,7 +7,7 @@ import { type Forked, fork } from '../src/fork.ts'
 import { forkedState, genesisState } from '../src/state.ts'
 import type { LedgerState } from '../src/types.ts'
 import { Chain } from './fixtures/chain.ts'
-import { keysOf, type World, worldOf } from './fixtures/world.ts'
+import { doubleVote, keysOf, type World, worldOf } from './fixtures/world.ts'
 
 const ROUNDS = 3
 const rules = { rounds: ROUNDS, bondMin: 50n, unbonding: 2, absentRounds: 6 }
@@ -118,6 +118,31 @@ t.test('the mesh goes on: the lost never vote again, rewards come free, epochs t
   t.equal(chain.account(c!).bond, 0n)
   t.ok(chain.account(c!).balance >= 100n, 'the bond of who was lost came back to it')
   t.notSame(chain.state.root, old.state.root)
+})
+
+t.test('nothing that was signed in one mesh counts in the other', async t => {
+  const old = grown()
+  const { genesis, accounts } = forked(old, [0, 1])
+  const world: World = {
+    ...old.world,
+    genesis,
+    chainId: chainIdOf(genesis),
+    validators: old.world.validators.slice(0, 2),
+    start: forkedState(genesis, encodeAccounts(accounts), old.state.weights) as LedgerState
+  }
+  const chain = new Chain(world)
+  const refused = (change: Parameters<Chain['round']>[1]): string => {
+    try {
+      chain.round([], change)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return 'taken'
+  }
+  const [a] = world.validators
+  t.equal(refused({ txs: [old.order(a!, { kind: 'leave' })] }), 'LEDGER_TX_SIGNATURE')
+  t.equal(refused({ evidence: [doubleVote(old.world, 0, 5)] }), 'LEDGER_EVIDENCE')
+  t.equal(refused({ evidence: [doubleVote(world, 0, 5)] }), 'taken', 'only what it signed here')
 })
 
 t.test('what is no fork is refused', async t => {
