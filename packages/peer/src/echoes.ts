@@ -3,6 +3,7 @@
  * gets it when its author repeats it. But anybody can repeat everybody's, so each is passed on only so often.
  */
 import type { Clock } from '@gradmesh/core'
+import type { Held } from './holding.ts'
 
 const KEPT_MAX = 16_384
 
@@ -15,6 +16,10 @@ export class Echoes {
   constructor(clock: Clock, quietMs: number) {
     this.#clock = clock
     this.#quietMs = quietMs
+  }
+
+  held(what: string): Held {
+    return { what, entries: this.#passedMs.size, max: KEPT_MAX }
   }
 
   /** True when this was passed on within the last `quietMs`; otherwise it counts as passed on now. */

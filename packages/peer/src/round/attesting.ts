@@ -69,7 +69,8 @@ export class Attesting {
     return [
       { what: 'attestations', entries: this.#attests.size, max: this.#epoch.seats.length },
       { what: 'early attestations', entries: this.#early.size, max: BOUNDS.validatorsMax },
-      { what: 'trainers that were missed', entries: this.#missed.size, max: trainers }
+      { what: 'trainers that were missed', entries: this.#missed.size, max: trainers },
+      this.#heard.held('attestations passed on')
     ]
   }
 

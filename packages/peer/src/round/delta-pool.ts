@@ -95,7 +95,9 @@ export class DeltaPool {
       { what: 'early deltas', entries: this.#early.size, max: EARLY_MAX },
       { what: 'bytes of deltas ahead', entries: this.#aheadBytes, max: this.#aheadBytesMax },
       // Each neighbour announces one at a time, and is asked for one at a time.
-      { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * connections + named }
+      { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * connections + named },
+      { what: 'deltas announced', entries: this.#announced.size, max: trainers },
+      this.#heard.held('announcements passed on')
     ]
   }
 

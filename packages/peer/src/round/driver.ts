@@ -100,6 +100,8 @@ export class Driver {
   readonly #turns = new Set<Timer>()
   readonly #heard: Echoes
   readonly #answered: Echoes
+  /** Blocks that a walk over the peers is looking for. */
+  readonly #fetching = new Set<string>()
   /** Null while catching up: until then what is final is told by sync alone. */
   #state: State | null = null
   /** Whose votes `#state` counts. */
@@ -158,7 +160,9 @@ export class Driver {
       { what: 'live blocks', entries: liveBlocks, max: blocks },
       { what: 'slots of the vote', entries: this.#state?.slots.size ?? 0, max: slots },
       { what: 'blocks of the vote', entries: this.#state?.blocks.size ?? 0, max: blocks },
-      { what: 'blocks asked for', entries: this.#state?.fetches.size ?? 0, max: blocks }
+      { what: 'blocks asked for', entries: this.#state?.fetches.size ?? 0, max: blocks },
+      this.#heard.held('votes and blocks passed on'),
+      this.#answered.held('certificates answered with')
     ]
   }
 
@@ -496,7 +500,10 @@ export class Driver {
   }
 
   async #fetch(id: string): Promise<void> {
-    const block = await this.#parts.fetchBlock(id)
+    // Asked again every second: a walk over silent peers takes longer.
+    if (this.#fetching.has(id)) return
+    this.#fetching.add(id)
+    const block = await this.#parts.fetchBlock(id).finally(() => this.#fetching.delete(id))
     if (block === undefined) return
     const wrong = this.takeBlock(block, true)
     if (wrong !== null) this.#context.faults.count(wrong)

@@ -54,7 +54,10 @@ export class TransactionPool {
   }
 
   held(): readonly Held[] {
-    return [{ what: 'transactions', entries: this.#waiting.size, max: MAX }]
+    return [
+      { what: 'transactions', entries: this.#waiting.size, max: MAX },
+      this.#heard.held('transactions passed on')
+    ]
   }
 
   forBlock(final: FinalPoint): Transaction[] {

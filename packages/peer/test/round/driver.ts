@@ -1,6 +1,6 @@
 import { leaderOf } from '@gradmesh/consensus'
 import { createMemoryHub } from '@gradmesh/net/memory'
-import { blockIdOf, decodeVote, encodeSignedDelta, VoteKind } from '@gradmesh/wire'
+import { type Block, blockIdOf, decodeVote, encodeSignedDelta, VoteKind } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
 import { DeltaPool } from '../../src/round/delta-pool.ts'
 import { Driver } from '../../src/round/driver.ts'
@@ -11,7 +11,7 @@ import { resumeVoting } from '../../src/sync/resuming.ts'
 import { makeNode } from '../fixtures/node.ts'
 import { Script, validatorKeys } from '../fixtures/script.ts'
 
-const voting = async (t: Test) => {
+const voting = async (t: Test, fetchBlock: () => Promise<Block | undefined> = async () => undefined) => {
   const script = new Script()
   const deltas = validatorKeys.map(keys => script.delta(keys))
   const block = script.next(script.roundBody(deltas))
@@ -36,7 +36,7 @@ const voting = async (t: Test) => {
     ledger,
     evidences,
     propose: async () => undefined,
-    fetchBlock: async () => undefined,
+    fetchBlock,
     sync: () => {},
     resume: () => resumeVoting(context, ledger)
   })
@@ -60,6 +60,20 @@ t.test('a payload that was missing when the block came is looked for again while
   t.strictSame(votes, [VoteKind.NOTAR], 'and no SKIP went before it')
   t.ok(await node.chain.block(blockIdOf(block.header)))
   t.strictSame(node.failures, [])
+})
+
+t.test('a block that is looked for is not looked for again beside it', async t => {
+  const walks: ((block: Block | undefined) => void)[] = []
+  const { driver, script, block, ledger } = await voting(t, () => new Promise(resolve => walks.push(resolve)))
+  driver.takeCertificate(script.certify(block, VoteKind.NOTAR))
+  await settled(() => walks.length > 0)
+  await new Promise(resolve => setTimeout(resolve, 2500))
+  t.equal(walks.length, 1)
+  walks[0]!(undefined)
+  await settled(() => walks.length > 1)
+  walks[1]!(block)
+  await settled(() => ledger.liveBlocks().length > 0)
+  t.equal(ledger.liveBlocks().length, 1, 'and again when that has come to nothing')
 })
 
 t.test('what it keeps is counted, beside what it may keep', async t => {
