@@ -29,7 +29,7 @@ export const openFinalModel = async (values: Values): Promise<FinalModel> => {
   await requireFolder(folder)
   const dataset = datasetOf(values)
   const { genesis, height, round, root, weights } = await newestWeights(folder, dataset).catch(whileRunning)
-  const task = await taskOf(genesis, await pluginIn(folder))
+  const task = await taskOf(genesis, await pluginIn(folder, genesis))
   const loaded = await task.load({ seed: genesis.seed, folder: dataset })
   const adapter = values.text('adapter')
   const device = await openDevice(adapter === undefined ? {} : { adapter })

@@ -53,7 +53,7 @@ export const startPeer = async (
       }
     )
   }
-  const task = await taskOf(genesis, await pluginIn(options.folder))
+  const task = await taskOf(genesis, await pluginIn(options.folder, genesis))
   const metrics = new PrometheusMetrics()
   const loopDelay = new LoopDelay()
   const peer = new MeshPeer(portsOf(options, metrics, loopDelay), options, keys, genesis, bytes)

@@ -116,7 +116,7 @@ export const openCompute = async (
   const { adapter, samples } = await thread.call.open({
     task,
     seed,
-    plugin: await pluginIn(options.folder),
+    plugin: await pluginIn(options.folder, genesis),
     dataset: options.dataset,
     adapter: options.adapter,
     batch: training.batch,

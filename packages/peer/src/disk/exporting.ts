@@ -74,7 +74,7 @@ export const exportWeights = async (
 ): Promise<Exported> => {
   const { genesis, height, round, root, weights } = await newestWeights(folder, dataset)
   const tensors = merge
-    ? await merged(genesis, weights, dataset, await pluginIn(folder))
+    ? await merged(genesis, weights, dataset, await pluginIn(folder, genesis))
     : tensorsOf(genesis, weights)
   const content = writeSafetensors(tensors, {
     chain_height: String(height),

@@ -42,7 +42,8 @@ export const exists = async (path: string): Promise<boolean> =>
   )
 
 /** Where this machine has the mesh's task, if it is a plug-in and its place was named: a path, kept in the folder. */
-export const pluginIn = async (folder: string): Promise<string | null> => {
+export const pluginIn = async (folder: string, { task }: Pick<Genesis, 'task'>): Promise<string | null> => {
+  if (task.digest === null) return null
   const text = await readFile(paths(folder).plugin, 'utf8').catch(() => '')
   return text.trim() === '' ? null : text.trim()
 }

@@ -16,7 +16,7 @@ import { writeDurably } from './write-durably.ts'
 /** `dataset`: where this machine keeps the mesh's data set. @throws MeshError `DATA_…`, `START_UNREADABLE` */
 export const originOf = async (genesis: Genesis, folder: string, dataset: string | null): Promise<Origin> =>
   genesis.parent === undefined
-    ? { bases: await basesOf(genesis, dataset, await pluginIn(folder)), start: null }
+    ? { bases: await basesOf(genesis, dataset, await pluginIn(folder, genesis)), start: null }
     : { ...noOrigin, start: await readStart(folder) }
 
 /** @throws MeshError `FOLDER_WRITE` */
