@@ -94,6 +94,7 @@ class World implements Surroundings {
   #violation: unknown = null
   #events = 0
   #healedSlot: number | null = null
+  #healedEpoch = 0
   #healedHeight = 0
 
   constructor(plan: Plan) {
@@ -459,10 +460,12 @@ class World implements Surroundings {
     if (!this.#healed) return
     let frontier = 0
     let finalSlot = 0
+    let epoch = 0
     for (const node of this.#nodes) {
       if (!isWell(node)) continue
       const { driver, ledger } = node.life?.peer ?? NOBODY
       if (driver === undefined || ledger === undefined) return
+      epoch = Math.max(epoch, ledger.final.accounts.epoch)
       frontier = Math.max(frontier, driver.frontier)
       finalSlot = Math.max(finalSlot, ledger.final.slot)
     }
@@ -470,7 +473,10 @@ class World implements Surroundings {
       if (!this.#isTogether(Number.POSITIVE_INFINITY)) return
       this.#healedSlot = frontier
       this.#healedHeight = this.checker.height
+      this.#healedEpoch = epoch
     }
+    // Where an epoch has turned the boundary became final, and slots between two epochs do not exist.
+    if (epoch > this.#healedEpoch) return
     if (finalSlot >= this.#healedSlot) return
     const { running } = this.#nodes.find(isWell)!.life!.peer.context.epochs
     const { adversary, liar } = this.#plan
