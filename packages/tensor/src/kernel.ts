@@ -11,6 +11,13 @@
 import type { Prng } from '@gradmesh/core'
 
 /** What a kernel may know of the adapter when it chooses its form. */
+export interface TunedProduct {
+  readonly family: 'dir4' | 'tiled'
+  readonly tileRows: number
+  /** The tile whose products in f16 are faster than that; null where none is. */
+  readonly f16: { readonly tileRows: number } | null
+}
+
 export interface Machine {
   /** "GPU" work runs on this machine's CPU: lavapipe, SwiftShader. */
   readonly software: boolean
@@ -18,8 +25,10 @@ export interface Machine {
   readonly subgroupSize: number
   /** WGSL has dot4I8Packed here. */
   readonly packedDot: boolean
+  /** WGSL computes in f16 here. */
+  readonly f16: boolean
   /** What the tuner measured to be fastest, by `shapeClass`; see `matmul/tune.ts`. */
-  readonly tuned?: Map<string, { readonly family: 'dir4' | 'tiled'; readonly tileRows: number }>
+  readonly tuned?: Map<string, TunedProduct>
 }
 
 export type ElementType = 'f32' | 'u32' | 'i32'

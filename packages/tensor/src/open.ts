@@ -65,7 +65,13 @@ const LIMITS = [
 const machineOf = ({ adapter, info, packedDot }: Candidate): Machine => {
   const { subgroupMinSize, subgroupMaxSize } = adapter.info
   const usable = adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize
-  return { software: info.software, subgroupSize: usable ? subgroupMinSize : 0, tuned: new Map(), packedDot }
+  return {
+    software: info.software,
+    subgroupSize: usable ? subgroupMinSize : 0,
+    f16: adapter.features.has('shader-f16'),
+    tuned: new Map(),
+    packedDot
+  }
 }
 
 /** The device with every feature and limit that kernels use and the adapter has. Throws GPU_OUT_OF_MEMORY. */

@@ -28,8 +28,13 @@ onEachAdapter(t, async (t, device) => {
   t.same(JSON.parse(text), measured)
   for (const { name, chosen, tried } of measured.classes) {
     t.ok(tried.length >= 1, `${name}: tried`)
-    const [first] = tried
-    t.match(first, chosen, 'the fastest is chosen')
+    const { f16, ...tile } = chosen
+    t.match(
+      tried.find(each => !each.f16),
+      tile,
+      'the fastest in f32 is chosen'
+    )
+    t.match(tried[0], f16 === null ? { f16: false } : { f16: true, ...f16 }, 'and f16 where it is faster')
     t.same(device.machine.tuned?.get(name), chosen, 'and used')
   }
 
@@ -45,9 +50,15 @@ onEachAdapter(t, async (t, device) => {
     const shape = { m: 256, n: 256, k: 256 }
     const machine = {
       ...device.machine,
-      tuned: new Map([['nn middle', { family: 'tiled', tileRows: 32 } as const]])
+      f16: true,
+      tuned: new Map([['nn middle', { family: 'tiled', tileRows: 32, f16: { tileRows: 64 } } as const]])
     }
-    t.match(matmulNN.variant(shape, {}, machine), { family: 'tiled', tileRows: 32 })
+    t.match(matmulNN.variant(shape, {}, machine), { family: 'tiled', tileRows: 32, f16: false })
+    t.match(matmulNN.variant(shape, { f16: 'allowed' }, machine), { tileRows: 64, f16: true })
+    t.match(matmulNN.variant(shape, { f16: 'allowed' }, { ...machine, tuned: new Map() }), { f16: false })
+    t.throws(() => matmulNN.variant(shape, { f16: 'always' }, { ...machine, f16: false }), {
+      code: 'GPU_FEATURE'
+    })
     t.match(matmulNN.variant(shape, { family: 'tiled', tileRows: 64 }, machine), { tileRows: 64 })
     t.match(
       matmulNN.variant({ ...shape, m: 8 }, {}, machine),
@@ -59,7 +70,9 @@ onEachAdapter(t, async (t, device) => {
     const foreign = JSON.stringify({ ...measured, driver: 'another' })
     const absurd = JSON.stringify({
       ...measured,
-      classes: [{ name: 'nn large', shape: {}, chosen: { family: 'dir4', tileRows: 5 }, tried: [] }]
+      classes: [
+        { name: 'nn large', shape: {}, chosen: { family: 'dir4', tileRows: 5, f16: null }, tried: [] }
+      ]
     })
     for (const bad of ['', '{', 'null', foreign, absurd]) {
       store.files.set(name, bad)

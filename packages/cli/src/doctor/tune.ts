@@ -11,7 +11,9 @@ export const checkTuning = async (folder: string, adapter: string | null): Promi
     const { classes, complete, milliseconds } = await tune(device, { store, again: true })
     const seconds = (milliseconds / 1000).toFixed(1)
     const details = classes.map(({ name, shape: { m, n, k }, tried }) => {
-      const figures = tried.map(({ family, tileRows, gflops }) => `${family} ${tileRows}: ${gflops}`)
+      const figures = tried.map(
+        ({ family, tileRows, f16, gflops }) => `${family} ${tileRows}${f16 ? ' f16' : ''}: ${gflops}`
+      )
       return `${name} (${m} x ${k} x ${n}), GFLOP/s: ${figures.join(', ')}`
     })
     return [

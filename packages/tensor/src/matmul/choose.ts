@@ -3,6 +3,7 @@
  * adapter, else a rule of thumb. Every choice gives the same order of summation, hence the same bits
  * where the adapter does not fuse.
  */
+import { MeshError } from '@gradmesh/core'
 import type { Machine } from '../kernel.ts'
 import type { Epilogue, Family, Form, Shape, Variant } from './form.ts'
 
@@ -18,6 +19,15 @@ export interface Choice {
   readonly family?: Family
   /** Rows of a tile. dir4: a multiple of the subgroup size; tiled: 32 or 64, also its columns. */
   readonly tileRows?: number
+}
+
+/** Whether products may be made in f16. */
+export interface F16Option {
+  /**
+   * Up to 2^-11 of each |a||b| is lost, and above 65,504 all. `allowed`: where the tuner saw that it gains on this
+   * adapter, else f32. `always`: in any case, or GPU_FEATURE is thrown.
+   */
+  readonly f16?: 'allowed' | 'always'
 }
 
 const THIN_MAX = 64
@@ -46,11 +56,19 @@ export const choose = (
   shape: Shape,
   epilogue: Epilogue,
   machine: Machine,
-  asked: Choice = {}
+  asked: Choice & F16Option = {}
 ): Variant => {
   const { m, n, k } = shape
-  const tuned = asked.family === undefined ? machine.tuned?.get(shapeClass(form, shape)) : undefined
-  const family = asked.family ?? tuned?.family ?? familyOf(machine)
+  const known = asked.family === undefined ? machine.tuned?.get(shapeClass(form, shape)) : undefined
+  const gaining = asked.f16 === 'allowed' ? (known?.f16 ?? undefined) : undefined
+  const f16 = asked.f16 === 'always' || gaining !== undefined
+  if (f16 && !machine.f16)
+    throw new MeshError('GPU_FEATURE', 'this adapter does not compute in f16', {
+      remedy: "ask for f16: 'allowed', which takes f32 here",
+      data: { feature: 'shader-f16' }
+    })
+  const tuned = f16 ? gaining : known
+  const family = f16 ? 'tiled' : (asked.family ?? known?.family ?? familyOf(machine))
   const [rowA, rowB] = [form === 'tn' ? m : k, form === 'nt' ? k : n]
   // Across k both operands would take two loads for one, which gains nothing over scalar loads.
   const skewed = family === 'dir4' && form !== 'tn'
@@ -63,6 +81,7 @@ export const choose = (
     form,
     family,
     half: false,
+    f16,
     batched: false,
     lanes,
     tileRows: rows ?? (family === 'dir4' ? tileRowsOf(shape, lanes) : TILED_ROWS),

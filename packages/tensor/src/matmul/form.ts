@@ -43,6 +43,11 @@ export interface Variant extends Epilogue {
   readonly family: Family
   /** b lies as pairs of f16 in u32; sums are f32 all the same. */
   readonly half: boolean
+  /**
+   * a and b are rounded to f16, and so is each group of four products and their sum; groups add up in f32
+   * (tiled). Half the workgroup memory, and twice the arithmetic of many GPUs.
+   */
+  readonly f16: boolean
   /** Many products of one shape, rows and products apart by numbers of the dispatch. */
   readonly batched: boolean
   /** Lanes of a subgroup (dir4). */

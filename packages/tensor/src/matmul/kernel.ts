@@ -2,14 +2,14 @@
 import { MeshError, type Prng } from '@gradmesh/core'
 import type { ArraySpec, Arrays, Kernel } from '../kernel.ts'
 import { geluOf, geluSlopeOf } from '../kernels/gelu-rule.ts'
-import { type Choice, choose } from './choose.ts'
+import { type Choice, choose, type F16Option } from './choose.ts'
 import { dir4, dir4Groups } from './dir4.ts'
 import type { Epilogue, Form, Shape, Variant } from './form.ts'
 import { halfBits, unpackHalves } from './half.ts'
 import { tiled, tiledGroups } from './tiled.ts'
 
 /** The choice overrules that for the adapter; dir4 needs subgroups. */
-export type MatmulOptions = Partial<Omit<Epilogue, 'adamw' | 'layer'>> & Choice & HalfOption
+export type MatmulOptions = Partial<Omit<Epilogue, 'adamw' | 'layer'>> & Choice & HalfOption & F16Option
 
 export interface HalfOption {
   /** b is u32, two f16 in each (`packHalves`), its rows a multiple of four long; sums are f32. */
@@ -58,13 +58,17 @@ export const epilogueArrays = (
 const EPILOGUE_NAMES = Object.keys(PLAIN) as readonly (keyof Epilogue)[]
 
 /** The epilogue asked for, and the choice of family and tile. */
-export const splitOptions = (options: MatmulOptions): { epilogue: Epilogue; choice: Choice } => {
-  const { family, tileRows, half: _, ...rest } = options
+export const splitOptions = (options: MatmulOptions): { epilogue: Epilogue; choice: Choice & F16Option } => {
+  const { family, tileRows, half: _, f16, ...rest } = options
   const asked = EPILOGUE_NAMES.flatMap(name => {
     const value = (rest as Partial<Epilogue>)[name]
     return value === undefined ? [] : [[name, value]]
   })
-  const choice = { ...(family !== undefined && { family }), ...(tileRows !== undefined && { tileRows }) }
+  const choice = {
+    ...(family !== undefined && { family }),
+    ...(tileRows !== undefined && { tileRows }),
+    ...(f16 !== undefined && { f16 })
+  }
   return { epilogue: { ...PLAIN, ...Object.fromEntries(asked) }, choice }
 }
 

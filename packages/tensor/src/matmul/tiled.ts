@@ -67,14 +67,16 @@ const placeB = (v: Variant): string =>
 export const tiled = (v: Variant): Wgsl => {
   const tile = v.tileRows
   const threads = threadsOf(v)
+  const four = v.f16 ? 'vec4h' : 'vec4f'
   return {
+    enable: v.f16 ? ['f16'] : [],
     wide: [...wideArrays(v, wideLoads(v).a, !v.half && wideLoads(v).b), ...biasWide(v, wideLoads(v).a)],
     code: `${finishText(v)}
 ${stepBiasText(v, wideLoads(v).a)}
 ${halfText(v)}${loaders(v)}
 
-var<workgroup> tileA: array<vec4f, ${(tile * TILE_K) / 4}>;
-var<workgroup> tileB: array<vec4f, ${(tile * TILE_K) / 4}>;
+var<workgroup> tileA: array<${four}, ${(tile * TILE_K) / 4}>;
+var<workgroup> tileB: array<${four}, ${(tile * TILE_K) / 4}>;
 
 @compute @workgroup_size(${threads})
 fn main(
@@ -94,8 +96,8 @@ fn main(
   var sums: array<vec4f, ${ROWS}>;
   for (var base = 0u; base < scalars.k; base += ${TILE_K}u) {
     for (var e = local; e < ${(tile * TILE_K) / 4}u; e += ${threads}u) {
-      { ${placeA(v)} tileA[row * 4u + k4] = fourA(top + row, base + 4u * k4); }
-      { ${placeB(v)} tileB[k * ${tile / 4}u + column4] = fourB(base + k, left + 4u * column4); }
+      { ${placeA(v)} tileA[row * 4u + k4] = ${four}(fourA(top + row, base + 4u * k4)); }
+      { ${placeB(v)} tileB[k * ${tile / 4}u + column4] = ${four}(fourB(base + k, left + 4u * column4)); }
     }
     workgroupBarrier();
     for (var k4 = 0u; k4 < 4u; k4++) {
@@ -105,7 +107,7 @@ fn main(
       let b3 = tileB[(4u * k4 + 3u) * ${tile / 4}u + mine4];
       for (var i = 0u; i < ${ROWS}u; i++) {
         let a = tileA[(mineRow + i) * 4u + k4];
-        sums[i] += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3;
+        sums[i] += vec4f(a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3);
       }
     }
     workgroupBarrier();

@@ -4,14 +4,15 @@
  * holds; a result that arrives in the middle of training changes speed and no bit of the sums.
  */
 
+import type { TunedProduct } from '../kernel.ts'
 import type { Device } from '../runtime.ts'
 import type { Tensor } from '../tensor.ts'
-import { type Choice, familyOf, hasLanes, shapeClass } from './choose.ts'
-import type { Form, Shape } from './form.ts'
+import { familyOf, hasLanes, shapeClass } from './choose.ts'
+import type { Family, Form, Shape } from './form.ts'
 import { matmul } from './kernel.ts'
 
 /** Part of what names a result: grows when kernels change enough for old results to mislead. */
-export const TUNE_VERSION = '0.1.0/1'
+export const TUNE_VERSION = '0.1.0/2'
 
 const BUDGET_MS = 8_000
 const SAMPLES = 3
@@ -22,13 +23,18 @@ const HOPELESS = 1.5
 /** A tile this much slower in one class is not tried in the classes after it: compiling it costs seconds. */
 const OUT_OF_QUESTION = 3
 
-export type Tile = Required<Choice>
+export interface Tile {
+  readonly family: Family
+  readonly tileRows: number
+  /** Products in f16 instead of f32. */
+  readonly f16: boolean
+}
 
 export interface TunedClass {
   /** Form and size, `nn large`. */
   readonly name: string
   readonly shape: Shape
-  readonly chosen: Tile
+  readonly chosen: TunedProduct
   /** What was measured, fastest first. */
   readonly tried: readonly (Tile & { readonly gflops: number })[]
 }
@@ -72,8 +78,10 @@ const tilesFor = (device: Device): readonly Tile[] => {
   const lanes = hasLanes(machine) ? machine.subgroupSize : Number.POSITIVE_INFINITY
   const dir4 = [32, 16, 8].filter(rows => rows % lanes === 0)
   const tiles: Tile[] = [
-    ...dir4.map(tileRows => ({ family: 'dir4', tileRows }) as const),
-    ...[64, 32].map(tileRows => ({ family: 'tiled', tileRows }) as const)
+    ...dir4.map(tileRows => ({ family: 'dir4', tileRows, f16: false }) as const),
+    ...[false, true]
+      .filter(f16 => !f16 || machine.f16)
+      .flatMap(f16 => [64, 32].map(tileRows => ({ family: 'tiled', tileRows, f16 }) as const))
   ]
   const likely = familyOf(machine)
   return tiles.toSorted((a, b) => Number(b.family === likely) - Number(a.family === likely))
@@ -92,11 +100,11 @@ const identityOf = ({ info }: Device) => ({
   version: TUNE_VERSION
 })
 
-const isTile = (value: unknown): value is Tile => {
-  const { family, tileRows } = (value ?? {}) as Partial<Tile>
-  return family === 'dir4'
-    ? [8, 16, 32].includes(tileRows!)
-    : family === 'tiled' && [32, 64].includes(tileRows!)
+const isTuned = (value: unknown): value is TunedProduct => {
+  const { family, tileRows, f16 } = (value ?? {}) as Partial<TunedProduct>
+  const ofTiled = [32, 64]
+  const fits = family === 'dir4' ? [8, 16, 32] : family === 'tiled' ? ofTiled : []
+  return fits.includes(tileRows!) && (f16 === null || ofTiled.includes(f16?.tileRows ?? 0))
 }
 
 /** What the store holds, or undefined when it is of another adapter or version, or was damaged. */
@@ -108,7 +116,8 @@ const parse = (text: string, device: Device): Tuning | undefined => {
     )
     const usable = ({ name, chosen }: TunedClass) =>
       typeof name === 'string' &&
-      isTile(chosen) &&
+      isTuned(chosen) &&
+      (chosen.f16 === null || device.machine.f16) &&
       (chosen.family === 'tiled' ||
         (hasLanes(device.machine) && chosen.tileRows % device.machine.subgroupSize === 0))
     return same && tuning.classes.every(usable) ? tuning : undefined
@@ -148,13 +157,20 @@ class Bench {
       for (const tensor of Object.values(tensors)) tensor.free()
     }
     tried.sort((a, b) => a.ms - b.ms)
-    const worth = OUT_OF_QUESTION * tried[0]!.ms
+    const [fastest] = tried as [(typeof tried)[0]]
+    const plain = tried.find(({ tile }) => !tile.f16)
+    if (plain === undefined) return undefined
+    const worth = OUT_OF_QUESTION * fastest.ms
     this.#tiles = tried.flatMap(({ tile, ms }) => (ms <= worth ? [tile] : []))
     const gflops = (ms: number) => Math.round((2 * m * n * k) / ms / 1e5) / 10
     return {
       name: shapeClass(form, shape),
       shape,
-      chosen: tried[0]!.tile,
+      chosen: {
+        family: plain.tile.family,
+        tileRows: plain.tile.tileRows,
+        f16: fastest.tile.f16 ? { tileRows: fastest.tile.tileRows } : null
+      },
       tried: tried.map(({ tile, ms }) => ({ ...tile, gflops: gflops(ms) }))
     }
   }
@@ -168,11 +184,16 @@ class Bench {
   ): Promise<number> {
     const device = this.#device
     const kernel = matmul(form, `matmul-${form}/1`)
-    await device.prepare(kernel, shape, tile)
+    const options = {
+      family: tile.family,
+      tileRows: tile.tileRows,
+      ...(tile.f16 && ({ f16: 'always' } as const))
+    }
+    await device.prepare(kernel, shape, options)
     const run = async (repeats: number): Promise<number> => {
       const from = performance.now()
       device.submit(step => {
-        for (let i = 0; i < repeats; i++) step.run(kernel, tensors, shape, tile)
+        for (let i = 0; i < repeats; i++) step.run(kernel, tensors, shape, options)
       })
       await device.idle()
       return (performance.now() - from) / repeats
