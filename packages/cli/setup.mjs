@@ -21,6 +21,7 @@ const TARGETS = {
   'bench-consensus': { file: 'test/bench/consensus/run.ts', isTest: false },
   'bench-sync': { file: 'test/bench/sync/run.ts', isTest: false, isPure: true },
   chaos: { file: 'test/e2e/chaos/run.ts', isTest: false },
+  'bench-asking': { file: 'test/bench/asking/run.ts', isTest: false },
   'bench-http': { file: 'test/bench/http/run.ts', isTest: false },
   'bench-models': { file: 'packages/models/bench/models.ts', isTest: false },
   'bench-tasks': { file: 'packages/train/bench/tasks.ts', isTest: false },

@@ -14,7 +14,7 @@ import { promisify } from 'node:util'
 import { type Client, createClient, type Receipt, type Status } from '@gradmesh/api'
 import { steadyMemory } from '@gradmesh/cli'
 import { MeshError, systemClock, toHex } from '@gradmesh/core'
-import { ensureKey, type GenesisInit, makeGenesis, settleFolder } from '@gradmesh/peer'
+import { type Bases, ensureKey, type GenesisInit, makeGenesis, settleFolder } from '@gradmesh/peer'
 import { openTask, type Task } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 
@@ -35,6 +35,7 @@ export interface MeshOptions {
   /** The digits when left out. */
   readonly task?: Task
   readonly plugin?: NonNullable<GenesisInit['plugin']> | null
+  readonly bases?: Bases
   /** Those of the genesis defaults when left out. */
   readonly epochs?: Genesis['epochs']
   /** More words for `gradmesh up`, for every peer. */
