@@ -14,10 +14,12 @@ import {
 } from '@gradmesh/delta'
 import { rateAt, type Schedule } from '@gradmesh/models'
 import {
+  fallen,
   floatView,
   innerRate,
   type Recipe,
   type Report,
+  shareDone,
   type Task,
   type Trainer,
   trainRound
@@ -69,7 +71,7 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
         rows: rows(innerSteps * batch),
         innerSteps,
         batch,
-        rate: innerRate(recipe, round),
+        rate: fallen(innerRate(recipe, round), task, shareDone(round, rounds)),
         deadlineMs: Number.POSITIVE_INFINITY,
         clock: systemClock
       })

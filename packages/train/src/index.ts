@@ -13,7 +13,7 @@ export {
   type TextPiece,
   type TokenChance
 } from './inference/inference.ts'
-export { innerRate, type RatePlan } from './inner-rate.ts'
+export { cosineFall, fallen, innerRate, type RatePlan, shareDone } from './inner-rate.ts'
 export { INNER_DEFAULT, type InnerOptimiser } from './models/inner.ts'
 export { meshBases, meshTensors } from './models/mesh-tensors.ts'
 export { mlpTrainer } from './models/mlp.ts'

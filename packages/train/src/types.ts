@@ -91,6 +91,11 @@ export interface Task {
   readonly id: string
   readonly options: TaskOptions
   readonly recipe: Recipe
+  /**
+   * What the inner rate is multiplied by when this share (0..1) of the mesh's rounds is done; it stays when left out, and
+   * in a mesh without end.
+   */
+  readonly fall?: (done: number) => number
   /** What `score` is called when shown. */
   readonly scoreName: string
   /** The score below which `npm start` does not call the run a success. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { innerRate } from '../src/index.ts'
+import { cosineFall, fallen, innerRate, shareDone } from '../src/index.ts'
 
 t.test('rises over the warm-up, then stays', async t => {
   const plan = { innerRateMicro: 8000, warmupRounds: 3 }
@@ -11,4 +11,14 @@ t.test('rises over the warm-up, then stays', async t => {
 
 t.test('without warm-up the first round has the full rate', async t => {
   t.equal(innerRate({ innerRateMicro: 1_000_000, warmupRounds: 0 }, 0), 1)
+})
+
+t.test('a task may have it fall over the rounds of a mesh that ends', async t => {
+  const rates = [0, 1, 2, 3, 4, 9].map(round => fallen(8, { fall: cosineFall }, shareDone(round, 4)))
+  t.strictSame(
+    rates.map(rate => Number(rate.toFixed(2))),
+    [8, 6.83, 4, 1.17, 0, 0]
+  )
+  t.equal(fallen(8, {}, shareDone(3, 4)), 8, 'not every task')
+  t.equal(fallen(8, { fall: cosineFall }, shareDone(1000, null)), 8, 'nor a mesh without end')
 })

@@ -7,6 +7,7 @@ import { MeshError, systemClock } from '@gradmesh/core'
 import { type Layout, makeLayout, unpack } from '@gradmesh/delta'
 import type { AdapterInfo, Device, OpenDeviceOptions } from '@gradmesh/tensor'
 import {
+  fallen,
   floatView,
   type LoadedTask,
   type Metrics,
@@ -156,10 +157,12 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
       steps: number
       batch: number
       rate: number
+      /** Share of the mesh's rounds. */
+      done: number
       budgetMs: number
     }): Promise<TrainedRound> {
       const started = systemClock.nowMs()
-      const { layout } = opened
+      const { layout, task } = opened
       const restedMs = duty?.restedMs ?? 0
       const workedMs = duty?.workedMs ?? 0
       await duty?.rest()
@@ -173,7 +176,7 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
           rows: input.rows,
           innerSteps: input.steps,
           batch: input.batch,
-          rate: input.rate,
+          rate: fallen(input.rate, task, input.done),
           deadlineMs: started + input.budgetMs,
           // A round that is given up has run out of time.
           clock: { nowMs: () => (stopping.signal.aborted ? LATE_MS : systemClock.nowMs()) }

@@ -5,7 +5,7 @@
  */
 import { equalBytes, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { assignRows } from '@gradmesh/ledger'
-import { innerRate } from '@gradmesh/train'
+import { innerRate, shareDone } from '@gradmesh/train'
 import {
   type Digest,
   decodeSignedDelta,
@@ -176,6 +176,7 @@ export class Training {
           steps: innerSteps,
           batch,
           rate: innerRate(genesis.training, round),
+          done: shareDone(round, genesis.end.rounds),
           budgetMs: genesis.timing.roundDeadlineMs * TRAINING_SHARE
         },
         [weights.buffer as ArrayBuffer]

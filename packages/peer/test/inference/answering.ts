@@ -41,7 +41,15 @@ const prepare = async (test: Test) => {
   })
   const rows = Uint32Array.from({ length: 4 * 8 }, (_, i) => i % samples)
   const round = () =>
-    compute.round({ weights: weights.slice(), rows, steps: 4, batch: 8, rate: 1e-3, budgetMs: 60_000 })
+    compute.round({
+      weights: weights.slice(),
+      rows,
+      steps: 4,
+      batch: 8,
+      rate: 1e-3,
+      done: 0,
+      budgetMs: 60_000
+    })
   return { compute, weights, round }
 }
 

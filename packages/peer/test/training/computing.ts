@@ -49,6 +49,7 @@ const input = (round: number) => ({
   steps: STEPS,
   batch: BATCH,
   rate: 1e-3,
+  done: 0,
   budgetMs: 60_000
 })
 

@@ -3,6 +3,7 @@
 import { concatBytes, MeshError, Prng, utf8 } from '@gradmesh/core'
 import { readIdx } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
+import { cosineFall } from '../inner-rate.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples } from '../models/model-trainer.ts'
 import type { LoadedTask, Recipe, Task, TaskKind, TaskSource } from '../types.ts'
@@ -20,7 +21,7 @@ const FILES = {
 } as const
 const CLASSES_MAX = 256
 
-const RECIPE: Recipe = { ...COMMON, rounds: 14, batch: 32, innerRateMicro: 2000, chunk: 256 }
+const RECIPE: Recipe = { ...COMMON, rounds: 24, batch: 32, innerRateMicro: 5000, chunk: 256 }
 
 export const images: TaskKind = {
   id: ID,
@@ -38,7 +39,7 @@ export const images: TaskKind = {
     const classes = read.whole('classes', { least: 2, most: CLASSES_MAX })
     const channels = read.text('channels', '16 32')
     const width = read.whole('width', { least: 8, most: 8192, otherwise: 64 })
-    const dropoutPercent = read.whole('dropoutPercent', { least: 0, most: 90, otherwise: 20 })
+    const dropoutPercent = read.whole('dropoutPercent', { least: 0, most: 90, otherwise: 30 })
     const shift = read.whole('shift', { least: 0, most: 16, otherwise: 0 })
     const mirror = read.whole('mirror', { least: 0, most: 1, otherwise: 0 })
     read.end()
@@ -62,6 +63,7 @@ export const images: TaskKind = {
       id: ID,
       options: { size, classes, channels, width, dropoutPercent, shift, mirror, ...rootOptions(roots) },
       recipe: RECIPE,
+      fall: cosineFall,
       scoreName: 'accuracy',
       scoreTarget: 0.86,
       tensors: () => meshTensors(model),

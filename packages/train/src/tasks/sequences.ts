@@ -2,6 +2,7 @@
 import { concatBytes, Prng, utf8 } from '@gradmesh/core'
 import { openTokenizer, readTsv, type Tokenizer, trainBpe } from '@gradmesh/data'
 import { sequenceInference } from '../inference/encoder-inference.ts'
+import { cosineFall } from '../inner-rate.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples } from '../models/model-trainer.ts'
 import type { LoadedTask, Task, TaskKind, TaskSource } from '../types.ts'
@@ -35,6 +36,7 @@ export const sequences: TaskKind = {
       id: ID,
       options: { ...text.options, ...columns, classes, ...rootOptions(roots) },
       recipe: text.recipe,
+      fall: cosineFall,
       scoreName: 'accuracy',
       scoreTarget: 0.76,
       tensors: () => meshTensors(text.model),

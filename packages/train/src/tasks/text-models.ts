@@ -40,7 +40,7 @@ export const readTextModel = (read: OptionReader, classes: number): TextModel =>
  * Most pieces occur a few times in all. Large batches, an epsilon that keeps AdamW from stepping as far for a rare
  * piece as for a common one, and a decay that draws back what few texts said.
  */
-const BAG_RECIPE: Recipe = { ...COMMON, rounds: 15, batch: 128, innerRateMicro: 10_000, chunk: 256 }
+const BAG_RECIPE: Recipe = { ...COMMON, rounds: 15, batch: 128, innerRateMicro: 15_000, chunk: 256 }
 const BAG_OPTIMISER: OptimiserOptions = { beta1: 0.8, beta2: 0.99, epsilon: 1e-4, normMax: 1 }
 
 const ENCODER_RECIPE: Recipe = { ...COMMON, rounds: 16, batch: 32, innerRateMicro: 4000, chunk: 128 }
