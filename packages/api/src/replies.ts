@@ -159,6 +159,19 @@ export const status = named(
     ),
     caps,
     residentBytes: integer({ description: 'memory of the process' }),
+    diskBytes: describe(
+      'what the ledger takes on the disk, about, by kind; null until it has been looked up',
+      nullable(
+        object({
+          blocks: integer({ description: 'final and live blocks, certificates' }),
+          deltas: integer({ description: 'payloads and headers' }),
+          receipts: integer(),
+          checkpoints: integer(),
+          errorBuffer: integer({ description: 'what this trainer has not sent yet' }),
+          other: integer({ description: 'the newest few megabytes of all kinds, and the rest' })
+        })
+      )
+    ),
     stake: money(),
     reward: money({ description: 'balance earned by this peer' }),
     uptimeSeconds: number({ minimum: 0 }),

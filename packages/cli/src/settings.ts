@@ -124,6 +124,11 @@ export const peerOptions = {
   ...datasetOption,
   ...pluginOption,
   ...passphraseOption,
+  archive: {
+    type: 'boolean',
+    help: `keep every block and delta, not only the newest ${nodeDefaults.keepBlocks} blocks`,
+    env: 'GRADMESH_ARCHIVE'
+  },
   label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
   announce: {
@@ -215,6 +220,7 @@ export const nodeOptions = (
     train: !values.is('no-train'),
     label,
     caps: capsOf(values),
+    keepBlocks: values.is('archive') ? null : nodeDefaults.keepBlocks,
     evaluateEvery: nodeDefaults.evaluateEvery,
     logger
   }

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly dataset: string | null
   /** Shown to others when this peer registers as a trainer. */
   readonly label: string
+  /** Final blocks that stay, with their payloads; null: all (README, "What is kept"). */
+  readonly keepBlocks?: number | null
   /** How much of this machine the peer may take; all of it when left out. */
   readonly caps?: Caps
   /** Held-out accuracy is measured every so many rounds, and after the last. */
@@ -47,6 +49,9 @@ export interface NodeOptions {
   readonly onOpen?: (view: { status(): Status }) => void
 }
 
+export const keptBlocks = ({ keepBlocks }: Pick<NodeOptions, 'keepBlocks'>): number | null =>
+  keepBlocks === undefined ? nodeDefaults.keepBlocks : keepBlocks
+
 export const nodeDefaults = {
   http: { host: '127.0.0.1', port: 4180 },
   listen: ['/ip4/0.0.0.0/tcp/4190'],
@@ -55,5 +60,6 @@ export const nodeDefaults = {
   dataset: null,
   train: true,
   caps: noCaps,
+  keepBlocks: 1024,
   evaluateEvery: 5
 } as const

@@ -26,7 +26,7 @@ import { openDoor } from './door.ts'
 import type { Held } from './holding.ts'
 import { Asking } from './inference/asking.ts'
 import { type Closers, makeContext, type OpenedCompute, openCompute, openStores } from './opening.ts'
-import type { NodeOptions } from './options.ts'
+import { keptBlocks, type NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
 import { Attesting } from './round/attesting.ts'
 import { DeltaPool } from './round/delta-pool.ts'
@@ -39,7 +39,7 @@ import { TransactionPool } from './round/transaction-pool.ts'
 import { AGENT, type Outcome, type Running } from './running.ts'
 import { type FinalChange, FinalPoint, Ledger } from './state/ledger.ts'
 import type { StateHead } from './state/state-table.ts'
-import { catchUp, gatherQuorum, keepRegistering, lookAround } from './sync/entering.ts'
+import { catchUp, gatherQuorum, keepRegistering, lookAround, tellFetching } from './sync/entering.ts'
 import { greet } from './sync/greeting.ts'
 import { invitingAddresses } from './sync/inviting.ts'
 import { restoreFromDisk } from './sync/restoring.ts'
@@ -296,7 +296,10 @@ export class MeshPeer implements Running {
       return net.stop()
     })
     const isNew = (await safety.final()) === undefined
-    if (head !== undefined && (head.height > 0 || (isNew && epochs.running.self !== null))) return head
+    // An archive wants all blocks, from the first.
+    const isArchive = keptBlocks(this.#options) === null
+    if (head !== undefined && (isArchive || head.height > 0 || (isNew && epochs.running.self !== null)))
+      return head
     const adopted = await lookAround(this.#context, this.journal, this.#isStopping, head !== undefined)
     this.#assertGoing()
     if (adopted !== undefined) epochs.turn(adopted.head.accounts)
@@ -364,6 +367,7 @@ export class MeshPeer implements Running {
     const context = this.#context
     const { ledger, pool, driver, attesting, syncing, training, transactions } = parts
     this.journal.enter('syncing', null)
+    syncing.onFetching = tellFetching(this.journal)
     syncing.onProgress = progress => {
       if (progress === null) return
       const { height, target } = progress

@@ -68,6 +68,16 @@ export const leafKey = (height: number, index: number): Uint8Array => keyOf('w',
 export const errorKey = (round: number, piece: number): Uint8Array => keyOf('e', round, piece)
 export const metaKey = (name: string): Uint8Array => keyOf('m', new TextEncoder().encode(name))
 
+/** The letters of the keys of each kind that grows; `other`: the rest, the newest few megabytes in the log too. */
+const DISK_KINDS = {
+  blocks: 'bfh',
+  deltas: 'diq',
+  receipts: 'r',
+  checkpoints: 'kw',
+  errorBuffer: 'e'
+} as const
+export type DiskKind = keyof typeof DISK_KINDS | 'other'
+
 export interface ChainStore {
   readonly chainId: Digest
   readonly genesisBytes: Uint8Array
@@ -134,6 +144,8 @@ export interface ChainStore {
     pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
   ): Promise<void>
   newestCheckpoint(): Promise<Checkpoint | undefined>
+  /** Of the checkpoints that are held, the newest first. */
+  checkpointHeights(): Promise<number[]>
   checkpointAt(height: number): Promise<Checkpoint | undefined>
   /** A run of a checkpoint's leaves; undefined unless all of them are held. */
   leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined>
@@ -149,6 +161,8 @@ export interface ChainStore {
   putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void>
   error(): Promise<ErrorFeedback | undefined>
 
+  /** About how many bytes of the disk each kind takes. */
+  sizes(): Promise<Readonly<Record<DiskKind, number>>>
   /** Small values of the daemon's own. */
   putMeta(name: string, value: Uint8Array): Promise<void>
   meta(name: string): Promise<Uint8Array | undefined>
@@ -582,9 +596,7 @@ class OpenChain implements ChainStore {
 
   /** Also what an interrupted write left: leaves without their checkpoint. */
   async #dropOldCheckpoints(): Promise<void> {
-    const heights: number[] = []
-    for await (const [key] of this.#database.entries({ ...allOf('k'), reverse: true }))
-      heights.push(numberAt(key, 1))
+    const heights = await this.checkpointHeights()
     const kept = heights.slice(0, CHECKPOINTS_KEPT)
     const old = heights.slice(CHECKPOINTS_KEPT).map(height => del(checkpointKey(height)))
     if (old.length > 0) await this.#database.batch(old, { sync: true })
@@ -600,6 +612,13 @@ class OpenChain implements ChainStore {
     const batches = new Batches(this.#database)
     for await (const [key] of this.#database.entries(range)) await batches.add([del(key)])
     await batches.end()
+  }
+
+  async checkpointHeights(): Promise<number[]> {
+    const heights: number[] = []
+    for await (const [key] of this.#database.entries({ ...allOf('k'), reverse: true }))
+      heights.push(numberAt(key, 1))
+    return heights
   }
 
   async newestCheckpoint(): Promise<Checkpoint | undefined> {
@@ -685,6 +704,17 @@ class OpenChain implements ChainStore {
   }
 
   // ---------------------------------------------------------------- the rest
+
+  async sizes(): Promise<Readonly<Record<DiskKind, number>>> {
+    const sizes = { blocks: 0, deltas: 0, receipts: 0, checkpoints: 0, errorBuffer: 0, other: 0 }
+    let counted = 0
+    for (const [kind, letters] of Object.entries(DISK_KINDS) as [keyof typeof DISK_KINDS, string][]) {
+      for (const letter of letters) sizes[kind] += await this.#database.sizeOf(allOf(letter))
+      counted += sizes[kind]
+    }
+    sizes.other = Math.max(0, (await this.#database.sizeOf()) - counted)
+    return sizes
+  }
 
   putMeta(name: string, value: Uint8Array): Promise<void> {
     return this.#database.batch([put(metaKey(name), value)], { sync: true })

@@ -1,5 +1,6 @@
 /** The one place that meets LevelDB. */
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { MeshError } from '@gradmesh/core'
 import { Level } from 'level'
 import { failureOf, missing, storeError } from './failures.ts'
@@ -8,6 +9,7 @@ import type { Database, Operation, Range } from './types.ts'
 /** `level` types what every platform has; compaction is LevelDB's own. */
 type Bytes = Level<Uint8Array, Uint8Array> & {
   compactRange(from: Uint8Array, to: Uint8Array): Promise<void>
+  approximateSize(from: Uint8Array, to: Uint8Array): Promise<number>
 }
 
 const VIEWS = { keyEncoding: 'view', valueEncoding: 'view' } as const
@@ -108,6 +110,19 @@ class OpenLevelDb implements LevelDatabase {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Of a range only what lies in sorted tables is counted, not the newest few megabytes in the log. */
+  async sizeOf(range?: Pick<Range, 'from' | 'to'>): Promise<number> {
+    if (range !== undefined) return this.#level.approximateSize(range.from, range.to).catch(this.#fail)
+    const names = await namesIn(this.folder).catch(this.#fail)
+    const sizes = names.map(name =>
+      stat(join(this.folder, name)).then(
+        ({ size }) => size,
+        () => 0
+      )
+    )
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
   }
 
   compact(): Promise<void> {

@@ -36,6 +36,8 @@ const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 
+const EVERYTHING = { from: new Uint8Array(0), to: Uint8Array.of(0xff) }
+
 interface Disk {
   readonly durable: Map<string, Uint8Array>
   batches: number
@@ -117,6 +119,12 @@ class Memory implements MemoryDatabase {
       this.#assertOpen()
       yield [bytesOf(key), value.slice()]
     }
+  }
+
+  async sizeOf({ from, to }: Pick<Range, 'from' | 'to'> = EVERYTHING): Promise<number> {
+    let bytes = 0
+    for await (const [key, value] of this.entries({ from, to })) bytes += key.length + value.length
+    return bytes
   }
 
   async close(): Promise<void> {

@@ -25,5 +25,7 @@ export interface Database {
    */
   batch(operations: readonly Operation[], options: { readonly sync: boolean }): Promise<void>
   entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>
+  /** About how many bytes of the disk a range takes, or without one all together. */
+  sizeOf(range?: Pick<Range, 'from' | 'to'>): Promise<number>
   close(): Promise<void>
 }

@@ -133,6 +133,7 @@ export const watched = (
 ): Database => ({
   get: key => database.get(key),
   getMany: keys => database.getMany(keys),
+  sizeOf: range => database.sizeOf(range),
   batch: (operations, options) => write(() => database.batch(operations, options), operations),
   entries: range => database.entries(range),
   close: () => database.close()

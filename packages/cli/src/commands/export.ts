@@ -26,10 +26,15 @@ export const command: Command = {
     await requireFolder(folder)
     const done = await exportWeights(folder, file, datasetOf(values), values.is('merge'))
     if (io.json) io.print(JSON.stringify({ ok: true, file, ...done }))
-    else
+    else {
       io.print(
         `${file}: ${bytes(done.bytes)}, weights after round ${done.round} (height ${done.height}, state root ${done.root})`
       )
+      if (done.base > 0)
+        io.note(
+          `the folder begins at block ${done.base}: how the weights came about before it can't be replayed from here; a peer that runs with --archive can show it`
+        )
+    }
     return EXIT.ok
   }
 }

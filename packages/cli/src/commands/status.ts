@@ -80,6 +80,7 @@ export const statusText = (status: Status): string => {
     ],
     ['steps', status.steps === null ? '-' : `${status.steps.done} of ${status.steps.max} in the last round`],
     ['memory', bytes(status.residentBytes)],
+    ['disk', diskText(status.diskBytes)],
     ['caps', capsText(status.caps)],
     ['stake', count(status.stake)],
     ['reward', count(status.reward)],
@@ -92,4 +93,11 @@ export const statusText = (status: Status): string => {
     if (lastError.remedy !== null) rows.push(['what to do', lastError.remedy])
   }
   return pairs(rows)
+}
+
+const diskText = (disk: Status['diskBytes']): string => {
+  if (disk === null) return '-'
+  const { checkpoints, deltas, blocks } = disk
+  const total = Object.values(disk).reduce((sum, part) => sum + part, 0)
+  return `${bytes(total)}: checkpoints ${bytes(checkpoints)}, deltas ${bytes(deltas)}, blocks ${bytes(blocks)}`
 }

@@ -1,10 +1,17 @@
-import { verifyFolder } from '@gradmesh/peer'
+import { type VerifyReport, verifyFolder } from '@gradmesh/peer'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { green, red } from '../io.ts'
 import { dataOption, datasetOf, datasetOption, folderOf } from '../settings.ts'
 
 const TELL_EVERY = 50
+
+/** What a folder that joined late or was pruned leaves open, so that nobody takes it for more than it is. */
+const notShown = ({ base, replayedFrom, height }: VerifyReport): string[] => [
+  `not shown: the blocks below ${base}, which this folder does not hold (pruned, or it joined by a checkpoint);`,
+  `  from ${base} to ${replayedFrom} certificates and hashes were checked, from ${replayedFrom} to ${height} every root was recomputed`,
+  '  what to do: to replay from the genesis, verify the folder of a peer that runs with --archive'
+]
 
 export const command: Command = {
   name: 'verify',
@@ -24,6 +31,7 @@ export const command: Command = {
         `${green('holds', io)}: ${report.files} files, ${report.height} blocks, ${report.round} rounds`
       )
       io.print(`state root ${report.root}`)
+      if (report.base > 0) for (const line of notShown(report)) io.note(line)
     } else {
       io.print(`${red('does not hold', io)} (the blocks up to ${report.height} do):`)
       for (const { where, what } of report.findings) io.print(`  ${where}: ${what}`)

@@ -16,6 +16,8 @@ import { paths, pluginIn, readGenesis } from './folder.ts'
 import { originOf } from './start.ts'
 
 export interface Exported {
+  /** The lowest block that the folder holds. */
+  readonly base: number
   readonly height: number
   readonly round: number
   readonly root: string
@@ -24,6 +26,8 @@ export interface Exported {
 
 export interface FinalWeights {
   readonly genesis: Genesis
+  /** The lowest block that the folder holds; how the weights came about before it can't be replayed from it. */
+  readonly base: number
   readonly height: number
   readonly round: number
   /** Of the state, in hexadecimal digits. */
@@ -42,8 +46,9 @@ export const newestWeights = async (folder: string, dataset: string | null = nul
   const database = await openLevelDb(paths(folder).chain, { create: false })
   const worker = startWorker<StateTable>('state/state-worker', null, () => {})
   try {
+    const chain = await openChain(database)
     const head = await restoreFromDisk(
-      await openChain(database),
+      chain,
       worker.call,
       () => originOf(genesis, folder, dataset),
       () => {}
@@ -55,7 +60,9 @@ export const newestWeights = async (folder: string, dataset: string | null = nul
     const padded = await worker.call.weights({ id: head.id })
     if (padded === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
     const weights = floatView(unpack(layoutOf(genesis), padded))
-    return { genesis, height: head.height, round: head.accounts.round, root: toHex(head.root), weights }
+    const { height, accounts, root } = head
+    const base = chain.base().height
+    return { genesis, base, height, round: accounts.round, root: toHex(root), weights }
   } finally {
     await worker.close()
     await database.close()
@@ -72,7 +79,7 @@ export const exportWeights = async (
   dataset: string | null = null,
   merge = false
 ): Promise<Exported> => {
-  const { genesis, height, round, root, weights } = await newestWeights(folder, dataset)
+  const { genesis, base, height, round, root, weights } = await newestWeights(folder, dataset)
   const tensors = merge
     ? await merged(genesis, weights, dataset, await pluginIn(folder, genesis))
     : tensorsOf(genesis, weights)
@@ -91,7 +98,7 @@ export const exportWeights = async (
       }
     )
   })
-  return { height, round, root, bytes: (await stat(file)).size }
+  return { base, height, round, root, bytes: (await stat(file)).size }
 }
 
 /** `weights`: f32, tensors in genesis order, without padding. */

@@ -50,6 +50,10 @@ export interface Finding {
 
 export interface VerifyReport {
   readonly ok: boolean
+  /** The lowest block that is held; 0: the genesis and all that follows. */
+  readonly base: number
+  /** From the state at this height on every root was recomputed; blocks below are shown by certificates and hashes. */
+  readonly replayedFrom: number
   readonly height: number
   readonly round: number
   /** The state root after the newest block that could be replayed. */
@@ -72,7 +76,7 @@ export const verifyFolder = async (
   const { genesis, bytes } = await readGenesis(folder)
   const { publicKey } = await readPublicKey(folder)
   const { chain, safety } = paths(folder)
-  const report: Report = { height: 0, round: 0, root: null, files: 0, findings: [] }
+  const report: Report = { base: 0, replayedFrom: 0, height: 0, round: 0, root: null, files: 0, findings: [] }
   const finished = (): VerifyReport => ({ ...report, ok: report.findings.length === 0 })
 
   for (const path of [chain, safety]) await scanFiles(path, report)
@@ -92,6 +96,8 @@ export const verifyFolder = async (
 }
 
 interface Report {
+  base: number
+  replayedFrom: number
   height: number
   round: number
   root: string | null
@@ -178,6 +184,8 @@ const replayAll = async (
     report.findings.push(...start.findings)
     if (start.head === undefined) return
     let { head } = start
+    report.base = chain.base().height
+    report.replayedFrom = head.height
     sittings.learn(head.accounts)
     for (let height = chain.base().height + 1; height <= target; height++) {
       report.height = height - 1

@@ -35,6 +35,7 @@ export const metricHelp: Readonly<Record<string, string>> = {
   gradmesh_status_delta_round_bytes: 'One signed delta of this peer, one copy.',
   gradmesh_status_dense_round_bytes: 'What the same exchange takes as dense f32.',
   gradmesh_status_consensus_round_bytes: 'Blocks, votes, certificates and attestations of this peer a round.',
+  gradmesh_status_disk_bytes: 'What the ledger takes on the disk, about, by kind.',
   gradmesh_status_resident_bytes: 'Memory of the process.',
   gradmesh_status_cap_adapter_ratio: 'Cap on the share of time in which the adapter is busy; absent: none.',
   gradmesh_status_cap_resident_bytes: 'Cap on the memory of the process; absent: none.',

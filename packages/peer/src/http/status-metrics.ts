@@ -27,6 +27,8 @@ export const gaugeStatus = (status: Status, metrics: Metrics): void => {
   set('dense_round_bytes', bytes.denseBytesPerRound)
   set('consensus_round_bytes', bytes.consensusBytesPerRound)
   set('resident_bytes', status.residentBytes)
+  for (const [kind, bytes] of Object.entries(status.diskBytes ?? {}))
+    metrics.gauge('gradmesh_status_disk_bytes', bytes, { kind })
   set('cap_adapter_ratio', status.caps.gpuShare)
   set('cap_resident_bytes', status.caps.memoryBytes)
   set('cap_upload_bytes_per_second', status.caps.uploadBytesPerSecond)

@@ -20,6 +20,7 @@ import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
 import type { DeltaPool, PooledDelta } from '../round/delta-pool.ts'
 import { Serial } from '../serial.ts'
+import type { Adopted } from '../sync/fetching.ts'
 import { keepSetsProof, setsProofAt } from '../sync/sets-proofs.ts'
 import { leafBytes } from './leaves.ts'
 import { prune } from './pruning.ts'
@@ -57,6 +58,13 @@ export class FinalPoint {
   }
 }
 
+interface Due {
+  readonly height: number
+  readonly accounts: Uint8Array
+  readonly leaves: readonly Digest[]
+  readonly weights: Int32Array
+}
+
 export interface FinalChange {
   readonly before: FinalPoint
   readonly after: FinalPoint
@@ -74,6 +82,8 @@ export class Ledger {
   readonly #serial = new Serial()
   #final: FinalPoint
   #checkpointed: number
+  /** The checkpoint that is being written, beside the ledger's own way. */
+  #writing: Promise<void> | null = null
   #stopped = false
   /** Awaited in order, before the next block can become final. */
   onFinal: (change: FinalChange) => Promise<void> = async () => {}
@@ -171,6 +181,33 @@ export class Ledger {
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#serial.idle()
+    await this.#writing
+  }
+
+  /**
+   * Goes on from a checkpoint that others proved, without the blocks between: for a peer that was away for longer
+   * than anybody keeps them. `fetch` calls `onSettled` when the state thread has left the old states.
+   */
+  leap(fetch: (onSettled: () => void) => Promise<Adopted | undefined>): Promise<boolean> {
+    return this.#serial.run(async () => {
+      await this.#writing
+      if (this.#stopped) return false
+      const adopted = await fetch(() => {
+        this.#blocks.clear()
+        this.#heads.clear()
+      })
+      if (adopted === undefined) return false
+      const before = this.#final
+      const { head, header } = adopted
+      await this.#context.safety.recordFinal(head.height, digestOf(head.id))
+      this.#final = new FinalPoint(head, header)
+      this.#heads.set(head.id, head)
+      this.#checkpointed = head.height
+      this.#context.epochs.turn(head.accounts)
+      const refused = await this.#pool.advance(this.#final)
+      await this.onFinal({ before, after: this.#final, blocks: [], receipts: [], refused })
+      return true
+    })
   }
 
   async #moveTo(
@@ -180,6 +217,7 @@ export class Ledger {
     receipts: readonly Receipt[]
   ): Promise<void> {
     const before = this.#final
+    const checkpoint = await this.#dueCheckpoint(blocks)
     const head = await this.#context.state.finalise({ id })
     this.#final = new FinalPoint(head, last.header)
     this.#context.epochs.turn(head.accounts)
@@ -189,22 +227,33 @@ export class Ledger {
       if (other !== id && !this.#blocks.has(other)) this.#heads.delete(other)
     this.#heads.set(id, head)
     const past = await this.#pool.advance(this.#final)
-    await this.#checkpoint()
+    if (checkpoint !== undefined) this.#write(checkpoint)
     const accepted = new Set(receipts.map(({ digest }) => toHex(digest)))
     const refused = past.filter(({ digest }) => !accepted.has(digest))
     await this.onFinal({ before, after: this.#final, blocks, receipts, refused })
   }
 
-  async #checkpoint(): Promise<void> {
+  /** At the same heights on every peer, so that one can be fetched from many. */
+  async #dueCheckpoint(blocks: readonly Block[]): Promise<Due | undefined> {
     const every = this.#context.genesis.checkpointEvery
-    if (Math.floor(this.#final.height / every) <= Math.floor(this.#checkpointed / every)) return
-    const { accounts, leaves, weights } = await this.#context.state.checkpoint({ id: this.#final.id })
-    await this.#context.chain.putCheckpoint(
-      { height: this.#final.height, accounts, leaves },
-      leafBytes(weights, this.#context.genesis.delta.chunk)
-    )
-    this.#checkpointed = this.#final.height
-    await prune(this.#context, this.#final)
+    const due = blocks.findLast(({ header }) => header.height % every === 0)
+    if (due === undefined || due.header.height <= this.#checkpointed || this.#writing !== null)
+      return undefined
+    const { height } = due.header
+    return { height, ...(await this.#context.state.checkpoint({ id: toHex(blockIdOf(due.header)) })) }
+  }
+
+  /** Beside everything else: writing tens of megabytes must not hold up the next round. */
+  #write({ height, accounts, leaves, weights }: Due): void {
+    const { chain, genesis, fail } = this.#context
+    this.#checkpointed = height
+    this.#writing = chain
+      .putCheckpoint({ height, accounts, leaves }, leafBytes(weights, genesis.delta.chunk))
+      .then(() => prune(this.#context, this.#final))
+      .catch(fail)
+      .finally(() => {
+        this.#writing = null
+      })
   }
 
   /** Executes one block of a final chain, waiting for payloads as long as it takes. */

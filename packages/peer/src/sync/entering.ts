@@ -35,14 +35,17 @@ export const lookAround = async (
   for (;;) {
     await anyPeer(context, isStopping)
     const sources = context.net.peers().map(({ key }) => key)
-    const adopted = await fetchCheckpoint(context, sources, (done, total) =>
-      journal.enter('syncing', 'fetching a checkpoint', { done, total, unit: 'pieces' })
-    )
+    const adopted = await fetchCheckpoint(context, sources, tellFetching(journal))
     if (adopted !== undefined || hasGenesis || isStopping()) return adopted
     journal.enter('syncing', 'waiting for the first checkpoint: this mesh goes on from another')
     await pause(context.clock, RETRY_MS)
   }
 }
+
+export const tellFetching =
+  (journal: Journal) =>
+  (done: number, total: number): void =>
+    journal.enter('syncing', 'fetching a checkpoint', { done, total, unit: 'pieces' })
 
 /** The validators of a new mesh wait for each other: a first round without most of them would be lost work. */
 export const gatherQuorum = async (

@@ -36,7 +36,16 @@ export interface Adopted {
 export const fetchCheckpoint = async (
   context: Context,
   peers: readonly PeerKey[],
-  onProgress: (leaves: number, total: number) => void = () => {}
+  onProgress: (leaves: number, total: number) => void = () => {},
+  {
+    above = context.chain.head().height,
+    onSettled = () => {}
+  }: {
+    /** Lower ones are not worth it. */
+    readonly above?: number
+    /** Told when the state thread has left every other state. */
+    readonly onSettled?: () => void
+  } = {}
 ): Promise<Adopted | undefined> => {
   const startMs = context.clock.nowMs()
   const sources = peers.slice(0, SOURCES_MAX)
@@ -44,7 +53,7 @@ export const fetchCheckpoint = async (
   for await (const [manifest, source] of manifests(context, sources)) {
     const { height, successor } = manifest
     const name = `${height}/${successor.block.header.slot}`
-    if (height <= context.chain.head().height || tried.has(name)) continue
+    if (height <= Math.max(above, context.chain.head().height) || tried.has(name)) continue
     const epochs = await fetchEpochs(context, successor.block.header.epoch, [source, ...sources])
     if (epochs === undefined) continue
     const wrong = checkManifest(context, manifest, epochs) ?? (await expect(context, manifest))
@@ -54,7 +63,7 @@ export const fetchCheckpoint = async (
       continue
     }
     tried.add(name)
-    const adopted = await download(context, manifest, sources, onProgress)
+    const adopted = await download(context, manifest, sources, onProgress, onSettled)
     if (adopted === undefined) continue
     const { head, bytes } = adopted
     const milliseconds = context.clock.nowMs() - startMs
@@ -127,7 +136,8 @@ const download = async (
   context: Context,
   manifest: CheckpointManifest,
   sources: readonly PeerKey[],
-  onProgress: (leaves: number, total: number) => void
+  onProgress: (leaves: number, total: number) => void,
+  onSettled: () => void
 ): Promise<{ head: StateHead; bytes: number } | undefined> => {
   const { chain, state, log } = context
   const { block, accounts, leaves, height } = manifest
@@ -138,6 +148,7 @@ const download = async (
     return undefined
   }
   const head = await state.settle({ block: encodeBlock(block) })
+  onSettled()
   await chain.adopt(block, { height, accounts, leaves })
   await chain.putMeta(UNDER_WAY, new Uint8Array())
   return { head, bytes }

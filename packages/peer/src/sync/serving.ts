@@ -25,6 +25,7 @@ import { type FaultCode, peerFault } from '../faults.ts'
 import type { DeltaPool } from '../round/delta-pool.ts'
 import type { Driver } from '../round/driver.ts'
 import type { Ledger } from '../state/ledger.ts'
+import { provenSuccessor } from '../state/proven.ts'
 import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from '../topics.ts'
 import { differenceTo } from './greeting.ts'
 import { setsProofAt } from './sets-proofs.ts'
@@ -134,21 +135,14 @@ const get = async (
   }
 }
 
-/** The newest checkpoint whose successor, which carries its root, has a certificate of its own. */
-const checkpointManifest = async (context: Context): Promise<CheckpointManifest | undefined> => {
-  const { chain } = context
-  const newest = await chain.newestCheckpoint()
-  const older =
-    newest === undefined
-      ? undefined
-      : await chain.checkpointAt(newest.height - context.genesis.checkpointEvery)
-  for (const { height, accounts, leaves } of [newest, older].filter(checkpoint => checkpoint !== undefined)) {
+/** The newest checkpoint that can be proven. */
+const checkpointManifest = async ({ chain }: Context): Promise<CheckpointManifest | undefined> => {
+  for (const height of await chain.checkpointHeights()) {
+    const checkpoint = await chain.checkpointAt(height)
     const block = await chain.blockAt(height)
-    const successor = await chain.blockAt(height + 1)
-    const certificate = await chain.finalCertificateFor(height + 1)
-    if (block === undefined || successor === undefined || certificate?.slot !== successor.header.slot)
-      continue
-    return { height, accounts, leaves, block, successor: { block: successor, certificate } }
+    const successor = await provenSuccessor(chain, height)
+    if (checkpoint !== undefined && block !== undefined && successor !== undefined)
+      return { ...checkpoint, block, successor }
   }
   return undefined
 }

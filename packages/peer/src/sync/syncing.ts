@@ -21,15 +21,19 @@ import {
 import { type Context, digestOf } from '../context.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
+import { keptBlocks } from '../options.ts'
 import { type DeltaPool, pullDelta } from '../round/delta-pool.ts'
 import type { Driver } from '../round/driver.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { PROTOCOLS } from '../topics.ts'
+import { fetchCheckpoint } from './fetching.ts'
 import { hasVanished } from './vanished.ts'
 
 const TIMEOUT_MS = 10_000
 const PULLS_AT_ONCE = 8
 const SOURCES = 3
+/** How long an archive looks for somebody who has the blocks that others have forgotten. */
+const ARCHIVE_PATIENCE_MS = 30_000
 
 export interface SyncProgress {
   readonly height: number
@@ -44,8 +48,13 @@ export class Syncing {
   readonly #heights = new Map<PeerKey, number>()
   #running: Promise<void> | null = null
   #again = false
+  /** A source lacks the blocks that would follow here. */
+  #isPruned = false
+  /** Since when nobody has had them. */
+  #strandedMs: number | null = null
   #stopped = false
   onProgress: (progress: SyncProgress | null) => void = () => {}
+  onFetching: (leaves: number, total: number) => void = () => {}
 
   constructor(context: Context, ledger: Ledger, pool: DeltaPool, driver: () => Driver) {
     this.#context = context
@@ -124,11 +133,47 @@ export class Syncing {
 
   /** The few that say most; the others too while it seems that there is more, for some only say so. */
   async #work(): Promise<void> {
+    this.#isPruned = false
     for (const [i, peer] of this.#sources().entries()) {
       if (i >= SOURCES && !this.isBehind) break
       while (!this.#stopped && (await this.#syncFrom(peer))) this.#report()
     }
+    if (this.#mustLeap() && (await this.#leap(null))) this.#again = true
     this.onProgress(null)
+  }
+
+  /** An archive waits a while for somebody who has all blocks. */
+  #mustLeap(): boolean {
+    if (!this.#isPruned || !this.isBehind || this.#stopped) {
+      this.#strandedMs = null
+      return false
+    }
+    const { options, clock, log } = this.#context
+    const now = clock.nowMs()
+    this.#strandedMs ??= now
+    if (keptBlocks(options) !== null) return true
+    if (now < this.#strandedMs + ARCHIVE_PATIENCE_MS) return false
+    const { height } = this.#ledger.final
+    log.warn({ height }, 'nobody who answers has the blocks that follow: this archive begins anew above them')
+    return true
+  }
+
+  /**
+   * On from a checkpoint: where so many blocks are missing that this peer would not keep them either, or (null) where
+   * those who are ahead have all forgotten the next one. The chain below goes with it, so hearsay is not enough: the
+   * checkpoint itself must be that far ahead.
+   */
+  async #leap(finalHeight: number | null): Promise<boolean> {
+    const { height } = this.#ledger.final
+    const far = keptBlocks(this.#context.options) ?? Number.POSITIVE_INFINITY
+    if (finalHeight !== null && finalHeight - height <= far) return false
+    const above = finalHeight === null ? height : height + far
+    return this.#ledger.leap(onSettled =>
+      fetchCheckpoint(this.#context, this.#sources(), (done, total) => this.onFetching(done, total), {
+        above,
+        onSettled
+      })
+    )
   }
 
   #report(): void {
@@ -153,6 +198,11 @@ export class Syncing {
       return false
     }
     this.#note(peer, reply.finalHeight)
+    if (reply.base > before) {
+      this.#isPruned = true
+      return false
+    }
+    if (await this.#leap(reply.finalHeight)) return true
     const wrong = await this.#take(reply, peer)
     if (wrong !== null) this.#refuse(peer, wrong)
     if (wrong !== null || reply.finalHeight <= this.#ledger.final.height) return false

@@ -29,6 +29,7 @@ import type { DeltaPool } from '../round/delta-pool.ts'
 import type { Running } from '../running.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import { recallEpoch } from '../sync/sets-proofs.ts'
+import { DiskUse } from './disk-use.ts'
 import type { Journal } from './journal.ts'
 import { lostQuorum } from './quorum.ts'
 import { submit } from './submitting.ts'
@@ -38,6 +39,7 @@ const STALLED_MS = 60_000
 const SUMMARIES_MAX = 256
 
 export const viewOf = (context: Context, running: () => Running, journal: Journal): PeerView => {
+  const diskUse = new DiskUse(context)
   const { chain } = context
   /** What was registered comes before what is said. */
   const labels = (final: FinalPoint | undefined): ((key: string) => string | null) => {
@@ -82,7 +84,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
   }
 
   return {
-    status: () => statusOf(context, running(), journal),
+    status: () => statusOf(context, running(), journal, diskUse.latest()),
 
     peers(): Peers {
       const labelOf = labels(running().ledger?.final)
@@ -194,7 +196,12 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
   }
 }
 
-const statusOf = (context: Context, running: Running, journal: Journal): Status => {
+const statusOf = (
+  context: Context,
+  running: Running,
+  journal: Journal,
+  diskBytes: Status['diskBytes']
+): Status => {
   const { genesis, options, chain, net } = context
   const final = running.ledger?.final
   const mine = final?.trainerIndex(context.self)
@@ -240,6 +247,7 @@ const statusOf = (context: Context, running: Running, journal: Journal): Status 
     steps: training === null ? null : { done: training.steps, max: training.stepsMax },
     caps: capsOf(options.caps ?? noCaps, running.trainingPause),
     residentBytes: process.memoryUsage.rss(),
+    diskBytes,
     stake: String(account?.bond ?? 0n),
     reward: String(account === undefined ? 0n : account.balance + sumOf(account.vesting)),
     uptimeSeconds: (context.clock.nowMs() - running.startedMs) / 1000,

@@ -104,6 +104,7 @@ t.test('with each checkpoint, what nobody will ask for again is forgotten', asyn
       run.at(-1)!.certificate
     )
   }
+  await ledger.stop()
   t.equal(pool.round, 72)
   t.equal((await node.chain.newestCheckpoint())?.height, 72)
   t.equal(await node.chain.delta(deltaDigest(refused.header)), undefined)
