@@ -1,6 +1,6 @@
 /** Certificates: proofs that more than two thirds of the stake voted alike in one slot. */
 import { equalBytes, toHex } from '@gradmesh/core'
-import { type Certificate, VoteKind } from '@gradmesh/wire'
+import { BOUNDS, type Certificate, VoteKind } from '@gradmesh/wire'
 import { type Draft, editSlot, slotOf } from './draft.ts'
 import { leaderOf } from './leader.ts'
 import { SLOTS_BELOW_FINAL, type Slot } from './state.ts'
@@ -90,4 +90,25 @@ export const bridges = (draft: Draft, parentSlot: number, parentId: BlockId, slo
   const first = Math.max(parentSlot + 1, draft.config.firstSlot)
   for (let gap = first; gap < slot; gap++) if (!isSkipped(draft, gap)) return false
   return true
+}
+
+/**
+ * Where the epoch's slots end: where the next epoch's would begin if the lowest boundary that may be certified became
+ * final. Votes in them are recorded by slot alone, so one by this epoch would bar the next one's. A certified block
+ * that is unknown here, or an unknown ancestor, may be a boundary anywhere above the final block.
+ */
+export const endOfSlots = (draft: Draft): number => {
+  const lowest = draft.final.slot + 1
+  if (draft.frontier < lowest + BOUNDS.slotsBetweenEpochs) return Number.POSITIVE_INFINITY
+  let boundary = Number.POSITIVE_INFINITY
+  const seen = new Set<BlockId>([draft.final.id])
+  for (let slot = draft.frontier - 1; slot >= lowest; slot--) {
+    for (let id = certifiedIn(draft, slot); id !== undefined && !seen.has(id); ) {
+      seen.add(id)
+      const block = draft.blocks.get(id)
+      if (block === undefined || block.boundary) boundary = Math.min(boundary, block?.slot ?? lowest)
+      id = block?.parentId
+    }
+  }
+  return boundary + BOUNDS.slotsBetweenEpochs
 }

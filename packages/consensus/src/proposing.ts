@@ -1,5 +1,5 @@
 /** When and on what a leader builds. */
-import { certifiedIn, parentSlotOf } from './certificates.ts'
+import { certifiedIn, endOfSlots, parentSlotOf } from './certificates.ts'
 import { type Draft, slotOf } from './draft.ts'
 import { isLinked } from './finality.ts'
 import { estimateDelayMs } from './timing.ts'
@@ -23,7 +23,7 @@ export const proposeAtMs = (draft: Draft): number | undefined => {
   const { frontier: slot, config, timers } = draft
   if (config.self === null || draft.proposedSlot === slot || draft.leader !== config.self) return undefined
   const { abstain, facts } = slotOf(draft, slot)
-  if (abstain || facts.skip) return undefined
+  if (abstain || facts.skip || slot >= endOfSlots(draft)) return undefined
   const parentSlot = parentSlotOf(draft, slot)
   if (parentSlot === undefined || !isLinked(draft, certifiedIn(draft, parentSlot)!, parentSlot))
     return undefined

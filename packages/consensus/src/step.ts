@@ -4,7 +4,7 @@
  */
 import { fromHex, toHex } from '@gradmesh/core'
 import { VoteKind } from '@gradmesh/wire'
-import { advanceFrontier, bridges, finalSlot, parentSlotOf, settledSlot } from './certificates.ts'
+import { advanceFrontier, bridges, endOfSlots, finalSlot, parentSlotOf, settledSlot } from './certificates.ts'
 import { closeDraft, type Draft, editSlot, openDraft, slotOf } from './draft.ts'
 import { isLinked, settleFinality } from './finality.ts'
 import { takeIn } from './intake.ts'
@@ -77,7 +77,9 @@ const extendSlot = (draft: Draft, now: number): void => {
 
 const vote = (draft: Draft, now: number): void => {
   if (draft.config.self === null) return
-  for (let slot = settledSlot(draft) + 1; slot < draft.frontier; slot++) voteFinal(draft, slot)
+  const end = endOfSlots(draft)
+  for (let slot = settledSlot(draft) + 1; slot < Math.min(draft.frontier, end); slot++) voteFinal(draft, slot)
+  if (draft.frontier >= end) return
   voteNotar(draft)
   voteSkip(draft, now)
 }

@@ -3,6 +3,8 @@ import t from 'tap'
 import { parentSlotOf } from '../src/certificates.ts'
 import { createConsensus, fromGenesis } from '../src/create.ts'
 import { openDraft } from '../src/draft.ts'
+import { leaderOf } from '../src/leader.ts'
+import type { BlockRef } from '../src/types.ts'
 import { block, certificate, configOf, kinds, Peer, slotLedBy, types, vote } from './fixtures/mesh.ts'
 
 const config = configOf([1, 1, 1, 1])
@@ -96,4 +98,46 @@ t.test('the next epoch starts from the boundary, above a gap in which nothing is
   peer.at(1_000_000)
   t.ok(kinds(peer.effects).every(kind => Number(kind.split(' ')[1]) >= firstSlot))
   t.throws(() => createConsensus({ ...next, firstSlot: 1 }, restored), { code: 'INVARIANT' })
+})
+
+t.test('an open tail ends where the next epoch may begin', async t => {
+  const boundary = block(quiet, null, { boundary: true })
+  const end = quiet + 4096
+  const lead = leaderOf(config, end)
+  const other = [0, 1, 2].find(peer => peer !== lead && peer !== leaderOf(config, end - 1))
+  if (other === undefined) return t.fail('of three peers one leads neither slot')
+  /** What a peer does that meets these blocks, all else skipped up to the frontier, until its time runs out there. */
+  const at = (
+    frontier: number,
+    tail: { known?: BlockRef[]; certified: BlockRef[] },
+    self = other
+  ): string[] => {
+    const certified = tail.certified.map(of => certificate('NOTAR', of))
+    const skips = Array.from({ length: frontier - 1 }, (_, i) => certificate('SKIP', i + 1))
+    const peer = new Peer(
+      { ...config, self },
+      {
+        ...fromGenesis,
+        blocks: tail.known ?? tail.certified,
+        certificates: [
+          ...certified,
+          ...skips.filter(({ slot }) => !tail.certified.some(b => b.slot === slot))
+        ]
+      }
+    )
+    t.equal(peer.state.frontier, frontier)
+    peer.at(1_000_000)
+    return [...(peer.state.proposedSlot === frontier ? ['propose'] : []), ...peer.voted()]
+  }
+  const inTail = { certified: [boundary] }
+  t.strictSame(at(end - 1, inTail), [`SKIP ${end - 1}`], 'the last slot of the tail')
+  t.strictSame(at(end, inTail, lead), [], 'neither a vote nor a proposal beyond it')
+  t.strictSame(at(end + 9, inTail), [])
+  const middle = { certified: [block(quiet, null)] }
+  t.strictSame(at(end, middle), [`SKIP ${end}`], 'in the middle of an epoch slots go on')
+  t.strictSame(at(end, middle, lead), ['propose', `SKIP ${end}`])
+  t.strictSame(at(end, { known: [], certified: [boundary] }), [], 'what is unknown may be a boundary')
+  const child = block(quiet + 2, boundary, { empty: true })
+  const hidden = { known: [boundary, child], certified: [child] }
+  t.strictSame(at(end, hidden), [], 'a boundary whose own certificate is missing')
 })

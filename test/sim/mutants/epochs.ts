@@ -12,6 +12,7 @@ const by =
 const turned = by('packages/ledger/test/epochs.ts')
 const forked = by('packages/ledger/test/fork.ts')
 const renewed = by('packages/peer/test/round/renewing.ts')
+const tailed = by('packages/consensus/test/epochs.ts')
 const told = by('packages/peer/test/telling/quorum.ts')
 
 const ELECTION = 'ledger/src/election.ts'
@@ -56,6 +57,13 @@ export const epochMutants: readonly Mutant[] = [
   renewed('renewed-by-another-key', RENEWING, 'equalBytes(tx.key, keys.publicKey) &&', ''),
   renewed('renewed-slot-signed-again', RENEWING, 'slot: slot + 1, round', 'slot, round'),
   renewed('renewed-round-trained-again', RENEWING, 'round: round + 1 })', 'round })'),
+  tailed('tail-without-an-end', 'consensus/src/step.ts', 'if (draft.frontier >= end) return', ''),
+  tailed(
+    'leads-beyond-the-tail',
+    'consensus/src/proposing.ts',
+    'facts.skip || slot >= endOfSlots(draft)',
+    'facts.skip'
+  ),
   told(
     'silence-told-too-early',
     'peer/src/telling/quorum.ts',
