@@ -20,7 +20,6 @@ import { argmax } from '../argmax.ts'
 import { encoderInputs } from '../inference/batches.ts'
 import { tokenInference } from '../inference/encoder-inference.ts'
 import { wordsOf } from '../inference/words.ts'
-import { cosineFall } from '../inner-rate.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { Recipe, Report, Task, TaskKind, TaskSource } from '../types.ts'
@@ -71,7 +70,6 @@ export const entities: TaskKind = {
       id: ID,
       options: { ...encoder, hideWordsPercent, types: types.join(' '), ...rootOptions(roots) },
       recipe: RECIPE,
-      fall: cosineFall,
       scoreName: 'F1',
       scoreTarget: 0.55,
       tensors: () => meshTensors(model),

@@ -7,7 +7,6 @@ import { concatBytes, MeshError, Prng, u32, utf8 } from '@gradmesh/core'
 import { linesOf, openTokenizer, PerplexityMeter, type Tokenizer, trainBpe } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
 import { argmax } from '../argmax.ts'
-import { cosineFall } from '../inner-rate.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskSource } from '../types.ts'
@@ -45,7 +44,6 @@ export const masked: TaskKind = {
       id: ID,
       options: { ...encoder, maskPercent, heldOut, ...rootOptions(roots) },
       recipe: RECIPE,
-      fall: cosineFall,
       scoreName: 'share of hidden tokens',
       scoreTarget: 0,
       tensors: () => meshTensors(model),
