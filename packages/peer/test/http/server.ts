@@ -18,6 +18,8 @@ t.test('every JSON route answers what its schema says, through the typed client'
     submit: await client.submit({ transaction: '01' }),
     ticket: await client.ticket(),
     delta: await client.delta({ digest: hex('9') }),
+    models: await client.models(),
+    embeddings: await client.embeddings({ input: 'a' }),
     health: await client.health()
   }
   for (const [name, route] of Object.entries<Route>(routes)) {
