@@ -29,8 +29,9 @@ const branch = ({ name, options, words, takesFile }: CompletedCommand): string =
   const flags = options.map(option => `--${option.name}`)
   const all = [...words, ...flags].join(' ')
   const rest = `mapfile -t COMPREPLY < <(compgen -W '${all}' -- "$current")`
+  const known = words.length === 0 ? '' : `compgen -W '${words.join(' ')}' -- "$current"; `
   const files = takesFile
-    ? `if [[ $current != -* ]]; then compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); else ${rest}; fi`
+    ? `if [[ $current != -* ]]; then compopt -o filenames; mapfile -t COMPREPLY < <(${known}compgen -f -- "$current"); else ${rest}; fi`
     : rest
   return `    ${name})
       case $before in
