@@ -50,7 +50,7 @@ const SOURCES = {
       dropPiecesPercent: 30,
       decayPercent: 10
     },
-    recipe: { rounds: 10, innerRateMicro: 20_000 },
+    recipe: { rounds: 16, innerRateMicro: 20_000 },
     singleRateMicro: 10_000,
     folders: [join(SHARED, 'text-clinc150')]
   },
