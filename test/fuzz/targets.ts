@@ -1,5 +1,5 @@
 /** Every decoder of bytes or text from outside: where its first inputs come from, and what its answer must be. */
-import { concatBytes, isFault, sha256, utf8 } from '@gradmesh/core'
+import { concatBytes, fault, isFault, sha256, utf8 } from '@gradmesh/core'
 import { decodeDelta, encodeDelta } from '@gradmesh/delta'
 import { decodeAccounts, encodeAccounts } from '@gradmesh/ledger'
 import { BOUNDS, decodeTicket, encodeTicket } from '@gradmesh/wire'
@@ -105,7 +105,10 @@ const tickets: Target = {
 const canonicalTickets: Target = {
   ...tickets,
   name: 'TicketText',
-  decode: bytes => decodeTicket(latin1(bytes).replace(/\s+/g, '')),
+  decode: bytes => {
+    const text = latin1(bytes)
+    return /\s/.test(text) ? fault('TICKET_TYPO', 'white space is for the other target') : decodeTicket(text)
+  },
   encode: (value: never) => utf8(encodeTicket(value))
 }
 
