@@ -16,7 +16,8 @@ import type { TransactionPool } from './round/transaction-pool.ts'
 import type { Ledger } from './state/ledger.ts'
 import type { Topics } from './topics.ts'
 
-type Answer = Fault<FaultCode> | null
+/** `pulling`: it may be good, and goes on from here once that is known. */
+type Answer = Fault<FaultCode> | 'pulling' | null
 
 export interface DoorParts {
   readonly ledger: Ledger
@@ -40,6 +41,7 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
       if (ready === undefined) return 'ignore'
       const wrong = await judge(ready, bytes, from)
       if (wrong === null) return 'accept'
+      if (wrong === 'pulling') return 'ignore'
       const verdict = faults.count(wrong)
       const flooded = verdict === 'ignore' && spent.take(from, 1) > 0
       if (flooded) faults.count(peerFault('GOSSIP_FLOOD', topic))
@@ -84,7 +86,7 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
   net.subscribe(
     topics.announcements.name,
     topics.announcements,
-    through('announcements', async ({ pool }, bytes, from) => faultIn(await pool.offerHeader(bytes, from)))
+    through('announcements', ({ pool }, bytes, from) => pool.announced(bytes, from))
   )
 }
 

@@ -227,7 +227,8 @@ t.test('announcements', async t => {
     ['by no trainer', announced({}, nobody), ['reject', 'LEDGER_DELTA_TRAINER']],
     ['a broken signature', flipped(announced({}), -1), ['reject', 'WIRE_SIGNATURE']],
     ['a round that is over', announced({ round: 0 }), ['ignore', 'DELTA_STALE']],
-    ['one that nobody has any more', announced({}), ['ignore', 'DELTA_UNAVAILABLE']]
+    ['one to pull', announced({}), ['ignore', 'none']],
+    ['the same again while it is pulled', announced({}), ['ignore', 'DELTA_KNOWN']]
   ]
   for (const [what, bytes, said] of cases) t.strictSame(await door.say('announcements', bytes), said, what)
 })

@@ -13,6 +13,7 @@ import {
   deltaDigest,
   encodeGetRequest,
   encodeSignedDelta,
+  encodeSignedDeltaHeader,
   SIGNED_DELTA_HEADER_BYTES,
   type SignedDelta,
   type SignedDeltaHeader,
@@ -20,7 +21,6 @@ import {
 } from '@gradmesh/wire'
 import { aheadBytesMax } from '../caps/index.ts'
 import { type Context, digestOf } from '../context.ts'
-import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
@@ -34,8 +34,8 @@ const AHEAD_BYTES_MAX = 64 * 1024 * 1024
 const FETCH_TIMEOUT_MS = 5000
 /** After so long without a first piece the next source is asked beside it. */
 const SILENCE_MS = 1000
-/** An announcement is made once. */
-const ECHO_MS = 2000
+/** Announcements of one neighbour that wait; a block names no more deltas. What finds no place is gathered later. */
+const LINE_MAX = BOUNDS.deltasPerBlockMax
 
 export interface PooledDelta {
   readonly digest: string
@@ -59,9 +59,12 @@ export class DeltaPool {
   readonly #aheadBytesMax: number
   #aheadBytes = 0
   readonly #fetching = new Map<string, Promise<PooledDelta | undefined>>()
-  /** The digest that is being pulled for each trainer that announced one. */
-  readonly #announced = new Map<string, string>()
-  readonly #heard: Echoes
+  /** The digest that is being pulled for each trainer of which a header came. */
+  readonly #pulling = new Map<string, string>()
+  /** What each neighbour announced and we have not pulled yet, the first under way. */
+  readonly #lines = new Map<PeerKey, Map<string, SignedDeltaHeader>>()
+  /** Digests of the open round that were held and announced. */
+  readonly #passedOn = new Set<string>()
   #final: FinalPoint
   /** Called with every delta that newly counts for the open round. */
   onDelta: (delta: PooledDelta) => void = () => {}
@@ -70,7 +73,6 @@ export class DeltaPool {
     this.#context = context
     this.#aheadBytesMax = aheadBytesMax(context.options.caps?.memoryBytes ?? null, AHEAD_BYTES_MAX)
     this.#evidences = evidences
-    this.#heard = new Echoes(context.clock, ECHO_MS)
     this.#final = final
   }
 
@@ -89,15 +91,17 @@ export class DeltaPool {
 
   held({ trainers, liveBlocks, connections }: Extent): readonly Held[] {
     const named = BOUNDS.deltasPerBlockMax * liveBlocks
+    const waiting = [...this.#lines.values()].reduce((sum, line) => sum + line.size, 0)
     return [
       // Two of a trainer are a proof against it.
       { what: 'deltas', entries: this.#byDigest.size, max: 2 * trainers + named },
       { what: 'early deltas', entries: this.#early.size, max: EARLY_MAX },
       { what: 'bytes of deltas ahead', entries: this.#aheadBytes, max: this.#aheadBytesMax },
-      // Each neighbour announces one at a time, and is asked for one at a time.
+      // Each neighbour is asked for one that it announced and one that it said it holds.
       { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * connections + named },
-      { what: 'deltas announced', entries: this.#announced.size, max: trainers },
-      this.#heard.held('announcements passed on')
+      { what: 'deltas of trainers on their way', entries: this.#pulling.size, max: trainers },
+      { what: 'announcements', entries: waiting, max: (connections + 1) * LINE_MAX },
+      { what: 'announcements passed on', entries: this.#passedOn.size, max: 2 * trainers + named }
     ]
   }
 
@@ -137,6 +141,7 @@ export class DeltaPool {
     }
     this.#byTrainer.clear()
     this.#contradicted.clear()
+    this.#passedOn.clear()
     const past = [...this.#byDigest.values()].filter(delta => delta.round < round)
     for (const { digest } of past) this.#byDigest.delete(digest)
     for (const delta of [...this.#byDigest.values()]) {
@@ -202,24 +207,71 @@ export class DeltaPool {
     return peerFault(equalBytes(known.signed.payload, signed.payload) ? 'DELTA_KNOWN' : 'DELTA_PAYLOAD_HASH')
   }
 
-  /** An announcement of a delta that is too large for gossip: pull it from whoever spoke of it. */
+  /**
+   * An announcement of a delta that is too large for gossip. It is judged at once and pulled beside; whoever holds it
+   * then announces it, so that who announces can be asked, and what nobody holds goes no further than its author.
+   */
+  announced(bytes: Uint8Array, from: PeerKey): Fault<FaultCode> | 'pulling' {
+    const signed = this.#judge(bytes)
+    if (isFault(signed)) return signed
+    const digest = toHex(deltaDigest(signed.header))
+    if (this.#byDigest.has(digest)) return peerFault('DELTA_KNOWN')
+    const line = this.#lines.get(from) ?? new Map<string, SignedDeltaHeader>()
+    if (line.has(digest)) return peerFault('DELTA_KNOWN')
+    if (line.size >= LINE_MAX) return peerFault('DELTA_UNAVAILABLE')
+    line.set(digest, signed)
+    if (line.size === 1) {
+      this.#lines.set(from, line)
+      void this.#pullLine(line, from).catch(error => this.#context.fail(error))
+    }
+    return 'pulling'
+  }
+
+  /** One after the other: a neighbour that is slow, or lies, holds up what it announced itself. */
+  async #pullLine(line: Map<string, SignedDeltaHeader>, from: PeerKey): Promise<void> {
+    for (const [digest, signed] of line) {
+      const bytes = encodeSignedDeltaHeader(signed)
+      const delta = await this.offerHeader(bytes, from)
+      if (isFault(delta)) this.#context.faults.count(delta)
+      else this.#passOn(delta, bytes)
+      line.delete(digest)
+    }
+    this.#lines.delete(from)
+  }
+
+  #passOn({ digest, round }: PooledDelta, announcement: Uint8Array): void {
+    const { net, topics, log } = this.#context
+    if (round !== this.round || this.#passedOn.has(digest)) return
+    this.#passedOn.add(digest)
+    net
+      .publish(topics.announcements.name, announcement)
+      .catch(error => log.debug({ error, digest }, 'a delta could not be announced'))
+  }
+
+  /** The delta of a header that a peer says it holds. */
   async offerHeader(bytes: Uint8Array, from: PeerKey): Promise<PooledDelta | Fault<FaultCode>> {
-    const announced = decodeSignedDeltaHeader(bytes)
-    if (isFault(announced)) return announced
-    const timing = this.#timingOf(announced.header.round)
-    if (timing !== null) return peerFault(timing)
-    const wrong = checkDeltaHeader(this.#context.genesis, this.#final, announced)
-    if (wrong !== null) return wrong
-    if (!verifyDeltaHeader(announced, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
-    const digest = toHex(deltaDigest(announced.header))
-    const trainer = toHex(announced.header.trainer)
-    if (!this.#byDigest.has(digest) && this.#contradicted.has(trainer)) return peerFault('DELTA_TWICE')
+    const signed = this.#judge(bytes)
+    if (isFault(signed)) return signed
+    const digest = toHex(deltaDigest(signed.header))
+    const trainer = toHex(signed.header.trainer)
     // One at a time: whoever announces many makes us ask all our peers for each.
-    if ((this.#announced.get(trainer) ?? digest) !== digest) return peerFault('DELTA_TWICE')
-    this.#announced.set(trainer, digest)
-    const delta = await this.fetch(digest, [from]).finally(() => this.#announced.delete(trainer))
-    if (delta === undefined) return peerFault('DELTA_UNAVAILABLE')
-    return this.#heard.isEcho(digest) ? peerFault('DELTA_KNOWN') : delta
+    if ((this.#pulling.get(trainer) ?? digest) !== digest) return peerFault('DELTA_TWICE')
+    this.#pulling.set(trainer, digest)
+    const delta = await this.fetch(digest, [from]).finally(() => this.#pulling.delete(trainer))
+    return delta ?? peerFault('DELTA_UNAVAILABLE')
+  }
+
+  /** What can be said of a header alone: whether its delta could count, or prove something, in the open round. */
+  #judge(bytes: Uint8Array): SignedDeltaHeader | Fault<FaultCode> {
+    const signed = decodeSignedDeltaHeader(bytes)
+    if (isFault(signed)) return signed
+    const timing = this.#timingOf(signed.header.round)
+    if (timing !== null) return peerFault(timing)
+    const wrong = checkDeltaHeader(this.#context.genesis, this.#final, signed)
+    if (wrong !== null) return wrong
+    if (!verifyDeltaHeader(signed, this.#context.chainId)) return peerFault('WIRE_SIGNATURE')
+    const isHeld = this.#byDigest.has(toHex(deltaDigest(signed.header)))
+    return !isHeld && this.#contradicted.has(toHex(signed.header.trainer)) ? peerFault('DELTA_TWICE') : signed
   }
 
   /**

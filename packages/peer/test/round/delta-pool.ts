@@ -29,8 +29,10 @@ const poolAmong = async (t: Test, peers: Readonly<Record<string, Serve>>) => {
   const node = await makeNode(script, createMemoryHub(), keysOf('the peer'))
   t.teardown(() => node.close())
   const asked = new Map<string, number>()
+  const published: Uint8Array[] = []
   const net: Net = Object.assign(Object.create(node.net) as Net, {
     peers: () => Object.keys(peers).map(key => ({ key })),
+    publish: async (_: string, message: Uint8Array) => void published.push(message),
     request: async (peer: string, _: string, request: Uint8Array) => {
       asked.set(peer, (asked.get(peer) ?? 0) + 1)
       const wanted = decodeGetRequest(request)
@@ -46,7 +48,7 @@ const poolAmong = async (t: Test, peers: Readonly<Record<string, Serve>>) => {
     () => {}
   ))!
   const evidences = new Evidences(context.chainId, context.genesis.epochs)
-  return { context, asked, pool: new DeltaPool(context, evidences, new FinalPoint(head, null)) }
+  return { context, asked, published, pool: new DeltaPool(context, evidences, new FinalPoint(head, null)) }
 }
 
 /** Its payload means nothing, but has the length and the digest that its header says. */
@@ -124,11 +126,43 @@ t.test('what sync pulled in advance is used when nobody else gives it, and held 
   t.match(await fetched, { digest })
 })
 
-t.test('an announcement goes on once, however often it is repeated', async t => {
-  const delta = script.delta(AUTHOR)
-  const bytes = encodeSignedDelta(delta)
-  const { pool } = await poolAmong(t, { author: async (_, offset) => bytes.slice(offset) })
-  const announced = encodeSignedDeltaHeader(delta)
-  t.match(await pool.offerHeader(announced, 'author'), { digest: toHex(deltaDigest(delta.header)) })
-  t.match(await pool.offerHeader(announced, 'author'), { fault: 'DELTA_KNOWN' })
+t.test(
+  'an announcement is answered before its delta is pulled, and goes on once, by who holds it',
+  async t => {
+    const delta = script.delta(AUTHOR)
+    const bytes = encodeSignedDelta(delta)
+    const waiting: (() => void)[] = []
+    const serve: Serve = (_, offset) =>
+      new Promise(resolve => waiting.push(() => resolve(bytes.slice(offset))))
+    const { pool, published } = await poolAmong(t, { author: serve, relay: serve })
+    const announcement = encodeSignedDeltaHeader(delta)
+    t.equal(pool.announced(announcement, 'author'), 'pulling')
+    t.match(pool.announced(announcement, 'author'), { fault: 'DELTA_KNOWN' })
+    t.equal(pool.announced(announcement, 'relay'), 'pulling', 'one that is slow holds up nobody else')
+    while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve))
+    t.strictSame(published, [], 'what is not held is not announced')
+    waiting[0]!()
+    while (published.length === 0) await new Promise(resolve => setImmediate(resolve))
+    await pause(systemClock, 20)
+    t.strictSame(published, [announcement])
+    t.match(pool.announced(announcement, 'author'), { fault: 'DELTA_KNOWN' })
+    t.match(pool.announced(announcement, 'anybody'), { fault: 'DELTA_KNOWN' })
+  }
+)
+
+t.test('a neighbour is asked for what it announces one after the other, and for so many at most', async t => {
+  const { pool, asked } = await poolAmong(t, { other: () => new Promise(() => {}) })
+  const announce = (steps: number, keys = AUTHOR) => {
+    const header = {
+      ...script.delta(AUTHOR).header,
+      trainer: keys.publicKey,
+      payloadHash: sha256(Uint8Array.of(steps))
+    }
+    return pool.announced(encodeSignedDeltaHeader(signDeltaHeader(header, script.chainId, keys)), 'other')
+  }
+  const answers = Array.from({ length: 70 }, (_, i) => announce(i, validatorKeys[i % 2]!))
+  t.equal(answers.filter(answer => answer === 'pulling').length, 64)
+  t.match(answers[69], { fault: 'DELTA_UNAVAILABLE' })
+  await pause(systemClock, 20)
+  t.equal(asked.get('other'), 1)
 })
