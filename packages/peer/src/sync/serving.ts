@@ -28,6 +28,7 @@ import type { Ledger } from '../state/ledger.ts'
 import { provenSuccessor } from '../state/proven.ts'
 import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from '../topics.ts'
 import { differenceTo } from './greeting.ts'
+import { LastRead } from './last-read.ts'
 import { setsProofAt } from './sets-proofs.ts'
 
 const SYNC_BLOCKS_MAX = 64
@@ -36,8 +37,12 @@ const SYNC_BYTES_MAX = 1024 * 1024
 const LIVE_MAX = 32
 /** Answers of up to a mebibyte, at times more, that one peer may have under way. */
 const GETS_AT_ONCE = 8
-/** So a mebibyte costs five tokens: about 100 MiB a second for one peer. */
+/** So a mebibyte of leaves costs five tokens: about 100 MiB a second for one peer. */
 const LEAVES_PER_TOKEN = 16
+/** As much as those leaves; of what is read or encoded whole, whatever part of it is sent. */
+const BYTES_PER_TOKEN = 256 * 1024
+/** Deltas and checkpoints kept since they were read: at most so many times their largest size. */
+const LAST_READ_MAX = 2
 
 /** Parts are undefined while the peer starts: what is on the disk is served all the same. */
 export interface ServingParts {
@@ -52,6 +57,7 @@ const NOTHING = new Uint8Array()
 export const serveRequests = (context: Context, parts: ServingParts, agent: string): void => {
   const { net, faults } = context
   const budget = new Budget(context.clock, REQUEST_BUDGET)
+  const lastRead = new LastRead(LAST_READ_MAX)
   const refuse = (wrong: Fault<FaultCode>): never => {
     faults.count(wrong)
     throw new MeshError(
@@ -88,7 +94,8 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
       const asked = decodeGetRequest(request)
       if (isFault(asked)) return refuse(asked)
       if (asked.what === 'leaves') await budget.spend(from, Math.floor(asked.count / LEAVES_PER_TOKEN))
-      return (await get(context, parts, asked)) ?? NOTHING
+      const charge = (bytes: number): Promise<void> => budget.spend(from, Math.floor(bytes / BYTES_PER_TOKEN))
+      return (await get(context, { ...parts, lastRead, charge }, asked)) ?? NOTHING
     },
     { atOnce: GETS_AT_ONCE }
   )
@@ -103,7 +110,11 @@ export const ownHello = ({ chainId, chain }: Context, agent: string): Hello => (
 
 const get = async (
   context: Context,
-  parts: ServingParts,
+  parts: ServingParts & {
+    readonly lastRead: LastRead
+    /** Resolves when the peer that asks may have had so many bytes read. */
+    readonly charge: (bytes: number) => Promise<void>
+  },
   asked: GetRequest
 ): Promise<Uint8Array | undefined> => {
   const { chain } = context
@@ -117,14 +128,28 @@ const get = async (
     }
     case 'delta': {
       const digest = toHex(asked.digest)
-      const bytes = parts.pool()?.get(digest)?.bytes ?? (await chain.deltaBytes(asked.digest))
-      return bytes?.slice(asked.offset, asked.offset + PIECE_BYTES)
+      const pooled = parts.pool()?.get(digest)?.bytes
+      let bytesRead = 0
+      const read = async (): Promise<Uint8Array | undefined> => {
+        const stored = await chain.deltaBytes(asked.digest)
+        bytesRead = stored?.length ?? 0
+        return stored
+      }
+      const bytes = pooled ?? (await parts.lastRead.get(digest, read))
+      const piece = bytes?.slice(asked.offset, asked.offset + PIECE_BYTES)
+      await parts.charge(bytesRead)
+      return piece
     }
     case 'headers':
       return encodeSignedDeltaHeaders(parts.pool()?.headersOf(asked.round) ?? [])
     case 'checkpoint': {
-      const manifest = await checkpointManifest(context)
-      return manifest === undefined ? undefined : encodeCheckpointManifest(manifest)
+      // Which one it is depends on what is final.
+      const bytes = await parts.lastRead.get(`checkpoint at ${chain.head().height}`, async () => {
+        const manifest = await checkpointManifest(context)
+        return manifest === undefined ? undefined : encodeCheckpointManifest(manifest)
+      })
+      await parts.charge(bytes?.length ?? 0)
+      return bytes
     }
     case 'epoch':
       return setsProofAt(chain, asked.epoch)
