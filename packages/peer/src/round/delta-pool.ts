@@ -25,11 +25,11 @@ import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import { PIECE_BYTES, PROTOCOLS } from '../topics.ts'
+import { EarlyDeltas } from './early-deltas.ts'
 import type { Evidences } from './evidences.ts'
 
 /** Rounds ahead of ours whose deltas are kept for later; a peer is rarely further behind without syncing. */
 const EARLY_ROUNDS = 2
-const EARLY_MAX = 256
 const AHEAD_BYTES_MAX = 64 * 1024 * 1024
 const FETCH_TIMEOUT_MS = 5000
 /** After so long without a first piece the next source is asked beside it. */
@@ -53,7 +53,7 @@ export class DeltaPool {
   readonly #byTrainer = new Map<string, PooledDelta>()
   /** Trainers that gave two deltas in the open round: gossip of a third is not looked at. */
   readonly #contradicted = new Set<string>()
-  readonly #early = new Map<string, { round: number; bytes: Uint8Array }>()
+  readonly #early = new EarlyDeltas()
   /** Pulled ahead of their round while syncing; looked at when their block is committed. */
   readonly #ahead = new Map<string, Uint8Array>()
   readonly #aheadBytesMax: number
@@ -95,7 +95,7 @@ export class DeltaPool {
     return [
       // Two of a trainer are a proof against it.
       { what: 'deltas', entries: this.#byDigest.size, max: 2 * trainers + named },
-      { what: 'early deltas', entries: this.#early.size, max: EARLY_MAX },
+      { what: 'early deltas', entries: this.#early.size, max: EarlyDeltas.max },
       { what: 'bytes of deltas ahead', entries: this.#aheadBytes, max: this.#aheadBytesMax },
       // Each neighbour is asked for one that it announced and one that it said it holds.
       { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * connections + named },
@@ -149,11 +149,7 @@ export class DeltaPool {
       if (equalBytes(delta.signed.header.base, final.root)) this.#add(delta)
       else this.#byDigest.delete(delta.digest)
     }
-    const due = [...this.#early].filter(([, early]) => early.round <= round)
-    for (const [key, early] of due) {
-      this.#early.delete(key)
-      if (early.round === round) await this.offer(early.bytes)
-    }
+    for (const bytes of this.#early.take(round)) await this.offer(bytes)
     return past
   }
 
@@ -333,11 +329,15 @@ export class DeltaPool {
   }
 
   #keepEarly(signed: SignedDelta, bytes: Uint8Array): void {
-    const { round, trainer } = signed.header
-    if (round > this.#final.accounts.round + EARLY_ROUNDS || this.#early.size >= EARLY_MAX) return
-    const key = `${round}/${toHex(trainer)}`
-    if (this.#early.has(key) || !this.#final.isTrainer(trainer)) return
-    if (verifyDeltaHeader(signed, this.#context.chainId)) this.#early.set(key, { round, bytes })
+    const { accounts } = this.#final
+    const { round } = signed.header
+    const account = accounts.trainers[this.#final.trainerIndex(signed.header.trainer) ?? -1]
+    if (round > accounts.round + EARLY_ROUNDS || account === undefined) return
+    const seat = this.#context.epochs.running.seats.find(({ key }) => equalBytes(key, account.key))
+    const standing = { stake: seat?.stake ?? 0n, accepted: account.accepted }
+    const early = { trainer: toHex(account.key), round, bytes, standing }
+    if (this.#early.hasPlaceFor(early) && verifyDeltaHeader(signed, this.#context.chainId))
+      this.#early.keep(early)
   }
 
   #add(delta: PooledDelta): PooledDelta | Fault<FaultCode> {
