@@ -56,7 +56,8 @@ const SOURCES = {
   },
   fashion: {
     task: 'images',
-    options: {},
+    options: { shift: 1, mirror: 1, dropoutPercent: 20 },
+    recipe: { rounds: 30 },
     singleRateMicro: 1000,
     folders: [join(SHARED, 'img-fashion-mnist')]
   },
