@@ -1,4 +1,3 @@
-export { type FetchPieces, fetchPieces, PIECE_BYTES } from './pieces.ts'
 export { isAtLeast, reachOf, widest } from './reach.ts'
 export { REJECTIONS_MAX } from './strikes.ts'
 export type * from './types.ts'
