@@ -250,7 +250,7 @@ t.test('a disagreement of database and high-water file: refuses to sign', async 
     await store.close()
     return { parent, folder, mirror: join(folder, 'high-water') }
   }
-  const refusal = { code: 'STORE_SAFETY_MISMATCH', remedy: /new key/ }
+  const refusal = { code: 'STORE_SAFETY_MISMATCH', remedy: /gradmesh key import/ }
 
   t.test('high-water file missing', async t => {
     const { folder, mirror } = await prepare(t)

@@ -19,6 +19,8 @@ t.test('promtool check metrics is clean', { skip }, async t => {
   metrics.observe('gradmesh_sleep_seconds', 61)
   metrics.gauge('gradmesh_height', 3)
   metrics.gauge('gradmesh_round', 3)
+  metrics.gauge('gradmesh_checkpoint_fetched_bytes', 4096)
+  metrics.gauge('gradmesh_checkpoint_fetch_seconds', 0.5)
   metrics.count('gradmesh_faults_total', { code: 'WIRE_SIGNATURE' })
   metrics.gauge('net_peers', 3)
   for (const [name, labels] of [
