@@ -1,6 +1,6 @@
 /**
  * From a ticket to a folder that can start: reach one of the ticket's peers, fetch the genesis, check it
- * against the ticket. Nothing is written before everything fits.
+ * against the ticket. The key aside, which the call itself needs, nothing is written before everything fits.
  */
 import {
   equalBytes,
@@ -118,7 +118,7 @@ const fetchFromAny = async (net: Net, ticket: Ticket): Promise<Genesis> => {
   let refusal: MeshError | undefined
   for (const address of ticket.addresses) {
     try {
-      return await fetchGenesis(net, await net.dial(address), ticket)
+      return await fetchGenesis(net, { address, peer: await net.dial(address) }, ticket)
     } catch (error) {
       failures.push(`${address}: ${error instanceof Error ? error.message : error}`)
       if (error instanceof MeshError && REFUSALS.has(error.code)) refusal = error
@@ -138,7 +138,11 @@ const fetchFromAny = async (net: Net, ticket: Ticket): Promise<Genesis> => {
 /** Somebody answered, and the answer settles it. */
 const REFUSALS = new Set(['TICKET_PROTOCOL', 'JOIN_OTHER_MESH', 'JOIN_OTHER_SET', 'GENESIS_INVALID'])
 
-const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Genesis> => {
+const fetchGenesis = async (
+  net: Net,
+  { address, peer }: { readonly address: string; readonly peer: PeerKey },
+  ticket: Ticket
+): Promise<Genesis> => {
   const ask = (protocol: (typeof PROTOCOLS)['hello' | 'get'], request: Uint8Array): Promise<Uint8Array> =>
     net.request(peer, protocol.name, request, { timeoutMs: TIMEOUT_MS, maxReplyBytes: protocol.replyBytes })
   const greeting = encodeHello({
@@ -163,7 +167,7 @@ const fetchGenesis = async (net: Net, peer: PeerKey, ticket: Ticket): Promise<Ge
   if (!equalBytes(chainIdOf(genesis), ticket.chainId)) {
     throw new MeshError(
       'JOIN_OTHER_MESH',
-      `the peer at ${ticket.addresses[0]} belongs to the mesh ${toHex(chainIdOf(genesis)).slice(0, 16)}, the ticket to ${toHex(ticket.chainId).slice(0, 16)}`,
+      `the peer at ${address} belongs to the mesh ${toHex(chainIdOf(genesis)).slice(0, 16)}, the ticket to ${toHex(ticket.chainId).slice(0, 16)}`,
       {
         remedy: 'Ask for a new ticket: the address is used by another mesh now.'
       }

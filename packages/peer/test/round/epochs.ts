@@ -11,6 +11,7 @@ import {
   PROTOCOL_VERSION,
   type StakeOrder,
   signStake,
+  type Ticket,
   validatorSetHash
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
@@ -132,7 +133,7 @@ const joinWithTickets = async (t: Test, { context }: MeshPeer): Promise<void> =>
     AGENT
   )
   await net.start()
-  const join = (setHash: Uint8Array, folder: string): Promise<unknown> =>
+  const join = (setHash: Uint8Array, folder: string, change: Partial<Ticket> = {}): Promise<unknown> =>
     joinMesh({
       ticket: encodeTicket({
         protocol: PROTOCOL_VERSION,
@@ -141,7 +142,8 @@ const joinWithTickets = async (t: Test, { context }: MeshPeer): Promise<void> =>
         height: 1,
         blockId: chainId,
         validatorSetHash: setHash,
-        expiresAt: Math.floor(systemClock.wallMs() / 1000) + 600
+        expiresAt: Math.floor(systemClock.wallMs() / 1000) + 600,
+        ...change
       }),
       folder: t.testdir({ [folder]: {} }),
       logger: silentLogger
@@ -151,4 +153,11 @@ const joinWithTickets = async (t: Test, { context }: MeshPeer): Promise<void> =>
   await t.resolves(join(setHash, 'now'), 'a ticket of today')
   await t.resolves(join(validatorSetHash(genesis.validators), 'first'), 'a ticket of the first epoch')
   await t.rejects(join(new Uint8Array(32).fill(7), 'never'), { code: 'JOIN_OTHER_SET' })
+  const [address] = net.addresses()
+  const other = { chainId: new Uint8Array(32).fill(7), addresses: ['/ip4/127.0.0.1/tcp/1', address!] }
+  await t.rejects(
+    join(setHash, 'other', other),
+    { code: 'JOIN_OTHER_MESH', message: `the peer at ${address} ` },
+    'who answered is named'
+  )
 }
