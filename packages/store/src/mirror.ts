@@ -152,7 +152,10 @@ class FileMirror implements Mirror {
       this.#count * RECORD_BYTES
     )
     if (bytesWritten !== RECORD_BYTES) {
-      throw storeError('STORE_FULL', `only ${bytesWritten} bytes of a record fitted into ${this.#path}`)
+      throw storeError('STORE_FULL', `only ${bytesWritten} bytes of a record fitted into ${this.#path}`, {
+        remedy: 'Free space on that disk, then start the peer again; nothing acknowledged is lost.',
+        data: { file: this.#path }
+      })
     }
     await this.#handle.datasync()
     this.#count++

@@ -10,7 +10,7 @@ import { chainIdOf, type Genesis } from '@gradmesh/wire'
 import type { RestoredMark } from '../round/renewing.ts'
 import { exists, parseGenesis, paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { parseKeyFile, publicKeyOf } from './key-file.ts'
-import { reason, syncFolderOf, writeDurably } from './write-durably.ts'
+import { cannotWrite, reason, syncFolderOf, writeDurably } from './write-durably.ts'
 
 const FORMAT = 'gradmesh-backup/1'
 
@@ -72,7 +72,7 @@ export const importKey = async (file: string, folder: string): Promise<Backup> =
   const { backup, keyText } = await readBackup(file)
   const { key, safety: path, restored } = paths(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cause => {
-    throw new MeshError('FOLDER_WRITE', `can't make ${folder}: ${reason(cause)}`, { cause })
+    throw cannotWrite(`can't make ${folder}`, cause)
   })
   if (await exists(key)) await assertOlder(folder, backup)
   // The mark first: there is never a restored key without it.

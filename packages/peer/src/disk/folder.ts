@@ -19,7 +19,7 @@ import {
 } from '@gradmesh/wire'
 import { openSeed, parseKeyFile, plainText, publicKeyOf, sealSeed } from './key-file.ts'
 import { makeOwnersAlone } from './owners-alone.ts'
-import { reason, replaceDurably, writeDurably } from './write-durably.ts'
+import { cannotWrite, reason, replaceDurably, writeDurably } from './write-durably.ts'
 
 export const paths = (folder: string) =>
   ({
@@ -65,10 +65,7 @@ export interface KeyOptions {
 export const ensureKey = async (folder: string, options: KeyOptions = {}): Promise<KeyPair> => {
   const { key } = paths(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(error => {
-    throw new MeshError('FOLDER_WRITE', `can't make the data folder ${folder}: ${reason(error)}`, {
-      cause: error,
-      remedy: 'Choose a folder that you may write with --data DIR.'
-    })
+    throw cannotWrite(`can't make the data folder ${folder}`, error)
   })
   if (await exists(key)) return readKey(folder, options)
   await writeDurably(key, await keyText(randomBytes(32), options.passphrase), 0o600)

@@ -13,7 +13,7 @@ import { restoreFromDisk } from '../sync/restoring.ts'
 import { startWorker } from '../worker-rpc.ts'
 import { paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { originOf, writeStart } from './start.ts'
-import { reason } from './write-durably.ts'
+import { cannotWrite } from './write-durably.ts'
 
 export interface RecoverOptions {
   /** Of a peer that is not running. */
@@ -89,7 +89,7 @@ export const settleRecovery = async (from: string, to: string, recovery: Recover
   }
   const { publicKey } = await readPublicKey(from)
   await mkdir(to, { recursive: true, mode: 0o700 }).catch(cause => {
-    throw new MeshError('FOLDER_WRITE', `can't make ${to}: ${reason(cause)}`, { cause })
+    throw cannotWrite(`can't make ${to}`, cause)
   })
   await writeStart(to, recovery.state)
   await copyFile(paths(from).key, paths(to).key)

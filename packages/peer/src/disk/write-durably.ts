@@ -8,15 +8,33 @@ export const writeDurably = async (
   content: string | Uint8Array,
   mode: number
 ): Promise<void> => {
-  const file = await open(path, 'wx', mode).catch(error => {
-    throw new MeshError('FOLDER_WRITE', `can't write ${path}: ${reason(error)}`, { cause: error })
+  const file = await open(path, 'wx', mode).catch(cause => {
+    throw cannotWrite(`can't write ${path}`, cause)
   })
   try {
     await writeFile(file, content)
     await file.sync()
+  } catch (cause) {
+    // Half a file would stand in the way of the next attempt.
+    await rm(path, { force: true })
+    throw cannotWrite(`can't write ${path}`, cause)
   } finally {
     await file.close()
   }
+}
+
+/** `FOLDER_WRITE`, with what helps against its cause. */
+export const cannotWrite = (what: string, cause: unknown): MeshError => {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return new MeshError('FOLDER_WRITE', `${what}: ${reason(cause)}`, {
+    cause,
+    remedy:
+      code === 'EEXIST'
+        ? 'It exists already and is never overwritten: name another, or move this one away.'
+        : code === 'ENOSPC' || code === 'EDQUOT'
+          ? 'Free space on that disk and try again.'
+          : 'Choose a folder that you may write with --data DIR, or correct the rights of this one.'
+  })
 }
 
 /** In the place of the file that is there: after a crash it is the old one or the new one, whole. */
