@@ -10,13 +10,15 @@ import {
   signDeltaHeader
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
+import { type DoorParts, openDoor } from '../../src/door.ts'
 import { DeltaPool, pullDelta } from '../../src/round/delta-pool.ts'
 import { Evidences } from '../../src/round/evidences.ts'
 import { FinalPoint } from '../../src/state/ledger.ts'
 import { noOrigin } from '../../src/state/origin.ts'
 import { restoreFromDisk } from '../../src/sync/restoring.ts'
+import { serveRequests } from '../../src/sync/serving.ts'
 import { PIECE_BYTES } from '../../src/topics.ts'
-import { makeNode } from '../fixtures/node.ts'
+import { makeNode, type Node } from '../fixtures/node.ts'
 import { keysOf, Script, validatorKeys } from '../fixtures/script.ts'
 
 const AUTHOR = validatorKeys[0]!
@@ -165,4 +167,44 @@ t.test('a neighbour is asked for what it announces one after the other, and for 
   t.match(answers[69], { fault: 'DELTA_UNAVAILABLE' })
   await pause(systemClock, 20)
   t.equal(asked.get('other'), 1)
+})
+
+t.test('an announced delta gets from neighbour to neighbour, past those who know its author', async t => {
+  const hub = createMemoryHub()
+  const pools: DeltaPool[] = []
+  const nodes: Node[] = []
+  for (const name of ['author', 'middle', 'far']) {
+    const node = await makeNode(script, hub, keysOf(name))
+    t.teardown(() => node.close())
+    const { context, chain } = node
+    const head = (await restoreFromDisk(
+      chain,
+      context.state,
+      async () => noOrigin,
+      () => {}
+    ))!
+    const evidences = new Evidences(context.chainId, context.genesis.epochs)
+    const pool = new DeltaPool(context, evidences, new FinalPoint(head, null))
+    serveRequests(
+      context,
+      { pool: () => pool, ledger: () => undefined, driver: () => undefined, onHello: () => {} },
+      name
+    )
+    openDoor(context, () => ({ pool }) as unknown as DoorParts)
+    await node.net.start()
+    await nodes.at(-1)?.net.dial(node.net.addresses()[0]!)
+    nodes.push(node)
+    pools.push(pool)
+  }
+  const delta = script.delta(AUTHOR)
+  await pools[0]!.offer(encodeSignedDelta(delta))
+  const { net, topics } = nodes[0]!.context
+  await net.publish(topics.announcements.name, encodeSignedDeltaHeader(delta))
+  const digest = toHex(deltaDigest(delta.header))
+  while (pools[2]!.get(digest) === undefined) await pause(systemClock, 10)
+  t.match(pools[2]!.ofTrainer(toHex(AUTHOR.publicKey)), { digest })
+  t.strictSame(
+    nodes.flatMap(({ failures }) => failures),
+    []
+  )
 })
