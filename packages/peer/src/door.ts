@@ -41,12 +41,12 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
       if (ready === undefined) return 'ignore'
       const wrong = await judge(ready, bytes, from)
       if (wrong === null) return 'accept'
-      if (wrong === 'pulling') return 'ignore'
-      const verdict = faults.count(wrong)
+      // Paid for all the same: what is announced in vain costs us requests.
+      const verdict = wrong === 'pulling' ? 'ignore' : faults.count(wrong)
       const flooded = verdict === 'ignore' && spent.take(from, 1) > 0
       if (flooded) faults.count(peerFault('GOSSIP_FLOOD', topic))
       else if (verdict !== 'reject') return verdict
-      context.log.debug({ from, flooded, ...wrong }, 'rejected a message')
+      context.log.debug({ from, flooded, ...(isFault(wrong) ? wrong : {}) }, 'rejected a message')
       return 'reject'
     }
   }
