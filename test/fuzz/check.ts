@@ -41,7 +41,12 @@ const isSlow = (target: Target, input: Uint8Array): boolean => {
 }
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+const gc = runInNewContext('gc') as () => void
+/** Twice: buffers are swept beside the program, and only the next collection waits for that to end. */
+const collect = (): void => {
+  gc()
+  gc()
+}
 
 const memory = (): number => {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
@@ -61,8 +66,10 @@ export const heldBytes = (target: Target, input: Uint8Array): number => {
 }
 
 export const memoryFlawOf = (target: Target, input: Uint8Array): string | null => {
-  const bytes = heldBytes(target, input)
   const { memoryTimes = MEMORY_TIMES_MAX, memoryFixedBytes = MEMORY_FIXED_BYTES } = target
   const max = memoryTimes * input.length + memoryFixedBytes
+  // What compilers and collectors do beside a measurement is not there in each of them; what an answer holds is.
+  let bytes = heldBytes(target, input)
+  for (let again = 1; bytes > max && again < TRIES; again++) bytes = Math.min(bytes, heldBytes(target, input))
   return bytes > max ? `holds ${bytes} bytes for an input of ${input.length}, ${max} are allowed` : null
 }

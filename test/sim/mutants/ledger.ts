@@ -40,8 +40,8 @@ export const ledgerMutants: readonly Mutant[] = [
   applied(
     'cursor-not-moved',
     'packages/ledger/src/apply.ts',
-    'cursor: accounts.cursor + rows,',
-    'cursor: accounts.cursor + rows - rows,'
+    'BigInt.asUintN(64, accounts.cursor + rows)',
+    'BigInt.asUintN(64, accounts.cursor)'
   ),
   applied(
     'steps-uncredited',
