@@ -171,7 +171,7 @@ const offend = async (
   stranger: Stranger
 ): Promise<readonly Code[]> => {
   let missing: readonly Code[] = misdeed.expects
-  for (let attempt = 0; attempt < 3 && missing.length > 0; attempt++) {
+  for (let attempt = 0; attempt < 6 && missing.length > 0; attempt++) {
     await misdeed.act(stranger)
     for (let look = 0; look < 20 && missing.length > 0; look++) {
       await pause(50)
