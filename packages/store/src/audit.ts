@@ -237,6 +237,9 @@ class Walk {
       }
       parent = id
     }
+    if (base.height > head.height) this.#find(head.height, `base: at height ${base.height}, past the head`)
+    else if (base.height > 0 && this.#index.get(base.height) !== toHex(base.id))
+      this.#find(base.height, 'base: it is not the block of its height')
     // Below the base stands what pruning has not come to yet.
     for (const height of this.#index.keys()) {
       if (height > head.height || (height < first && base.height === 0))

@@ -2,8 +2,10 @@ import { Prng, toHex } from '@gradmesh/core'
 import { type Block, blockIdOf, VoteKind } from '@gradmesh/wire'
 import t from 'tap'
 import { auditChain } from '../src/audit.ts'
-import { createChain } from '../src/chain.ts'
+import { BASE, createChain } from '../src/chain.ts'
+import { encodeHead } from '../src/chain-values.ts'
 import { type MemoryDatabase, openMemory } from '../src/memory.ts'
+import { put } from '../src/sealed.ts'
 import type { Operation } from '../src/types.ts'
 import {
   blockOn,
@@ -84,6 +86,18 @@ t.test('a chain that starts from a checkpoint holds the deltas of the blocks abo
   await chain.putProposal(next, [own])
   await chain.commitFinal([next], finalOf(prng, next), [])
   t.strictSame((await auditChain(database)).findings, [])
+})
+
+t.test('a base that is not the block of its height is found, though its checksum fits', async t => {
+  const { database } = await grow()
+  for (const [height, where] of [
+    [4, 4],
+    [HEIGHTS + 1, HEIGHTS],
+    [2 ** 20, HEIGHTS]
+  ] as const) {
+    await database.batch([put(BASE, encodeHead({ ...START, height }))], { sync: true })
+    t.match((await auditChain(database)).findings, [{ height: where, what: /^base: / }], `height ${height}`)
+  }
 })
 
 t.test('a flipped bit in any value or key is found, at its height where it has one', async t => {
