@@ -4,16 +4,11 @@ import { MeshError, toHex } from '@gradmesh/core'
 import { unpack } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
 import { type TensorToWrite, writeSafetensors } from '@gradmesh/models'
-import { openChain } from '@gradmesh/store'
-import { openLevelDb } from '@gradmesh/store/leveldb'
 import { floatView } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
-import type { StateTable } from '../state/state-table.ts'
-import { restoreFromDisk } from '../sync/restoring.ts'
 import { taskOf } from '../training/task.ts'
-import { startWorker } from '../worker-rpc.ts'
-import { paths, pluginIn, readGenesis } from './folder.ts'
-import { originOf } from './start.ts'
+import { pluginIn, readGenesis } from './folder.ts'
+import { withNewestState } from './newest-state.ts'
 
 export interface Exported {
   /** The lowest block that the folder holds. */
@@ -43,30 +38,18 @@ export interface FinalWeights {
  */
 export const newestWeights = async (folder: string, dataset: string | null = null): Promise<FinalWeights> => {
   const { genesis } = await readGenesis(folder)
-  const database = await openLevelDb(paths(folder).chain, { create: false })
-  const worker = startWorker<StateTable>('state/state-worker', null, () => {})
-  try {
-    const chain = await openChain(database)
-    const head = await restoreFromDisk(
-      chain,
-      worker.call,
-      () => originOf(genesis, folder, dataset),
-      () => {}
-    )
+  return withNewestState({ folder, genesis, dataset }, async ({ chain, state, head }) => {
     if (head === undefined)
       throw new MeshError('CHAIN_BROKEN', 'the folder holds no state of its mesh yet', {
         remedy: 'Run `gradmesh up` until the peer is in step.'
       })
-    const padded = await worker.call.weights({ id: head.id })
+    const padded = await state.weights({ id: head.id })
     if (padded === null) throw new MeshError('CHAIN_BROKEN', 'the newest state is not held')
     const weights = floatView(unpack(layoutOf(genesis), padded))
     const { height, accounts, root } = head
     const base = chain.base().height
     return { genesis, base, height, round: accounts.round, root: toHex(root), weights }
-  } finally {
-    await worker.close()
-    await database.close()
-  }
+  })
 }
 
 /**

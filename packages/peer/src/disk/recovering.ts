@@ -5,14 +5,10 @@
 import { copyFile, mkdir, stat } from 'node:fs/promises'
 import { equalBytes, isFault, MeshError, toHex } from '@gradmesh/core'
 import { type Forked, fork, type LedgerState, layoutOf, leafDigests, stakeOf } from '@gradmesh/ledger'
-import { openChain } from '@gradmesh/store'
-import { openLevelDb } from '@gradmesh/store/leveldb'
 import { chainIdOf, type Digest, type Genesis, type PublicKey } from '@gradmesh/wire'
-import type { StateTable } from '../state/state-table.ts'
-import { restoreFromDisk } from '../sync/restoring.ts'
-import { startWorker } from '../worker-rpc.ts'
 import { paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
-import { originOf, writeStart } from './start.ts'
+import { withNewestState } from './newest-state.ts'
+import { writeStart } from './start.ts'
 import { cannotWrite } from './write-durably.ts'
 
 export interface RecoverOptions {
@@ -96,37 +92,21 @@ export const settleRecovery = async (from: string, to: string, recovery: Recover
   await settleFolder(to, recovery.genesis, { publicKey })
 }
 
-const newestState = async (
+const newestState = (
   folder: string,
   genesis: Genesis,
   dataset: string | null
-): Promise<{ height: number; state: LedgerState }> => {
-  const database = await openLevelDb(paths(folder).chain, { create: false })
-  const worker = startWorker<StateTable>('state/state-worker', null, () => {})
-  try {
-    const chain = await openChain(database)
-    const head = await restoreFromDisk(
-      chain,
-      worker.call,
-      () => originOf(genesis, folder, dataset),
-      () => {}
-    )
+): Promise<{ height: number; state: LedgerState }> =>
+  withNewestState({ folder, genesis, dataset }, async ({ state, head }) => {
     if (head === undefined || head.height === 0)
       throw new MeshError('RECOVER_EMPTY', 'this folder holds no final block to go on from', {
         remedy:
           'Run it in the folder of a peer that took part; a mesh without a block is made by `gradmesh init`.'
       })
-    const { weights } = await worker.call.checkpoint({ id: head.id })
-    const { accounts, root } = head
-    return {
-      height: head.height,
-      state: { accounts, weights, leaves: leafDigests(layoutOf(genesis), weights), root }
-    }
-  } finally {
-    await worker.close()
-    await database.close()
-  }
-}
+    const { weights } = await state.checkpoint({ id: head.id })
+    const { accounts, root, height } = head
+    return { height, state: { accounts, weights, leaves: leafDigests(layoutOf(genesis), weights), root } }
+  })
 
 const REMEDIES: Readonly<Record<string, string>> = {
   LEDGER_FORK_SURVIVOR: '`gradmesh stakes`, asked while the peer runs, lists the validators and their keys.',
