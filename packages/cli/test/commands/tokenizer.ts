@@ -37,8 +37,7 @@ t.test('text, bytes and emoji come back', async t => {
   await train('--files', join(dir, 'a.txt'), '--vocab', '500', '--out', out)
   const tokenizer = openTokenizer(JSON.parse(await readFile(out, 'utf8')))
   t.equal(tokenizer.special('<|endoftext|>'), 0)
-  const comesBack = (text: string) =>
-    t.equal(tokenizer.decode(tokenizer.encode(text)), text, JSON.stringify(text))
+  const comesBack = (text: string): boolean => tokenizer.decode(tokenizer.encode(text)) === text
   for (const text of [
     TEXT,
     '',
@@ -50,8 +49,8 @@ t.test('text, bytes and emoji come back', async t => {
     '\r\n\t \n',
     '𝔘𝔫𝔦'
   ])
-    comesBack(text)
-  for (let byte = 0; byte < 256; byte++) comesBack(String.fromCharCode(byte))
+    t.ok(comesBack(text), JSON.stringify(text))
+  for (let byte = 0; byte < 256; byte++) t.ok(comesBack(String.fromCharCode(byte)), `byte ${byte}`)
   fc.assert(fc.property(fc.string({ unit: 'grapheme' }), comesBack), { numRuns: 300 })
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), text => comesBack(text.toWellFormed())),
