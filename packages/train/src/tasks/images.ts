@@ -99,7 +99,6 @@ const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedT
     if (found !== size) throw misfit(path, `images of ${found} x ${found}, ${size} x ${size} wanted`)
     if (labels.some(label => label >= classes)) throw misfit(path, `a label past the ${classes} classes`)
   }
-  const light = lightOf(train.grey)
   const random = new Prng(concatBytes(utf8('gradmesh/images/1'), seed))
   const names = Array.from({ length: classes }, (_, label) => String(label))
   return {
@@ -109,8 +108,8 @@ const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedT
         device,
         model,
         shape: { batch: RECIPE.batch, length: 1 },
-        train: new LabelledImages(train, light, { ...parts, random }),
-        heldOut: new LabelledImages(heldOut, light),
+        train: new LabelledImages(train, { ...parts, random }),
+        heldOut: new LabelledImages(heldOut),
         scoring: () => new ClassScoring(names, heldOut.labels),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
       })
@@ -141,28 +140,13 @@ const misfit = (path: string, what: string): MeshError =>
     data: { path }
   })
 
-/** Of all training images' grey levels: a network learns soonest from inputs around 0 whose spread is 1. */
-export interface Light {
-  readonly mean: number
-  /** Standard deviation, at least 1. */
-  readonly spread: number
-}
-
-export const lightOf = (grey: Uint8Array): Light => {
-  const mean = grey.reduce((sum, level) => sum + level, 0) / grey.length
-  const variance = grey.reduce((sum, level) => sum + (level - mean) ** 2, 0) / grey.length
-  return { mean, spread: Math.max(1, Math.sqrt(variance)) }
-}
-
-/** Grey levels as deviations from the mean, in units of their spread. */
+/** Grey levels as 0..1. */
 export class LabelledImages implements Samples {
   readonly #set: ImageSet
-  readonly #light: Light
   readonly #changes: (Changes & { readonly random: Prng }) | null
 
-  constructor(set: ImageSet, light: Light, changes: (Changes & { readonly random: Prng }) | null = null) {
+  constructor(set: ImageSet, changes: (Changes & { readonly random: Prng }) | null = null) {
     this.#set = set
-    this.#light = light
     this.#changes = changes
   }
 
@@ -172,8 +156,7 @@ export class LabelledImages implements Samples {
 
   inputs(samples: Uint32Array, size: number) {
     const pixels = this.#set.size ** 2
-    const { mean, spread } = this.#light
-    const out = new Float32Array(size * pixels).fill((0 - mean) / spread)
+    const out = new Float32Array(size * pixels)
     samples.forEach((sample, place) => {
       const grey = this.#set.grey.subarray(sample * pixels, (sample + 1) * pixels)
       this.#draw(grey, out.subarray(place * pixels, (place + 1) * pixels))
@@ -184,7 +167,6 @@ export class LabelledImages implements Samples {
   /** What is moved in from outside the image is black. */
   #draw(grey: Uint8Array, to: Float32Array): void {
     const { size } = this.#set
-    const { mean, spread } = this.#light
     const { shift = 0, mirror = 0, random } = this.#changes ?? {}
     const move = (): number => (random === undefined ? 0 : random.below(2 * shift + 1) - shift)
     const [down, right] = [move(), move()]
@@ -192,7 +174,7 @@ export class LabelledImages implements Samples {
     for (let y = Math.max(0, down); y < size + Math.min(0, down); y++)
       for (let x = Math.max(0, right); x < size + Math.min(0, right); x++) {
         const from = isMirrored ? size - 1 - (x - right) : x - right
-        to[y * size + x] = (grey[(y - down) * size + from]! - mean) / spread
+        to[y * size + x] = grey[(y - down) * size + from]! / 255
       }
   }
 }
