@@ -13,4 +13,5 @@ export {
   type Timer
 } from './ports.ts'
 export { Prng } from './prng.ts'
+export { remember } from './remember.ts'
 export { TokenBucket, type TokenBucketInit } from './token-bucket.ts'

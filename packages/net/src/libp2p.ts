@@ -23,22 +23,17 @@ import { RELAY, type RelayInside } from './libp2p/relaying.ts'
 import { scoring } from './libp2p/scoring.ts'
 import { type Bandwidth, Shaper } from './libp2p/shaping.ts'
 import { Streams } from './libp2p/streams.ts'
-import { Lines } from './lines.ts'
 import { Listeners } from './listeners.ts'
 import { Registry } from './registry.ts'
 import { Strikes } from './strikes.ts'
 import { Tally } from './tally.ts'
 import type {
-  GossipHandler,
-  HandleOptions,
   Net,
   PeerConnection,
   PeerKey,
   Reachability,
   RelayMode,
-  RequestHandler,
   RequestOptions,
-  TopicOptions,
   Traffic
 } from './types.ts'
 
@@ -119,17 +114,12 @@ class Libp2pNet implements Net {
     this.self = toHex(privateKey.publicKey.raw)
   }
 
-  subscribe(topic: string, { maxBytes }: TopicOptions, handler: GossipHandler): void {
-    this.#registry.subscribe(topic, { maxBytes, handler })
+  subscribe(...topic: Parameters<Registry['subscribe']>): void {
+    this.#registry.subscribe(...topic)
   }
 
-  handle(
-    protocol: string,
-    maxRequestBytes: number,
-    handler: RequestHandler,
-    { atOnce }: HandleOptions = {}
-  ): void {
-    this.#registry.handle(protocol, { maxRequestBytes, handler, lines: new Lines(atOnce) })
+  handle(...protocol: Parameters<Registry['handle']>): void {
+    this.#registry.handle(...protocol)
   }
 
   onConnect(listener: (peer: PeerKey) => void): void {

@@ -31,24 +31,12 @@ import {
   wrongState
 } from './errors.ts'
 import { HANG_UP_QUIET_MS, REQUESTS_MAX } from './limits.ts'
-import { Lines } from './lines.ts'
 import { Listeners } from './listeners.ts'
 import { isSameReachability, judgeReachability } from './reachability.ts'
 import { Registry } from './registry.ts'
 import { Strikes } from './strikes.ts'
 import { Tally } from './tally.ts'
-import type {
-  GossipHandler,
-  HandleOptions,
-  Net,
-  PeerConnection,
-  PeerKey,
-  Reachability,
-  RequestHandler,
-  RequestOptions,
-  TopicOptions,
-  Traffic
-} from './types.ts'
+import type { Net, PeerConnection, PeerKey, Reachability, RequestOptions, Traffic } from './types.ts'
 import { judge } from './verdict.ts'
 
 /** Messages that wait for one peer from another; more are dropped and counted. */
@@ -180,17 +168,12 @@ class MemoryNet implements Net {
     this.#reachListeners = new Listeners(hub.logger)
   }
 
-  subscribe(topic: string, { maxBytes }: TopicOptions, handler: GossipHandler): void {
-    this.#registry.subscribe(topic, { maxBytes, handler })
+  subscribe(...topic: Parameters<Registry['subscribe']>): void {
+    this.#registry.subscribe(...topic)
   }
 
-  handle(
-    protocol: string,
-    maxRequestBytes: number,
-    handler: RequestHandler,
-    { atOnce }: HandleOptions = {}
-  ): void {
-    this.#registry.handle(protocol, { maxRequestBytes, handler, lines: new Lines(atOnce) })
+  handle(...protocol: Parameters<Registry['handle']>): void {
+    this.#registry.handle(...protocol)
   }
 
   onConnect(listener: (peer: PeerKey) => void): void {

@@ -1,7 +1,7 @@
 /** What was registered before start: topics with their handlers, protocols with theirs. */
 import { wrongState } from './errors.ts'
-import type { Lines } from './lines.ts'
-import type { GossipHandler, RequestHandler } from './types.ts'
+import { Lines } from './lines.ts'
+import type { GossipHandler, HandleOptions, RequestHandler, TopicOptions } from './types.ts'
 
 export interface TopicEntry {
   readonly maxBytes: number
@@ -19,14 +19,19 @@ export class Registry {
   readonly protocols = new Map<string, ProtocolEntry>()
   #closed = false
 
-  subscribe(topic: string, entry: TopicEntry): void {
+  subscribe(topic: string, { maxBytes }: TopicOptions, handler: GossipHandler): void {
     this.#admit('subscribe', topic, this.topics.has(topic))
-    this.topics.set(topic, entry)
+    this.topics.set(topic, { maxBytes, handler })
   }
 
-  handle(protocol: string, entry: ProtocolEntry): void {
+  handle(
+    protocol: string,
+    maxRequestBytes: number,
+    handler: RequestHandler,
+    { atOnce }: HandleOptions = {}
+  ): void {
     this.#admit('handle', protocol, this.protocols.has(protocol))
-    this.protocols.set(protocol, entry)
+    this.protocols.set(protocol, { maxRequestBytes, handler, lines: new Lines(atOnce) })
   }
 
   /** From `start` on nothing is added: scoring and stream limits are fixed then. */

@@ -3,7 +3,7 @@
  * forgets a peer that reconnects, counts each topic apart and is read through a cache of a heartbeat;
  * this one is exact at once: the message that makes `REJECTIONS_MAX` is the last that is read.
  */
-import type { Clock } from '@gradmesh/core'
+import { type Clock, remember } from '@gradmesh/core'
 import type { PeerKey } from './types.ts'
 
 /** So many rejected messages (less what time has forgiven) and a peer is no longer read. */
@@ -44,10 +44,6 @@ export class Strikes {
   }
 
   #set(peer: PeerKey, count: number): void {
-    this.#byPeer.delete(peer)
-    this.#byPeer.set(peer, { count, atMs: this.#clock.nowMs() })
-    if (this.#byPeer.size <= PEERS_MAX) return
-    const oldest = this.#byPeer.keys().next().value
-    if (oldest !== undefined) this.#byPeer.delete(oldest)
+    remember(this.#byPeer, peer, { count, atMs: this.#clock.nowMs() }, PEERS_MAX)
   }
 }

@@ -3,7 +3,7 @@
  * refused but answered later, so that a flood waits in its sender's own queue (the net bounds how many
  * requests of one peer are under way) and a peer that catches up is only slowed.
  */
-import { type Clock, pause, TokenBucket, type TokenBucketInit } from '@gradmesh/core'
+import { type Clock, pause, remember, TokenBucket, type TokenBucketInit } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 
 const PEERS_MAX = 1024
@@ -11,7 +11,6 @@ const PEERS_MAX = 1024
 export class Budget {
   readonly #clock: Clock
   readonly #rate: TokenBucketInit
-  /** Insertion order is age. */
   readonly #buckets = new Map<PeerKey, TokenBucket>()
 
   constructor(clock: Clock, rate: TokenBucketInit) {
@@ -23,9 +22,7 @@ export class Budget {
   take(peer: PeerKey, tokens: number): number {
     const now = this.#clock.nowMs()
     const bucket = this.#buckets.get(peer) ?? new TokenBucket(this.#rate, now)
-    this.#buckets.delete(peer)
-    this.#buckets.set(peer, bucket)
-    if (this.#buckets.size > PEERS_MAX) this.#buckets.delete(this.#buckets.keys().next().value as PeerKey)
+    remember(this.#buckets, peer, bucket, PEERS_MAX)
     return bucket.take(tokens, now)
   }
 

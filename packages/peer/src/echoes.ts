@@ -2,7 +2,7 @@
  * What was passed on lately. To gossip an equal message said again is a new one, and must be: whoever missed a vote
  * gets it when its author repeats it. But anybody can repeat everybody's, so each is passed on only so often.
  */
-import type { Clock } from '@gradmesh/core'
+import { type Clock, remember } from '@gradmesh/core'
 import type { Held } from './holding.ts'
 
 const KEPT_MAX = 16_384
@@ -10,7 +10,7 @@ const KEPT_MAX = 16_384
 export class Echoes {
   readonly #clock: Clock
   readonly #quietMs: number
-  /** When each was passed on; insertion order is age. */
+  /** When each was passed on. */
   readonly #passedMs = new Map<string, number>()
 
   constructor(clock: Clock, quietMs: number) {
@@ -27,9 +27,7 @@ export class Echoes {
     const now = this.#clock.nowMs()
     const passed = this.#passedMs.get(key)
     if (passed !== undefined && now < passed + this.#quietMs) return true
-    this.#passedMs.delete(key)
-    this.#passedMs.set(key, now)
-    if (this.#passedMs.size > KEPT_MAX) this.#passedMs.delete(this.#passedMs.keys().next().value as string)
+    remember(this.#passedMs, key, now, KEPT_MAX)
     return false
   }
 }

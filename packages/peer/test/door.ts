@@ -34,15 +34,13 @@ import type { Context } from '../src/context.ts'
 import { openDoor } from '../src/door.ts'
 import type { FaultCode } from '../src/faults.ts'
 import { Attesting } from '../src/round/attesting.ts'
-import { DeltaPool } from '../src/round/delta-pool.ts'
+import type { DeltaPool } from '../src/round/delta-pool.ts'
 import { Driver } from '../src/round/driver.ts'
-import { Evidences } from '../src/round/evidences.ts'
+import type { Evidences } from '../src/round/evidences.ts'
 import { TransactionPool } from '../src/round/transaction-pool.ts'
 import { FinalPoint, Ledger } from '../src/state/ledger.ts'
-import { noOrigin } from '../src/state/origin.ts'
-import { restoreFromDisk } from '../src/sync/restoring.ts'
 import { type Topics, topicsOf } from '../src/topics.ts'
-import { makeNode } from './fixtures/node.ts'
+import { idle, makeFollowing, makeNode } from './fixtures/node.ts'
 import { keysOf, Script, validatorKeys } from './fixtures/script.ts'
 
 type Said = readonly [verdict: Verdict, code: FaultCode | 'none']
@@ -68,24 +66,13 @@ const doorOf = async (t: Test, script: Script): Promise<Door> => {
     peers: () => []
   })
   const context: Context = { ...node.context, net }
-  const head = (await restoreFromDisk(
-    node.chain,
-    context.state,
-    async () => noOrigin,
-    () => {}
-  ))!
-  const final = new FinalPoint(head, script.written.at(-1)?.block.header ?? null)
-  const evidences = new Evidences(context.chainId, context.genesis.epochs)
-  const pool = new DeltaPool(context, evidences, final)
+  const { head, final, evidences, pool } = await makeFollowing(context, script.written.at(-1)?.block.header)
   const ledger = new Ledger(context, pool, final, head, 0)
   const attesting = new Attesting(context, pool, final)
   const driver = new Driver(context, {
     ledger,
     evidences,
-    propose: async () => undefined,
-    fetchBlock: async () => undefined,
-    sync: () => {},
-    resume: async () => undefined
+    ...idle
   })
   const parts = { ledger, pool, driver, attesting, transactions: new TransactionPool(context) }
   openDoor(context, () => parts)

@@ -26,7 +26,7 @@ t.test('the pieces of any text are the text, and whole characters', async t => {
     fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (prompt, text) => {
       const pieces = piecesOf(bytes, bytes.encode(text), bytes.encode(prompt))
       t.equal(pieces.join(''), text)
-      for (const piece of pieces) t.notOk(piece.includes('\ufffd') && !text.includes('\ufffd'), piece)
+      for (const piece of pieces) t.notOk(piece.includes('\ufffd') && !text.includes('\ufffd'))
     })
   )
 })

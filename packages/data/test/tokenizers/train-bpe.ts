@@ -57,9 +57,10 @@ t.test('any text comes back', async t => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), text => {
       const ids = tokenizer.encode(text)
-      t.ok(ids.every(id => id >= SPECIALS.length && id < tokenizer.vocabulary))
       const back = tokenizer.decode(ids)
-      t.ok(back === text || back === ` ${text}`, JSON.stringify([text, back]))
+      const isPlain = ids.every(id => id >= SPECIALS.length && id < tokenizer.vocabulary)
+      // The property answers: a random text in the name of an assertion may break the report.
+      return isPlain && (back === text || back === ` ${text}`)
     })
   )
 })

@@ -1,5 +1,5 @@
 /** How fast each peer may send through us when we relay for it; who has sent too much waits. */
-import { type Clock, TokenBucket, type TokenBucketInit } from '@gradmesh/core'
+import { type Clock, remember, TokenBucket, type TokenBucketInit } from '@gradmesh/core'
 import type { PeerKey } from '../types.ts'
 
 /** Peers with a bucket; the one that has been silent longest is forgotten first. */
@@ -26,9 +26,7 @@ export class Allowance {
   take(peer: PeerKey, bytes: number): number {
     const now = this.#clock.nowMs()
     const bucket = this.#buckets.get(peer) ?? new TokenBucket(this.#each, now)
-    this.#buckets.delete(peer)
-    this.#buckets.set(peer, bucket)
-    if (this.#buckets.size > PEERS_MAX) this.#buckets.delete(this.#buckets.keys().next().value as PeerKey)
+    remember(this.#buckets, peer, bucket, PEERS_MAX)
     this.#taken += bytes
     return bucket.take(bytes, now)
   }

@@ -12,7 +12,7 @@
  */
 
 import { isIPv4, isIPv6 } from 'node:net'
-import { concatBytes, systemClock, utf8 } from '@gradmesh/core'
+import { concatBytes, remember, systemClock, utf8 } from '@gradmesh/core'
 import type { Connection, PeerId } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Net, PeerKey } from '../types.ts'
@@ -104,9 +104,7 @@ export class CallingBack {
     const now = systemClock.nowMs()
     const before = this.#calledMs.get(asker) ?? Number.NEGATIVE_INFINITY
     if (!this.#init.isMember(asker) || this.#calls >= CALLS_MAX || now - before < EACH_EVERY_MS) return false
-    this.#calledMs.delete(asker)
-    this.#calledMs.set(asker, now)
-    if (this.#calledMs.size > ASKERS_MAX) this.#calledMs.delete(this.#calledMs.keys().next().value as PeerKey)
+    remember(this.#calledMs, asker, now, ASKERS_MAX)
     return true
   }
 

@@ -3,7 +3,7 @@
  * is called through them; a peer that others can call holds such places for members of its mesh, and for
  * nobody else. What flows through it: `circuits.ts`.
  */
-import { type Logger, systemClock } from '@gradmesh/core'
+import { type Logger, remember, systemClock } from '@gradmesh/core'
 import {
   type CircuitRelayServerComponents,
   type CircuitRelayService,
@@ -149,9 +149,7 @@ export class Relaying {
 
   #refuse(peer: PeerKey): void {
     const pauseMs = Math.min(REFUSED_MS_MAX, 2 * (this.#refused.get(peer)?.pauseMs ?? REFUSED_MS / 2))
-    this.#refused.delete(peer)
-    this.#refused.set(peer, { untilMs: systemClock.nowMs() + pauseMs, pauseMs })
-    if (this.#refused.size > REFUSED_MAX) this.#refused.delete(this.#refused.keys().next().value as PeerKey)
+    remember(this.#refused, peer, { untilMs: systemClock.nowMs() + pauseMs, pauseMs }, REFUSED_MAX)
   }
 
   /** Also when a place was renewed: the relay may have other addresses by now. */

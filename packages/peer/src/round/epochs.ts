@@ -4,7 +4,7 @@
  * checked against all follow from a message's epoch.
  */
 import { leaderOf } from '@gradmesh/consensus'
-import { assert, equalBytes } from '@gradmesh/core'
+import { assert, equalBytes, remember } from '@gradmesh/core'
 import { type Sets, stakeOf, type ValidatorSeat, type ValidatorSet } from '@gradmesh/ledger'
 import {
   type Certificate,
@@ -44,8 +44,7 @@ export class Epoch {
     const known = this.#leaders.get(slot)
     if (known !== undefined) return known
     const index = leaderOf({ validators: this.seats, leaderSeed: this.leaderSeed }, slot)
-    this.#leaders.set(slot, index)
-    if (this.#leaders.size > LEADERS_KEPT) this.#leaders.delete(this.#leaders.keys().next().value!)
+    remember(this.#leaders, slot, index, LEADERS_KEPT)
     return index
   }
 

@@ -1,7 +1,8 @@
+import { remember } from '@gradmesh/core'
+
 /** The few large things that were read last for answers: each is asked for piece by piece, and by many peers at once. */
 export class LastRead {
   readonly #most: number
-  /** Insertion order is age of use. */
   readonly #read = new Map<string, Promise<Uint8Array | undefined>>()
 
   constructor(most: number) {
@@ -11,9 +12,7 @@ export class LastRead {
   /** What `key` stands for; `read` is called unless that is kept, and what it does not find is not. */
   async get(key: string, read: () => Promise<Uint8Array | undefined>): Promise<Uint8Array | undefined> {
     const bytes = this.#read.get(key) ?? read()
-    this.#read.delete(key)
-    this.#read.set(key, bytes)
-    if (this.#read.size > this.#most) this.#read.delete(this.#read.keys().next().value as string)
+    remember(this.#read, key, bytes, this.#most)
     const forget = (): void => {
       if (this.#read.get(key) === bytes) this.#read.delete(key)
     }

@@ -2,7 +2,9 @@
  * What a running peer remembers for showing: recent rounds, finality times, what became of deltas.
  * Nothing here decides anything, and everything is bounded.
  */
+
 import type { MeshEvent, Phase } from '@gradmesh/api'
+import { remember } from '@gradmesh/core'
 
 const FINALITY_MAX = 1024
 const BLOCKS_MAX = 4096
@@ -102,10 +104,4 @@ export class Journal {
   refused(digest: string): RefusedDelta | undefined {
     return this.#refused.get(digest)
   }
-}
-
-/** Puts a value into a map and forgets the oldest entry when there are too many. */
-const remember = <K, V>(map: Map<K, V>, key: K, value: V, max: number): void => {
-  map.set(key, value)
-  if (map.size > max) map.delete(map.keys().next().value as K)
 }

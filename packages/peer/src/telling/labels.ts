@@ -3,7 +3,7 @@
  * genesis never registered, so a peer also says its label when it greets: as the comment behind its
  * agent, `gradmesh/0.1.0 (attic)`. Hearsay by strangers, good for showing and for nothing else.
  */
-import { cleanLabel } from '@gradmesh/core'
+import { cleanLabel, remember } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import type { Held } from '../holding.ts'
 
@@ -25,10 +25,8 @@ export class Labels {
 
   put(key: PeerKey, label: string): void {
     const clean = cleanLabel(label)
-    this.#byKey.delete(key)
-    if (clean === '') return
-    this.#byKey.set(key, clean)
-    if (this.#byKey.size > LABELS_MAX) this.#byKey.delete(this.#byKey.keys().next().value as PeerKey)
+    if (clean === '') this.#byKey.delete(key)
+    else remember(this.#byKey, key, clean, LABELS_MAX)
   }
 
   held(): readonly Held[] {

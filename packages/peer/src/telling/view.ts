@@ -9,7 +9,7 @@ import type {
   Stakes,
   Status
 } from '@gradmesh/api'
-import { cleanLabel, isFault, toHex } from '@gradmesh/core'
+import { cleanLabel, isFault, remember, toHex } from '@gradmesh/core'
 import { type Due, sumOf } from '@gradmesh/ledger'
 import type { Reachability } from '@gradmesh/net'
 import {
@@ -58,8 +58,7 @@ export const viewOf = (context: Context, running: () => Running, journal: Journa
     const made = summary(block, await leaderOf(block.header))
     // The newest may still learn how long its finality took.
     if (height === running().ledger?.final.height) return made
-    summaries.set(height, made)
-    if (summaries.size > SUMMARIES_MAX) summaries.delete(summaries.keys().next().value!)
+    remember(summaries, height, made, SUMMARIES_MAX)
     return made
   }
 

@@ -11,14 +11,10 @@ import {
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
 import { type DoorParts, openDoor } from '../../src/door.ts'
-import { DeltaPool, pullDelta } from '../../src/round/delta-pool.ts'
-import { Evidences } from '../../src/round/evidences.ts'
-import { FinalPoint } from '../../src/state/ledger.ts'
-import { noOrigin } from '../../src/state/origin.ts'
-import { restoreFromDisk } from '../../src/sync/restoring.ts'
+import { type DeltaPool, pullDelta } from '../../src/round/delta-pool.ts'
 import { serveRequests } from '../../src/sync/serving.ts'
 import { PIECE_BYTES } from '../../src/topics.ts'
-import { makeNode, type Node } from '../fixtures/node.ts'
+import { makeFollowing, makeNode, type Node } from '../fixtures/node.ts'
 import { keysOf, Script, validatorKeys } from '../fixtures/script.ts'
 
 const AUTHOR = validatorKeys[0]!
@@ -43,14 +39,8 @@ const poolAmong = async (t: Test, peers: Readonly<Record<string, Serve>>) => {
     }
   })
   const context = { ...node.context, net }
-  const head = (await restoreFromDisk(
-    node.chain,
-    context.state,
-    async () => noOrigin,
-    () => {}
-  ))!
-  const evidences = new Evidences(context.chainId, context.genesis.epochs)
-  return { context, asked, published, pool: new DeltaPool(context, evidences, new FinalPoint(head, null)) }
+  const { pool } = await makeFollowing(context)
+  return { context, asked, published, pool }
 }
 
 /** Its payload means nothing, but has the length and the digest that its header says. */
@@ -176,15 +166,8 @@ t.test('an announced delta gets from neighbour to neighbour, past those who know
   for (const name of ['author', 'middle', 'far']) {
     const node = await makeNode(script, hub, keysOf(name))
     t.teardown(() => node.close())
-    const { context, chain } = node
-    const head = (await restoreFromDisk(
-      chain,
-      context.state,
-      async () => noOrigin,
-      () => {}
-    ))!
-    const evidences = new Evidences(context.chainId, context.genesis.epochs)
-    const pool = new DeltaPool(context, evidences, new FinalPoint(head, null))
+    const { context } = node
+    const { pool } = await makeFollowing(context)
     serveRequests(
       context,
       { pool: () => pool, ledger: () => undefined, driver: () => undefined, onHello: () => {} },

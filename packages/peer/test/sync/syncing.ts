@@ -15,16 +15,12 @@ import {
   type SyncReply
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
-import { DeltaPool } from '../../src/round/delta-pool.ts'
 import { Driver } from '../../src/round/driver.ts'
-import { Evidences } from '../../src/round/evidences.ts'
-import { FinalPoint, Ledger } from '../../src/state/ledger.ts'
-import { noOrigin } from '../../src/state/origin.ts'
+import { Ledger } from '../../src/state/ledger.ts'
 import { fetchCheckpoint } from '../../src/sync/fetching.ts'
-import { restoreFromDisk } from '../../src/sync/restoring.ts'
 import { Syncing } from '../../src/sync/syncing.ts'
 import { PROTOCOLS } from '../../src/topics.ts'
-import { makeNode } from '../fixtures/node.ts'
+import { idle, makeFollowing, makeNode } from '../fixtures/node.ts'
 import { keysOf, Script, smallGenesis } from '../fixtures/script.ts'
 
 const EMPTY: BlockBody = { deltas: [], attests: [], keys: [], scores: [], txs: [], evidence: [] }
@@ -70,24 +66,13 @@ const newcomerAmong = async (
     }
   })
   const context = { ...node.context, net }
-  const head = (await restoreFromDisk(
-    node.chain,
-    context.state,
-    async () => noOrigin,
-    () => {}
-  ))!
-  const final = new FinalPoint(head, null)
-  const evidences = new Evidences(context.chainId, context.genesis.epochs)
-  const pool = new DeltaPool(context, evidences, final)
+  const { head, final, evidences, pool } = await makeFollowing(context)
   const ledger = new Ledger(context, pool, final, head, 0)
   const syncing: Syncing = new Syncing(context, ledger, pool, () => driver)
   const driver = new Driver(context, {
     ledger,
     evidences,
-    propose: async () => undefined,
-    fetchBlock: async () => undefined,
-    sync: () => {},
-    resume: async () => undefined
+    ...idle
   })
   return { context, ledger, syncing, failures: node.failures }
 }
