@@ -12,7 +12,6 @@ import {
   deltaDigest,
   VoteKind
 } from '@gradmesh/wire'
-import { ERROR_PIECE_BYTES } from './chain.ts'
 import {
   type DeltaPlace,
   decodeCheckpoint,
@@ -21,6 +20,7 @@ import {
   decodePlace,
   type Head
 } from './chain-values.ts'
+import { ERROR_PIECE_BYTES } from './error-buffer.ts'
 import { failureOf } from './failures.ts'
 import { numberAt } from './keys.ts'
 import type { FinalHead } from './safety.ts'

@@ -22,152 +22,46 @@ import {
   type SignedDeltaHeader,
   VoteKind
 } from '@gradmesh/wire'
+import { Batches } from './batches.ts'
+import {
+  BASE,
+  blockKey,
+  certificateKey,
+  checkpointKey,
+  type DiskKind,
+  deltaKey,
+  finalKey,
+  GENESIS,
+  HEAD,
+  headerKey,
+  heightKey,
+  liveKey,
+  metaKey,
+  placeKey,
+  receiptKey,
+  sizesOf
+} from './chain-keys.ts'
+import type { ChainStore } from './chain-store.ts'
 import {
   type Checkpoint,
   type DeltaPlace,
-  decodeCheckpoint,
-  decodeErrorHead,
   decodeHead,
   decodePlace,
   decodeReceipt,
   type ErrorFeedback,
   encodeCheckpoint,
-  encodeErrorHead,
   encodeHead,
   encodePlace,
   encodeReceipt,
   type Head,
   type Receipt
 } from './chain-values.ts'
-import { corrupt, storeError } from './failures.ts'
-import { allOf, beU32, keyOf, numberAt, numbersOf } from './keys.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { pendingDelta, readError, replaceError } from './error-buffer.ts'
+import { corrupt, sequence, storeError } from './failures.ts'
+import { allOf, beU32, numberAt, numbersOf } from './keys.ts'
 import { del, entriesSealed, getSealed, put, unseal } from './sealed.ts'
 import type { Database, Operation, Range } from './types.ts'
-
-/** A batch of leaves, or a piece of the error buffer: small enough to leave the log between two votes. */
-const BATCH_BYTES = 512 * 1024
-export const ERROR_PIECE_BYTES = 256 * 1024
-const CHECKPOINTS_KEPT = 2
-
-export const GENESIS = keyOf('G')
-export const HEAD = keyOf('H')
-export const BASE = keyOf('B')
-export const ERROR_HEAD = keyOf('E')
-export const blockKey = (id: Digest): Uint8Array => keyOf('b', id)
-export const heightKey = (height: number): Uint8Array => keyOf('h', height)
-export const finalKey = (height: number): Uint8Array => keyOf('f', height)
-export const liveKey = (slot: number, id: Digest): Uint8Array => keyOf('l', slot, id)
-export const certificateKey = (slot: number, kind: number): Uint8Array =>
-  keyOf('c', slot, Uint8Array.of(kind))
-export const deltaKey = (digest: Digest): Uint8Array => keyOf('d', digest)
-export const placeKey = (digest: Digest): Uint8Array => keyOf('i', digest)
-export const headerKey = (round: number, digest: Digest): Uint8Array => keyOf('q', round, digest)
-export const receiptKey = (digest: Digest): Uint8Array => keyOf('r', digest)
-export const checkpointKey = (height: number): Uint8Array => keyOf('k', height)
-export const leafKey = (height: number, index: number): Uint8Array => keyOf('w', height, index)
-export const errorKey = (round: number, piece: number): Uint8Array => keyOf('e', round, piece)
-export const metaKey = (name: string): Uint8Array => keyOf('m', new TextEncoder().encode(name))
-
-/** The letters of the keys of each kind that grows; `other`: the rest, the newest few megabytes in the log too. */
-const DISK_KINDS = {
-  blocks: 'bfh',
-  deltas: 'diq',
-  receipts: 'r',
-  checkpoints: 'kw',
-  errorBuffer: 'e'
-} as const
-export type DiskKind = keyof typeof DISK_KINDS | 'other'
-
-export interface ChainStore {
-  readonly chainId: Digest
-  readonly genesisBytes: Uint8Array
-  /** The newest final block; at the start height 0 and the chain's id. */
-  head(): Head
-  /** The lowest height whose successors are held: 0, or where a checkpoint was adopted. */
-  base(): Head
-
-  block(id: Digest): Promise<Block | undefined>
-  /** A final block. */
-  blockAt(height: number): Promise<Block | undefined>
-  idAt(height: number): Promise<Digest | undefined>
-  /** The FINAL certificate of the block at `height`, or of its nearest descendant that has one. */
-  finalCertificateFor(height: number): Promise<Certificate | undefined>
-
-  /** Held and durable when it resolves: a validator may attest these. Deltas held already cost nothing. */
-  putDeltas(deltas: readonly SignedDelta[]): Promise<void>
-  delta(digest: Digest): Promise<SignedDelta | undefined>
-  /** As encoded by `wire`, to serve in pieces. */
-  deltaBytes(digest: Digest): Promise<Uint8Array | undefined>
-  /** Whether a delta is held, its round, and the height of the final block that names it. */
-  deltaPlace(digest: Digest): Promise<DeltaPlace | undefined>
-  /** Headers of the deltas held for a round. */
-  headersOf(round: number): Promise<SignedDeltaHeader[]>
-  /**
-   * Drops the deltas of earlier rounds that no final and no live block names. Answers how many.
-   * @param fromRound where the last pruning ended, so that its rounds are not looked through again.
-   */
-  pruneDeltas(belowRound: number, fromRound?: number): Promise<number>
-
-  /** Block and named payloads, durable when it resolves: NOTAR may follow. */
-  putProposal(block: Block, deltas: readonly SignedDelta[]): Promise<void>
-  /** A live certificate, durable when it resolves: a vote, which is kept elsewhere, may rest on it. */
-  putCertificate(certificate: Certificate): Promise<void>
-  /** What is not final yet, by slot. */
-  live(): Promise<{ readonly blocks: Block[]; readonly certificates: Certificate[] }>
-  pruneLive(belowSlot: number): Promise<void>
-
-  /**
-   * Makes blocks final at once: they follow the head and each other, the certificate is the FINAL of the
-   * last (null for an epoch's boundary that a live descendant's certificate made final), and all payloads that they name are held. Code STORE_SEQUENCE otherwise, and nothing is written.
-   */
-  commitFinal(
-    blocks: readonly Block[],
-    certificate: Certificate | null,
-    receipts: readonly Receipt[]
-  ): Promise<void>
-  receipt(digest: Digest): Promise<Receipt | undefined>
-  /**
-   * Goes on from a block above the head whose checkpoint was verified and whose leaves `putLeaves` has all written:
-   * head, base and checkpoint move there at once. What lies below is left to `prune`. The certificate comes with
-   * its successor.
-   */
-  adopt(block: Block, checkpoint: Checkpoint): Promise<void>
-  /**
-   * Forgets the final blocks below `height` with their payloads, certificates and receipts but those that `isKept`
-   * names. First the base moves there, durably; a crash in between leaves what the next call takes away.
-   */
-  prune(height: number, isKept: (receipt: Receipt) => boolean): Promise<void>
-
-  /** `pieces`: the bytes of the leaves in order. Visible once whole and durable; the newest two stay. */
-  putCheckpoint(
-    checkpoint: Checkpoint,
-    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
-  ): Promise<void>
-  newestCheckpoint(): Promise<Checkpoint | undefined>
-  /** Of the checkpoints that are held, the newest first. */
-  checkpointHeights(): Promise<number[]>
-  checkpointAt(height: number): Promise<Checkpoint | undefined>
-  /** A run of a checkpoint's leaves; undefined unless all of them are held. */
-  leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined>
-  /** Leaves of a checkpoint that is being fetched, durable when it resolves; nobody sees them before `adopt`. */
-  putLeaves(height: number, leaves: readonly (readonly [index: number, leaf: Uint8Array])[]): Promise<void>
-  /** The whole ones among the leaves that are held of a checkpoint, by index. */
-  heldLeaves(height: number): AsyncIterable<readonly [index: number, leaf: Uint8Array]>
-
-  /**
-   * Replaces the buffer at once and durably, and with it comes the own delta whose verdict it waits for: either
-   * both are held after a crash or neither is, so that no round is trained a second time into another delta.
-   */
-  putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void>
-  error(): Promise<ErrorFeedback | undefined>
-
-  /** About how many bytes of the disk each kind takes. */
-  sizes(): Promise<Readonly<Record<DiskKind, number>>>
-  /** Small values of the daemon's own. */
-  putMeta(name: string, value: Uint8Array): Promise<void>
-  meta(name: string): Promise<Uint8Array | undefined>
-  close(): Promise<void>
-}
 
 /** Writes the genesis into an empty database. Code STORE_EXISTS when it holds another chain. */
 export const createChain = async (database: Database, genesisBytes: Uint8Array): Promise<ChainStore> => {
@@ -206,26 +100,20 @@ const readAs = <T>(value: T | Fault, what: string, height: number | null): T => 
   return value as T
 }
 
-const sequence = (detail: string, data: Readonly<Record<string, number | string>>): Error =>
-  storeError('STORE_SEQUENCE', detail, {
-    remedy: 'Nothing was written. This is a defect in the peer: restart it, and report what it logged.',
-    data
-  })
-
 class OpenChain implements ChainStore {
   readonly chainId: Digest
   readonly genesisBytes: Uint8Array
   readonly #database: Database
+  readonly #checkpoints: Checkpoints
   #head: Head
   #base: Head
   /** Writers that read first take turns; bulk writers have a line of their own, so that votes do not wait. */
   #turn: Promise<unknown> = Promise.resolve()
   #bulkTurn: Promise<unknown> = Promise.resolve()
-  /** The checkpoint that is being fetched: its leaves have no head yet, and stay all the same. */
-  #incoming: number | null = null
 
   constructor(database: Database, genesisBytes: Uint8Array, head: Head, base: Head) {
     this.#database = database
+    this.#checkpoints = new Checkpoints(database)
     this.genesisBytes = genesisBytes
     this.chainId = sha256(genesisBytes)
     this.#head = head
@@ -504,10 +392,10 @@ class OpenChain implements ChainStore {
       )
       this.#head = head
       this.#base = head
-      this.#incoming = null
+      this.#checkpoints.arrived()
     })
     await this.pruneLive(slot + 1)
-    await this.#inBulkTurn(() => this.#dropOldCheckpoints())
+    await this.#inBulkTurn(() => this.#checkpoints.dropOld())
   }
 
   prune(height: number, isKept: (receipt: Receipt) => boolean): Promise<void> {
@@ -527,12 +415,6 @@ class OpenChain implements ChainStore {
     })
   }
 
-  /** The own delta that the error buffer refers to: needed as long as the buffer. */
-  async #pendingDelta(): Promise<Digest | null> {
-    const head = await this.#get(ERROR_HEAD, 'the error buffer')
-    return head === undefined ? null : decodeErrorHead(head).pendingDelta
-  }
-
   /** Of each height all at once, so that what a crash leaves is whole. */
   async #forgetBlocks(below: number): Promise<void> {
     const batches = new Batches(this.#database)
@@ -546,7 +428,7 @@ class OpenChain implements ChainStore {
   async #forgetDeltas(belowRound: number, isKept: (receipt: Receipt) => boolean): Promise<void> {
     if (belowRound === 0) return
     const batches = new Batches(this.#database)
-    const awaited = await this.#pendingDelta()
+    const awaited = await pendingDelta(this.#database)
     for await (const [key] of this.#database.entries(numbersOf('q', 0, belowRound - 1))) {
       const digest = key.slice(5)
       if (awaited !== null && equalBytes(digest, awaited)) continue
@@ -569,151 +451,55 @@ class OpenChain implements ChainStore {
     pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
   ): Promise<void> {
     return this.#inBulkTurn(async () => {
-      const { height, leaves } = checkpoint
+      const { height } = checkpoint
       if (height > this.#head.height) {
         throw sequence(`a checkpoint of height ${height} above the final head`, { height })
       }
-      let operations: Operation[] = []
-      let bytes = 0
-      let index = 0
-      for await (const piece of pieces) {
-        operations.push(put(leafKey(height, index++), piece))
-        bytes += piece.length
-        if (bytes < BATCH_BYTES) continue
-        // Synced each: LevelDB's sync reaches the newest log file alone, and these may span several.
-        await this.#database.batch(operations, { sync: true })
-        operations = []
-        bytes = 0
-      }
-      if (index !== leaves.length) {
-        throw sequence(`a checkpoint of ${leaves.length} leaves came with ${index}`, { height })
-      }
-      operations.push(put(checkpointKey(height), encodeCheckpoint(checkpoint)))
-      await this.#database.batch(operations, { sync: true })
-      await this.#dropOldCheckpoints()
+      await this.#checkpoints.put(checkpoint, pieces)
     })
   }
 
-  /** Also what an interrupted write left: leaves without their checkpoint. */
-  async #dropOldCheckpoints(): Promise<void> {
-    const heights = await this.checkpointHeights()
-    const kept = heights.slice(0, CHECKPOINTS_KEPT)
-    const old = heights.slice(CHECKPOINTS_KEPT).map(height => del(checkpointKey(height)))
-    if (old.length > 0) await this.#database.batch(old, { sync: true })
-    if (this.#incoming !== null) kept.push(this.#incoming)
-    let from = 0
-    for (const next of [...kept.toSorted((a, b) => a - b), 2 ** 32]) {
-      if (next > from) await this.#drop(numbersOf('w', from, next - 1))
-      from = next + 1
-    }
+  checkpointHeights(): Promise<number[]> {
+    return this.#checkpoints.heights()
   }
 
-  async #drop(range: Range): Promise<void> {
-    const batches = new Batches(this.#database)
-    for await (const [key] of this.#database.entries(range)) await batches.add([del(key)])
-    await batches.end()
+  newestCheckpoint(): Promise<Checkpoint | undefined> {
+    return this.#checkpoints.newest()
   }
 
-  async checkpointHeights(): Promise<number[]> {
-    const heights: number[] = []
-    for await (const [key] of this.#database.entries({ ...allOf('k'), reverse: true }))
-      heights.push(numberAt(key, 1))
-    return heights
+  checkpointAt(height: number): Promise<Checkpoint | undefined> {
+    return this.#checkpoints.at(height)
   }
 
-  async newestCheckpoint(): Promise<Checkpoint | undefined> {
-    const range = { ...allOf('k'), reverse: true, limit: 1 }
-    for await (const [key, value] of this.#entries(
-      range,
-      key => `the checkpoint of height ${numberAt(key, 1)}`
-    )) {
-      return decodeCheckpoint(numberAt(key, 1), value)
-    }
-    return undefined
-  }
-
-  async checkpointAt(height: number): Promise<Checkpoint | undefined> {
-    const bytes = await this.#get(checkpointKey(height), `the checkpoint of height ${height}`, height)
-    return bytes === undefined ? undefined : decodeCheckpoint(height, bytes)
-  }
-
-  async leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined> {
-    const keys = Array.from({ length: count }, (_, i) => leafKey(height, first + i))
-    const stored = await this.#database.getMany(keys)
-    const leaves: Uint8Array[] = []
-    for (const [i, key] of keys.entries()) {
-      const bytes = stored[i]
-      if (bytes === undefined) return undefined
-      const leaf = unseal(key, bytes)
-      if (leaf === undefined) {
-        const what = `leaf ${first + i} of the checkpoint of height ${height}`
-        throw corrupt(what, 'its bytes are not those that were written', height)
-      }
-      leaves.push(leaf)
-    }
-    return leaves
+  leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined> {
+    return this.#checkpoints.leaves(height, first, count)
   }
 
   putLeaves(height: number, leaves: readonly (readonly [number, Uint8Array])[]): Promise<void> {
-    this.#incoming = height
-    return this.#database.batch(
-      leaves.map(([index, leaf]) => put(leafKey(height, index), leaf)),
-      // Each on its own: LevelDB's sync reaches the newest log file alone.
-      { sync: true }
-    )
+    return this.#checkpoints.putLeaves(height, leaves)
   }
 
-  async *heldLeaves(height: number): AsyncIterable<readonly [number, Uint8Array]> {
-    this.#incoming = height
-    for await (const [key, stored] of this.#database.entries(numbersOf('w', height, height))) {
-      const leaf = unseal(key, stored)
-      if (leaf !== undefined) yield [numberAt(key, 5), leaf]
-    }
+  heldLeaves(height: number): AsyncIterable<readonly [number, Uint8Array]> {
+    return this.#checkpoints.heldLeaves(height)
   }
 
   putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void> {
-    const head = encodeErrorHead(round, buffer.length, pending === null ? null : deltaDigest(pending.header))
-    const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength).slice()
+    const held = { round, buffer: buffer.slice(), pendingDelta: pending && deltaDigest(pending.header) }
     return this.#inBulkTurn(async () => {
       const operations = pending === null ? [] : await this.#newDeltas([pending])
-      for await (const [key] of this.#database.entries(allOf('e'))) operations.push(del(key))
-      for (let at = 0, piece = 0; at < bytes.length; at += ERROR_PIECE_BYTES, piece++) {
-        operations.push(put(errorKey(round, piece), bytes.subarray(at, at + ERROR_PIECE_BYTES)))
-      }
-      operations.push(put(ERROR_HEAD, head))
+      operations.push(...(await replaceError(this.#database, held)))
       await this.#database.batch(operations, { sync: true })
     })
   }
 
-  async error(): Promise<ErrorFeedback | undefined> {
-    return this.#inBulkTurn(async () => {
-      const bytes = await this.#get(ERROR_HEAD, 'the error buffer')
-      if (bytes === undefined) return undefined
-      const { round, entries, pendingDelta } = decodeErrorHead(bytes)
-      const buffer = new Int32Array(entries)
-      const into = new Uint8Array(buffer.buffer)
-      let at = 0
-      for await (const [, piece] of this.#entries(numbersOf('e', round, round), () => 'the error buffer')) {
-        if (at + piece.length > into.length) throw corrupt('the error buffer', 'it is longer than it says')
-        into.set(piece, at)
-        at += piece.length
-      }
-      if (at !== into.length) throw corrupt('the error buffer', `${at} of ${into.length} bytes are there`)
-      return { round, buffer, pendingDelta }
-    })
+  error(): Promise<ErrorFeedback | undefined> {
+    return this.#inBulkTurn(() => readError(this.#database))
   }
 
   // ---------------------------------------------------------------- the rest
 
-  async sizes(): Promise<Readonly<Record<DiskKind, number>>> {
-    const sizes = { blocks: 0, deltas: 0, receipts: 0, checkpoints: 0, errorBuffer: 0, other: 0 }
-    let counted = 0
-    for (const [kind, letters] of Object.entries(DISK_KINDS) as [keyof typeof DISK_KINDS, string][]) {
-      for (const letter of letters) sizes[kind] += await this.#database.sizeOf(allOf(letter))
-      counted += sizes[kind]
-    }
-    sizes.other = Math.max(0, (await this.#database.sizeOf()) - counted)
-    return sizes
+  sizes(): Promise<Readonly<Record<DiskKind, number>>> {
+    return sizesOf(this.#database)
   }
 
   putMeta(name: string, value: Uint8Array): Promise<void> {
@@ -750,25 +536,5 @@ class OpenChain implements ChainStore {
     const turn = this.#bulkTurn.then(run)
     this.#bulkTurn = turn.catch(() => undefined)
     return turn
-  }
-}
-
-/** Many small deletions in few batches; those that are added together stay together. */
-class Batches {
-  readonly #database: Database
-  #operations: Operation[] = []
-
-  constructor(database: Database) {
-    this.#database = database
-  }
-
-  async add(operations: readonly Operation[]): Promise<void> {
-    this.#operations.push(...operations)
-    if (this.#operations.length >= 256) await this.end()
-  }
-
-  async end(): Promise<void> {
-    if (this.#operations.length > 0) await this.#database.batch(this.#operations, { sync: false })
-    this.#operations = []
   }
 }

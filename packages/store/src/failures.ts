@@ -109,3 +109,10 @@ export const missing = (folder: string, cause?: unknown): MeshError =>
 
 export const closed = (folder: string, cause?: unknown): MeshError =>
   storeError('STORE_CLOSED', `the database in ${folder} is closed`, { cause, data: { folder } })
+
+/** A call that does not fit what is held. Code STORE_SEQUENCE. */
+export const sequence = (detail: string, data: Readonly<Record<string, number | string>>): Error =>
+  storeError('STORE_SEQUENCE', detail, {
+    remedy: 'Nothing was written. This is a defect in the peer: restart it, and report what it logged.',
+    data
+  })

@@ -1,6 +1,7 @@
 export { type Audit, type AuditFinding, auditChain } from './audit.ts'
 export { auditSafety, type SafetyFinding } from './audit-safety.ts'
-export { type ChainStore, createChain, openChain } from './chain.ts'
+export { createChain, openChain } from './chain.ts'
+export type { ChainStore } from './chain-store.ts'
 export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
 export { type FinalHead, initSafety, type OwnVote, openSafety, type SafetyStore } from './safety.ts'
 export type { SlotFacts } from './safety-entry.ts'

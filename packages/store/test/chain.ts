@@ -10,7 +10,8 @@ import {
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
 import { auditChain } from '../src/audit.ts'
-import { type ChainStore, createChain, openChain } from '../src/chain.ts'
+import { createChain, openChain } from '../src/chain.ts'
+import type { ChainStore } from '../src/chain-store.ts'
 import { openLevelDb } from '../src/leveldb.ts'
 import { type MemoryDatabase, openMemory } from '../src/memory.ts'
 import {

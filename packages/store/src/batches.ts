@@ -1,0 +1,24 @@
+import type { Database, Operation } from './types.ts'
+
+/** A batch of leaves: small enough to leave the log between two votes. */
+export const BATCH_BYTES = 512 * 1024
+
+/** Many small deletions in few batches; those that are added together stay together. */
+export class Batches {
+  readonly #database: Database
+  #operations: Operation[] = []
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async add(operations: readonly Operation[]): Promise<void> {
+    this.#operations.push(...operations)
+    if (this.#operations.length >= 256) await this.end()
+  }
+
+  async end(): Promise<void> {
+    if (this.#operations.length > 0) await this.#database.batch(this.#operations, { sync: false })
+    this.#operations = []
+  }
+}
