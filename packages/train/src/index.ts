@@ -10,6 +10,7 @@ export {
   type GenerateAsk,
   type Generation,
   type Inference,
+  type OpenPlace,
   type TextPiece,
   type TokenChance
 } from './inference/inference.ts'

@@ -1,5 +1,5 @@
 import { linesOf } from '@gradmesh/data'
-import { able, type Classified } from '@gradmesh/train'
+import { able, type Classified, type OpenPlace } from '@gradmesh/train'
 import { usage } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -15,14 +15,15 @@ export const command: Command = {
   name: 'classify',
   args: [{ name: 'TEXT', required: false, many: true }],
   about:
-    "What the model of the folder's newest final weights says of each TEXT, or of each line of a file: its class with its share (task sequences), or the named entities in it (task entities). The peer must not be running.",
+    "What the model of the folder's newest final weights says of each TEXT, or of each line of a file: its class with its share (task sequences), the named entities in it (task entities), or the likeliest pieces where it says [MASK] (task masked). The peer must not be running.",
   options: {
     ...finalModelOptions,
     file: { type: 'string', value: 'FILE', help: 'a text a line; may be packed by gzip' }
   },
   examples: [
     "gradmesh classify 'a film of rare beauty' --data ./peer --dataset ./text-polarity",
-    'gradmesh classify --file reviews.txt --json'
+    'gradmesh classify --file reviews.txt --json',
+    "gradmesh classify 'it is a [MASK] universally acknowledged' --dataset ./novel"
   ],
   async run({ values, args, io }) {
     const file = values.text('file')
@@ -62,16 +63,30 @@ async function* textsOf(args: readonly string[], file: string | undefined): Asyn
   for await (const { text } of linesOf(file)) yield text
 }
 
-const fieldsOf = (found: Classified): object =>
-  found.kind === 'entities'
-    ? { entities: found.entities }
-    : { label: found.classes[0]?.label, classes: found.classes.slice(0, CLASSES_TOLD) }
+const fieldsOf = (found: Classified): object => {
+  switch (found.kind) {
+    case 'entities':
+      return { entities: found.entities }
+    case 'places':
+      return { places: found.places }
+    case 'classes':
+      return { label: found.classes[0]?.label, classes: found.classes.slice(0, CLASSES_TOLD) }
+  }
+}
+
+/** Quoted, for a leading space is part of a piece: it begins a word. */
+const placeLine = ({ pieces }: OpenPlace): string =>
+  `  ${pieces
+    .slice(0, CLASSES_TOLD)
+    .map(({ label, share }) => `"${label}" ${percent(share, 1)}`)
+    .join('  ')}`
 
 const tell = (text: string, found: Classified): string => {
   if (found.kind === 'classes') {
     const [first] = found.classes
     return `${first!.label}  ${percent(first!.share, 1)}  ${text}`
   }
+  if (found.kind === 'places') return [text, ...found.places.map(placeLine)].join('\n')
   const entities = found.entities.map(({ type, text: words }) => `  ${type}  ${words}`)
   return [text, ...entities].join('\n')
 }

@@ -17,6 +17,8 @@ export interface Row {
   readonly tokens: readonly number[]
   /** For encoders: the type of each token; all 0 when left out. */
   readonly types?: readonly number[]
+  /** For models that say what stands at some places: those. */
+  readonly picks?: readonly number[]
 }
 
 export class Batches {
@@ -24,18 +26,22 @@ export class Batches {
   readonly #variables: Variables
   readonly #lengthMax: number
   readonly #inputs: (rows: readonly Row[], shape: Padded) => Inputs
+  readonly #picksMax: number | null
   readonly #evaluations = new Map<number, Evaluation>()
 
+  /** `picksMax` of a text, where the model says what stands at some places. */
   constructor(
     model: Model,
     variables: Variables,
     lengthMax: number,
-    inputs: (rows: readonly Row[], shape: Padded) => Inputs
+    inputs: (rows: readonly Row[], shape: Padded) => Inputs,
+    picksMax: number | null = null
   ) {
     this.#model = model
     this.#variables = variables
     this.#lengthMax = lengthMax
     this.#inputs = inputs
+    this.#picksMax = picksMax
   }
 
   /** Of each text (at most `lengthMax` tokens) what the model's first output says of it, with its rows. */
@@ -66,7 +72,8 @@ export class Batches {
   #evaluationOf(length: number): Evaluation {
     let evaluation = this.#evaluations.get(length)
     if (evaluation === undefined) {
-      evaluation = new Evaluation(this.#model, this.#variables, { batch: BATCH, length })
+      const picks = this.#picksMax === null ? {} : { picks: BATCH * this.#picksMax }
+      evaluation = new Evaluation(this.#model, this.#variables, { batch: BATCH, length, ...picks })
       this.#evaluations.set(length, evaluation)
     }
     return evaluation
@@ -91,6 +98,17 @@ export const encoderInputs = (rows: readonly Row[], shape: Padded) => {
   const lengthOf = (place: number): number => rows[place]?.tokens.length ?? 1
   const lengths = Uint32Array.from({ length: shape.batch }, (_, place) => Math.max(1, lengthOf(place)))
   return { tokens: padded(rows, shape), types, lengths }
+}
+
+/** The rows asked for in a batch, `picksMax` of each text; unused ones are row 0. */
+export const picked = (rows: readonly Row[], { batch, length }: Padded, picksMax: number): Uint32Array => {
+  const out = new Uint32Array(batch * picksMax)
+  rows.forEach(({ picks = [] }, place) => {
+    picks.forEach((pick, i) => {
+      out[place * picksMax + i] = place * length + pick
+    })
+  })
+  return out
 }
 
 /** What each token of a batch counts: in its text's mean, unless told otherwise. */

@@ -48,10 +48,18 @@ export interface FoundEntity {
   readonly end: number
 }
 
-/** Of one text: its classes, likeliest first, or the entities in it. */
+/** A place that a text leaves open, in UTF-16 units, and the likeliest pieces for it; a leading space begins a word. */
+export interface OpenPlace {
+  readonly start: number
+  readonly end: number
+  readonly pieces: readonly ClassShare[]
+}
+
+/** Of one text: its classes, likeliest first; or the entities in it; or what may stand where it is open. */
 export type Classified =
   | { readonly kind: 'classes'; readonly classes: readonly ClassShare[] }
   | { readonly kind: 'entities'; readonly entities: readonly FoundEntity[] }
+  | { readonly kind: 'places'; readonly places: readonly OpenPlace[] }
 
 export interface Embedded {
   readonly tokens: number
@@ -64,6 +72,7 @@ export interface Inference {
   load(weights: Float32Array): void
   /** @throws MeshError `INFERENCE_PROMPT` */
   readonly generate?: (ask: GenerateAsk) => Generation
+  /** @throws MeshError `INFERENCE_PROMPT` where a model fills in hidden pieces and a text hides none, or too many */
   readonly classify?: (texts: readonly string[]) => Promise<Classified[]>
   /** Mean of the last layer over a text's tokens. @throws MeshError `INFERENCE_PROMPT` */
   readonly embed?: (texts: readonly (string | readonly number[])[]) => Promise<Embedded[]>
@@ -94,7 +103,7 @@ export const able = <A extends Ability>(
   throw new MeshError('INFERENCE_KIND', `the model of task "${task}" can't ${WORDS[ability]}`, {
     remedy:
       can.length === 0
-        ? 'ask the peer of a mesh with a text task: causal, sequences, entities'
+        ? 'ask the peer of a mesh with a text task: causal, sequences, entities, masked'
         : `it can ${can.join(' and ')}`,
     data: { task, ability }
   })

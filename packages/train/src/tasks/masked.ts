@@ -7,6 +7,9 @@ import { concatBytes, MeshError, Prng, u32, utf8 } from '@gradmesh/core'
 import { linesOf, openTokenizer, PerplexityMeter, type Tokenizer, trainBpe } from '@gradmesh/data'
 import { type Model, modelOf, readConfig } from '@gradmesh/models'
 import { argmax } from '../argmax.ts'
+import { encoderInputs, type Row } from '../inference/batches.ts'
+import { hiddenInference, type OpenText } from '../inference/encoder-inference.ts'
+import { badPrompt } from '../inference/inference.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskSource } from '../types.ts'
@@ -86,8 +89,65 @@ const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedT
         heldOut,
         scoring: () => new HiddenScoring(heldOut),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.01, normMax: 1 }
-      })
+      }),
+    inference: async device => {
+      const rowOf = (text: string): Row => marked(tokenizer.encode(` ${text}`).slice(0, length - 2))
+      const pieces = Array.from({ length: known.vocabulary }, (_, id) => pieceText(tokenizer, id))
+      return hiddenInference(
+        { device, model, lengthMax: length, rowOf, inputs: encoderInputs, picksMax: ASKED_MAX },
+        text => openText(tokenizer, text, length),
+        pieces
+      )
+    }
   }
+}
+
+/** What is no text by itself goes by its piece. */
+const pieceText = (tokenizer: Tokenizer, id: number): string => {
+  const text = tokenizer.decode([id])
+  return text === '' || text.includes('\ufffd') ? (tokenizer.tokenOf(id) ?? '') : text
+}
+
+/** Places of a text that may be asked for at once. */
+const ASKED_MAX = 16
+const HIDDEN = '[MASK]'
+
+/** As a first passage that none follows. */
+const marked = (pieces: readonly number[]): Row => ({ tokens: [CLS, ...pieces, SEP] })
+
+/** @throws MeshError `INFERENCE_PROMPT` */
+export const openText = (tokenizer: Pick<Tokenizer, 'encode'>, text: string, length: number): OpenText => {
+  const parts = text.split(HIDDEN)
+  const count = parts.length - 1
+  if (count < 1 || count > ASKED_MAX)
+    throw badPrompt(
+      `the text has ${HIDDEN} ${count} times, and the model says what stands there`,
+      `write ${HIDDEN} at 1 to ${ASKED_MAX} places where a piece of the text is to be found`,
+      { places: count, most: ASKED_MAX }
+    )
+  const pieces: number[] = []
+  const picks: number[] = []
+  const places: { start: number; end: number }[] = []
+  let at = 0
+  parts.forEach((part, i) => {
+    const isLast = i === count
+    // A piece that begins a word has the space before it, so none stays behind.
+    const shown = `${i === 0 ? ' ' : ''}${isLast ? part : part.trimEnd()}`
+    if (shown.trim() !== '') pieces.push(...tokenizer.encode(shown))
+    at += part.length
+    if (isLast) return
+    picks.push(1 + pieces.length)
+    pieces.push(MASK)
+    places.push({ start: at, end: at + HIDDEN.length })
+    at += HIDDEN.length
+  })
+  if (pieces.length > length - 2)
+    throw badPrompt(
+      `the text has ${pieces.length} pieces, the model takes ${length - 2}`,
+      'give a shorter text',
+      { pieces: pieces.length, most: length - 2 }
+    )
+  return { row: { ...marked(pieces), picks }, places }
 }
 
 const START = utf8('gradmesh/masked/1')

@@ -1,9 +1,9 @@
 import { Prng } from '@gradmesh/core'
 import t from 'tap'
 import { openTask, type Report } from '../../src/index.ts'
-import { Pairs } from '../../src/tasks/masked.ts'
+import { openText, Pairs } from '../../src/tasks/masked.ts'
 import { deviceOrReason } from '../fixtures/small.ts'
-import { folderOf, foundTask, learn } from '../fixtures/task.ts'
+import { folderOf, foundTask, inferenceOf, learn } from '../fixtures/task.ts'
 
 const SMALL = { vocabulary: 300, length: 16, width: 16, layers: 1, heads: 2, inner: 32, heldOut: 40 }
 
@@ -58,6 +58,26 @@ t.test('held-out samples are the same each time, training draws others', async t
   t.not(JSON.stringify([1, 2, 3].map(() => train.pair(7))), JSON.stringify([1, 2, 3].map(() => held.pair(7))))
 })
 
+t.test('a text with places left open', async t => {
+  // A piece for each letter; a space goes with the letter behind it.
+  const tokenizer = {
+    encode: (text: string) =>
+      Array.from(text.matchAll(/ ?\S/g), ([piece]) => piece.charCodeAt(piece.length - 1))
+  }
+  const [A, B, MASK] = [65, 66, 4]
+  const text = 'A [MASK] B[MASK]'
+  const { row, places } = openText(tokenizer, text, 16)
+  t.strictSame(row, { tokens: [2, A, MASK, B, MASK, 3], picks: [2, 4] })
+  for (const { start, end } of places) t.equal(text.slice(start, end), '[MASK]')
+  t.strictSame(openText(tokenizer, '[MASK]', 16).row, { tokens: [2, MASK, 3], picks: [1] })
+  for (const wrong of ['A B', '', '[MASK]'.repeat(17)])
+    t.throws(() => openText(tokenizer, wrong, 64), {
+      code: 'INFERENCE_PROMPT',
+      remedy: /write \[MASK\] at 1 to 16/
+    })
+  t.throws(() => openText(tokenizer, 'A B [MASK]', 4), { code: 'INFERENCE_PROMPT', remedy: /shorter/ })
+})
+
 t.test('options, and texts too short', async t => {
   const prng = new Prng('masked')
   const folder = await folderOf(t, { 'train.txt': lines(100, prng), 'dev.txt': 'sun\n' })
@@ -80,11 +100,22 @@ else {
     const prng = new Prng('masked')
     const folder = await folderOf(t, { 'train.txt': lines(300, prng), 'dev.txt': lines(80, prng) })
     const task = await foundTask('masked', SMALL, folder)
-    const { before, after } = await learn(device, task, folder, { steps: 80, rate: 1e-2 })
+    const { before, after, weights } = await learn(device, task, folder, { steps: 80, rate: 1e-2 })
     const perplexity = ({ figures }: Report) => (figures as { perplexity: number }).perplexity
     t.ok(perplexity(before) > 200 && perplexity(after) < 6, `${perplexity(before)} to ${perplexity(after)}`)
     t.ok(after.score > 0.3 && before.score < 0.1, `${before.score} to ${after.score} of the hidden tokens`)
     t.match(after, { samples: 40, text: /hidden tokens right, perplexity .* of 40 next passages/ })
     t.match(after.figures, { maskedAccuracy: after.score, hidden: 80, loss: after.loss })
+
+    const inference = await inferenceOf(t, device, task, folder, weights)
+    const texts = ['sun ice [MASK] mud dew sky', 'sun [MASK] fog mud dew [MASK]']
+    const found = await inference.classify!(texts)
+    const likeliest = found.map(each =>
+      each.kind === 'places' ? each.places.map(({ pieces }) => pieces[0]!.label.toLowerCase()) : []
+    )
+    t.strictSame(likeliest, [[' fog'], [' ice', ' sky']], 'the words of these places, in either form')
+    await t.rejects(inference.classify!(['sun ice fog']), { code: 'INFERENCE_PROMPT' })
+    const [vector] = await inference.embed!(['sun ice fog'])
+    t.equal(vector!.vector.length, 16)
   })
 }
