@@ -54,17 +54,17 @@ export const openDoor = (context: Context, parts: () => DoorParts | undefined): 
   net.subscribe(
     topics.votes.name,
     topics.votes,
-    through('votes', ({ driver }, bytes) => driver.offerVote(bytes))
+    through('votes', ({ driver }, bytes) => driver.admitting.offerVote(bytes))
   )
   net.subscribe(
     topics.certificates.name,
     topics.certificates,
-    through('certificates', ({ driver }, bytes) => driver.offerCertificate(bytes))
+    through('certificates', ({ driver }, bytes) => driver.admitting.offerCertificate(bytes))
   )
   net.subscribe(
     topics.blocks.name,
     topics.blocks,
-    through('blocks', ({ driver }, bytes) => driver.offerBlock(bytes))
+    through('blocks', ({ driver }, bytes) => driver.admitting.offerBlock(bytes))
   )
   net.subscribe(
     topics.attests.name,

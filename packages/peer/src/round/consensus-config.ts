@@ -1,8 +1,17 @@
-/** The consensus settings of an epoch, from the genesis and the epoch's set. */
+/** What consensus is told of this mesh: the settings of an epoch, and a block without its contents. */
 
-import type { ConsensusConfig } from '@gradmesh/consensus'
+import type { BlockRef, ConsensusConfig } from '@gradmesh/consensus'
 import { toHex } from '@gradmesh/core'
-import { type BlockHeader, BOUNDS, chainIdOf, type Genesis } from '@gradmesh/wire'
+import { closesEpoch } from '@gradmesh/ledger'
+import {
+  type Block,
+  type BlockHeader,
+  BOUNDS,
+  blockIdOf,
+  chainIdOf,
+  type EpochRules,
+  type Genesis
+} from '@gradmesh/wire'
 import type { Epoch } from './epochs.ts'
 
 /** `final`: the newest final block, null for the genesis; where it is the boundary before, the epoch starts there. */
@@ -23,3 +32,16 @@ export const consensusConfig = (
   resendMs: 1000,
   syncAfterMs: 5000
 })
+
+export const blockRef = ({ header, body }: Block, epochs: EpochRules): BlockRef => {
+  const empty = body.attests.length === 0
+  return {
+    id: toHex(blockIdOf(header)),
+    slot: header.slot,
+    height: header.height,
+    parentSlot: header.parentSlot,
+    parentId: toHex(header.parentId),
+    empty,
+    boundary: !empty && closesEpoch(epochs, header.round)
+  }
+}

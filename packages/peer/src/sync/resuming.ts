@@ -2,9 +2,9 @@
 import type { Restored } from '@gradmesh/consensus'
 import { isFault, toHex } from '@gradmesh/core'
 import type { ChainStore } from '@gradmesh/store'
-import { blockIdOf, decodeVote, type Vote } from '@gradmesh/wire'
+import { decodeVote, type Vote } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
-import { refOf } from '../round/driver.ts'
+import { blockRef } from '../round/consensus-config.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { StoredError } from '../training/error-buffer.ts'
 
@@ -30,12 +30,10 @@ export const resumeVoting = async (context: Context, ledger: Ledger): Promise<Re
   const votes = (await safety.votesFrom(final.slot + 1)).map(({ bytes }) => decodeVote(bytes))
   const restored = {
     facts: await safety.factsFrom(final.slot + 1),
-    finalBlock: block === undefined ? null : refOf(block, final.id, context.genesis.epochs),
+    finalBlock: block === undefined ? null : blockRef(block, context.genesis.epochs),
     finalCertificate: isStart ? null : (certificate ?? null),
     highWaterSlot: Math.max(0, safety.highWaterSlot()),
-    blocks: ledger
-      .liveBlocks()
-      .map(block => refOf(block, toHex(blockIdOf(block.header)), context.genesis.epochs)),
+    blocks: ledger.liveBlocks().map(block => blockRef(block, context.genesis.epochs)),
     certificates: live.certificates
   }
   // The ledger may have moved on while the disk was read.

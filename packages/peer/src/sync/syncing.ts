@@ -223,9 +223,9 @@ export class Syncing {
       this.#driver().jump(news.at(-1)!, certificate)
     }
     const driver = this.#driver()
-    for (const block of reply.live.blocks) driver.takeBlock(block)
-    for (const certificate of reply.live.certificates) driver.takeCertificate(certificate)
-    for (const vote of reply.live.votes) driver.takeVote(vote)
+    for (const block of reply.live.blocks) driver.admitting.takeBlock(block)
+    for (const certificate of reply.live.certificates) driver.admitting.takeCertificate(certificate)
+    for (const vote of reply.live.votes) driver.admitting.takeVote(vote)
     return null
   }
 

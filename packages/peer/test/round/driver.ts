@@ -52,7 +52,7 @@ const settled = async (is: () => boolean): Promise<void> => {
 t.test('a payload that was missing when the block came is looked for again while its slot lasts', async t => {
   const { deltas, block, driver, pool, votes, node } = await voting(t)
   for (const delta of deltas.slice(1)) await pool.offer(encodeSignedDelta(delta))
-  t.equal(driver.takeBlock(block), null)
+  t.equal(driver.admitting.takeBlock(block), null)
   await new Promise(resolve => setTimeout(resolve, 60))
   t.strictSame(votes, [], 'nothing is signed for what is not held')
   await pool.offer(encodeSignedDelta(deltas[0]!))
@@ -65,7 +65,7 @@ t.test('a payload that was missing when the block came is looked for again while
 t.test('a block that is looked for is not looked for again beside it', async t => {
   const walks: ((block: Block | undefined) => void)[] = []
   const { driver, script, block, ledger } = await voting(t, () => new Promise(resolve => walks.push(resolve)))
-  driver.takeCertificate(script.certify(block, VoteKind.NOTAR))
+  driver.admitting.takeCertificate(script.certify(block, VoteKind.NOTAR))
   await settled(() => walks.length > 0)
   await new Promise(resolve => setTimeout(resolve, 2500))
   t.equal(walks.length, 1)
@@ -79,7 +79,7 @@ t.test('a block that is looked for is not looked for again beside it', async t =
 t.test('what it keeps is counted, beside what it may keep', async t => {
   const { driver, pool, block, deltas, ledger, votes } = await voting(t)
   for (const delta of deltas) await pool.offer(encodeSignedDelta(delta))
-  driver.takeBlock(block)
+  driver.admitting.takeBlock(block)
   await settled(() => votes.length > 0)
   const extent = { trainers: 4, seats: 4, connections: 0, slots: driver.slots, liveBlocks: 1 }
   const account = [driver, pool, ledger].flatMap(part => part.held(extent))
