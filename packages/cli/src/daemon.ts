@@ -14,6 +14,8 @@ import type { LiveLine } from './live-line.ts'
 /** After a signal everything is closed within this time, or the process ends without. */
 const STOP_MS_MAX = 1300
 
+type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+
 export interface DaemonInit {
   readonly options: NodeOptions
   readonly line: LiveLine
@@ -49,45 +51,57 @@ export const runDaemon = async ({
     tellReachability(reachability, io)
   )
   try {
-    const peer = await Promise.race([starting, asked])
-    if (peer === undefined) return await stopInTime(starting, io)
-    greet(peer, options, io)
-    if (onFirstAccepted !== undefined) void tellFirstAccepted(peer, left.signal, onFirstAccepted)
-    const ended = peer.finished.then(
-      outcome => tellFinished(outcome, io),
-      error => error
-    )
-    const failure = await Promise.race([asked, ended.then(error => error ?? asked)])
-    const code = await stopInTime(starting, io)
-    if (failure === undefined) return code
-    return exitCodeOf(tellFailure(failure, io, debug).code)
+    const first = await Promise.race([starting, asked])
+    if (typeof first !== 'string') {
+      greet(first, options, io)
+      if (onFirstAccepted !== undefined) void tellFirstAccepted(first, left.signal, onFirstAccepted)
+      const failed = first.finished.then(outcome => tellFinished(outcome, io)).then(() => asked)
+      // Told before anything is closed: what hangs then must not swallow it.
+      const failure = await Promise.race([asked, failed]).then(
+        () => undefined,
+        error => tellFailure(error, io, debug)
+      )
+      await stopped(starting, asked, io)
+      return failure === undefined ? EXIT.ok : exitCodeOf(failure.code)
+    }
+    await stopped(starting, asked, io)
+    return EXIT.ok
   } finally {
     left.abort()
     flush()
   }
 }
 
-/** Resolves at SIGINT, SIGTERM, or when the process that started this one with a channel is gone. */
-const askedToStop = (released: AbortSignal): Promise<undefined> =>
+/** Resolves at SIGINT, SIGTERM, SIGHUP, or when the process that started this one with a channel is gone. */
+const askedToStop = (released: AbortSignal): Promise<StopSignal> =>
   new Promise(resolve => {
-    const ask = (): void => resolve(undefined)
     // Further signals change nothing: stopping is bounded by itself, and Ctrl-C may arrive twice.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask)
-    process.on('disconnect', ask)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
+    process.on('disconnect', () => resolve('SIGTERM'))
     released.addEventListener('abort', () => {
       if (process.connected) process.disconnect()
     })
   })
 
-const stopInTime = async (starting: Promise<Peer>, io: Io): Promise<number> => {
-  const timer = setTimeout(() => {
-    io.note('Not everything closed in time; what is on disk is complete.')
-    process.exit(EXIT.ok)
-  }, STOP_MS_MAX)
+/**
+ * Resolves when all is closed. Who asks for it waits `STOP_MS_MAX`, then the signal has its way: an exit would wait for
+ * the thread that is in the GPU's driver, and the driver would abort the process.
+ */
+const stopped = async (starting: Promise<Peer>, asked: Promise<StopSignal>, io: Io): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+  void asked.then(signal => {
+    if (closed) return
+    timer = setTimeout(() => {
+      io.note('Not everything closed in time; what is on disk is complete.')
+      process.removeAllListeners(signal)
+      process.kill(process.pid, signal)
+    }, STOP_MS_MAX)
+  })
   const peer = await starting.catch(() => undefined)
   await peer?.stop()
+  closed = true
   clearTimeout(timer)
-  return EXIT.ok
 }
 
 const greet = (peer: Peer, { folder }: NodeOptions, io: Io): void => {

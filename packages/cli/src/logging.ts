@@ -32,8 +32,8 @@ export const isQuiet = (level: LogLevel): boolean => level !== 'debug' && level 
 /** @throws MeshError `LOG_WRITE` */
 export const openLog = (folder: string, level: LogLevel, io: Io): PeerLog => {
   const path = logFile(folder)
-  rotate(path)
   try {
+    rotate(path)
     const file = destination({ dest: path, sync: true })
     const streams: StreamEntry[] = [{ stream: file, level: level === 'debug' ? 'debug' : 'info' }]
     if (level !== 'silent') streams.push({ stream: io.json ? jsonStream(io) : prettyStream(io), level })
@@ -80,8 +80,11 @@ const prettyStream = (io: Io): DestinationStream => ({
   }
 })
 
+/** Its first line: some libraries put stacks of other errors into a message. */
 const messageOf = (error: unknown): string | undefined =>
-  typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : undefined
+  typeof error === 'object' && error !== null && 'message' in error
+    ? String(error.message).split('\n')[0]
+    : undefined
 
 /** Keys and digests are told apart by their first letters. */
 const short = (value: unknown): string => {

@@ -73,6 +73,9 @@ export const startPeer = async (
       stop: () => peer.stop()
     }
   } catch (error) {
+    // Closing may take a while, and what is written in a log outlives the terminal.
+    if (error instanceof MeshError && error.code !== 'PEER_STOPPED')
+      options.logger.error({ code: error.code, reason: error.message }, 'the peer could not start')
     await peer.stop()
     throw error
   }

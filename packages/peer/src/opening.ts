@@ -21,7 +21,7 @@ import type { Remote } from './worker-rpc.ts'
 export type Closers = (() => Promise<void>)[]
 
 /** A thread that is ended inside the GPU runtime takes the whole process with it: only one that hangs is. */
-const GPU_CLOSE_MS_MAX = 10_000
+const GPU_CLOSE_MS_MAX = 60_000
 
 /** @throws MeshError `SAFETY_OTHER_KEY`, `CHAIN_BELOW_SAFETY`, `STORE_…` */
 export const openStores = async (
@@ -107,12 +107,14 @@ export const openCompute = async (
 ): Promise<OpenedCompute> => {
   const { genesis, options, chain, clock, fail } = context
   const { task, seed, delta, training } = genesis
-  const stored = await storedError(chain)
   const thread = ports.openCompute(fail)
   closers.push(async () => {
+    // What a start that failed elsewhere has left the adapter at.
+    await thread.call.abandon(undefined).catch(() => {})
     await settleWithin(clock, GPU_CLOSE_MS_MAX, thread.call.close(undefined))
     await thread.close()
   })
+  const stored = await storedError(chain)
   const { adapter, samples } = await thread.call.open({
     task,
     seed,

@@ -7,13 +7,22 @@ export interface OpenTrainerInit {
   readonly loaded: LoadedTask
   /** Rows of the warm-up step, best those of the mesh; no warm-up when left out. */
   readonly batch?: number
+  /** Ends the warm-up: between two batches of its evaluation. */
+  readonly signal?: AbortSignal
 }
 
 /**
  * The task's trainer, and with `batch` one warmed up: drivers compile a kernel when it first runs, which
- * can take seconds, and that must not count against the first round's time. Codes: as the task's trainer.
+ * can take seconds, and that must not count against the first round's time. Codes: as the task's trainer; rejects with
+ * the signal's reason.
  */
-export const openTrainer = async ({ device, task, loaded, batch }: OpenTrainerInit): Promise<Trainer> => {
+export const openTrainer = async ({
+  device,
+  task,
+  loaded,
+  batch,
+  signal
+}: OpenTrainerInit): Promise<Trainer> => {
   const trainer = await loaded.trainer(device)
   if (batch === undefined) return trainer
   const parameters = task.tensors().reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
@@ -24,6 +33,7 @@ export const openTrainer = async ({ device, task, loaded, batch }: OpenTrainerIn
     0
   )
   await trainer.finish()
-  await trainer.evaluate(weights)
+  signal?.throwIfAborted()
+  await trainer.evaluate(weights, signal)
   return trainer
 }

@@ -87,9 +87,12 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
 
   const openGpu = async (): Promise<Gpu> => {
     const { task, loaded, options } = opened
+    const { signal } = stopping
+    signal.throwIfAborted()
     const device = await openDevice(options.adapter === null ? {} : { adapter: options.adapter })
     try {
-      const trainer = await openTrainer({ device, task, loaded, batch: options.batch })
+      signal.throwIfAborted()
+      const trainer = await openTrainer({ device, task, loaded, batch: options.batch, signal })
       return { device, trainer: duty === null ? trainer : paced(trainer, device, duty) }
     } catch (error) {
       device.close()
@@ -206,8 +209,9 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
     },
 
     /**
-     * Ends, for good, what the adapter is at: a round after the step under way, an evaluation after the batch. The
-     * device stays open until then: a process that ends while the adapter owes it an answer is aborted.
+     * Ends, for good, what the adapter is at: a round after the step under way, an evaluation after the batch, its
+     * opening between two steps. The device stays open until then: a process that ends while the adapter owes it an
+     * answer is aborted.
      */
     abandon(): void {
       stopping.abort(stopped())
@@ -229,4 +233,4 @@ export const makeCompute = (openDevice: (options: OpenDeviceOptions) => Promise<
 export type ComputeTable = Omit<ReturnType<typeof makeCompute>, keyof AnsweringTable>
 
 const stopped = (): MeshError =>
-  new MeshError('PEER_STOPPED', 'the peer was stopped in the middle of an evaluation')
+  new MeshError('PEER_STOPPED', 'the peer was stopped while its adapter was at work')

@@ -1,7 +1,7 @@
 /** The compute thread's table on a real adapter that goes away in the middle. */
 import { Prng, pause, systemClock } from '@gradmesh/core'
 import { makeLayout, paddedLength } from '@gradmesh/delta'
-import { listAdapters, openDevice } from '@gradmesh/tensor'
+import { type Device, listAdapters, openDevice } from '@gradmesh/tensor'
 import { openLosable } from '@gradmesh/tensor/testing'
 import { openTask } from '@gradmesh/train'
 import t from 'tap'
@@ -126,6 +126,21 @@ t.test('what is under way in the thread is cut short', { skip }, async t => {
   t.ok(performance.now() - start < 5000, 'a round has a minute')
   t.equal((await call.round({ ...input(0), rows, steps })).steps, 1, 'and for good')
   await call.close(undefined)
+})
+
+t.test('an adapter that is being opened is given back between two steps', { skip }, async t => {
+  const devices: Device[] = []
+  const compute = makeCompute(async options => {
+    const device = await openDevice(options)
+    compute.abandon()
+    devices.push(device)
+    return device
+  })
+  await t.rejects(compute.open(options), { code: 'PEER_STOPPED' })
+  const [device] = devices
+  await t.rejects(async () => device!.upload(Float32Array.of(1)), 'closed: nothing holds the process')
+  await t.rejects(compute.open(options), { code: 'PEER_STOPPED' })
+  t.equal(devices.length, 1, 'and never opened again')
 })
 
 /** Share of the time in which the adapter worked, and steps done, over rounds that never wait for anybody. */
