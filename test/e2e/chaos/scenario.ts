@@ -27,6 +27,8 @@ export interface ChaosFigures {
 
 const PEERS = 7
 const ROUND_DEADLINE_MS = 1500
+/** Where seven software adapters share the cores, what heals late must not be training's fault. */
+const GPU_SHARE = '10%'
 const MISFORTUNE_MS_MAX = 8000
 const PEACE_MS_MAX = 3000
 const PATIENCE_MS = 240_000
@@ -44,7 +46,7 @@ export const runOnce = async (options: ChaosOptions, tell: Teller): Promise<Chao
       innerSteps: 1,
       seed: `chaos ${options.seed}`,
       homes: index => network.home(index),
-      flags: ['--no-upnp']
+      flags: ['--no-upnp', '--max-gpu', GPU_SHARE]
     })
     try {
       return await new Run(network, mesh, options, tell).run()
