@@ -2,7 +2,7 @@
  * What a person types or a unit file says: words after `gradmesh up`, variables of the environment, and the amounts
  * in both. They are refused with a usage error or understood; nothing else may come out of them.
  */
-import { MeshError, silentLogger, utf8 } from '@gradmesh/core'
+import { MeshError, utf8 } from '@gradmesh/core'
 import { parseCommandLine } from '../../packages/cli/src/arguments.ts'
 import type { Command } from '../../packages/cli/src/command.ts'
 import { readBytes, readHours, readRate, readShare } from '../../packages/cli/src/quantities.ts'
@@ -31,7 +31,7 @@ const refusedOr = <T>(read: () => T): T | MeshError => {
 const understood = (words: readonly string[], env: Readonly<Record<string, string>>): unknown =>
   refusedOr(() => {
     const { values, args } = parseCommandLine(command, words, env)
-    return { args, level: logLevelOf(values), options: nodeOptions({ values }, '/', [], silentLogger) }
+    return { args, level: logLevelOf(values), options: nodeOptions(values, '/') }
   })
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
@@ -43,7 +43,7 @@ const words: Target = {
   samples: [
     '--port\n4180\n--p2p-port\n0\n--label\nattic',
     '--bootstrap\n/ip4/127.0.0.1/tcp/4190,/ip4/10.0.0.1/tcp/1\n--no-train\n--relay\non',
-    '--gpu\n50%\n--memory\n2GiB\n--hours\n22:30-7\n--upload\n8Mbit/s\nticket',
+    '--max-gpu\n50%\n--max-memory\n2GiB\n--hours\n22:30-7\n--max-upload\n8Mbit/s\nticket',
     '--log-level=debug\n--\n-h\n--no-upnp'
   ].map(utf8),
   bytesMax: BYTES_MAX,

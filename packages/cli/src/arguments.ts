@@ -14,7 +14,7 @@ type Env = Readonly<Record<string, string | undefined>>
 export const usage = (code: string, message: string, remedy: string): MeshError =>
   new MeshError(`USAGE_${code}`, message, { remedy })
 
-/** @throws MeshError `USAGE_OPTION`, `USAGE_ARGUMENT` */
+/** @throws MeshError `USAGE_OPTION`, `USAGE_ARGUMENT`, `USAGE_VALUE` */
 export const parseCommandLine = (
   command: Command,
   words: readonly string[],
@@ -22,6 +22,7 @@ export const parseCommandLine = (
 ): { values: Values; args: readonly string[] } => {
   const help = `see \`gradmesh ${command.name} --help\``
   const { values, positionals } = parsed(command, words, help)
+  refuseEmpty(command.options, values)
   const wanted = command.args ?? []
   const missing = wanted.slice(positionals.length).find(({ required }) => required)
   if (missing !== undefined) throw usage('ARGUMENT', `${missing.name} is missing`, help)
@@ -48,8 +49,22 @@ const parsed = (
   } catch (cause) {
     // Node's message continues with advice that names its own API; the first sentence says what is wrong.
     const message = cause instanceof Error ? (cause.message.split(/\. |\n/)[0] ?? '') : String(cause)
+    const [, dashed] = /^Option '(?:-\w, )?(--[\w-]+).*ambiguous/.exec(message) ?? []
+    if (dashed !== undefined)
+      throw usage(
+        'OPTION',
+        `${dashed} takes a value, and what follows it begins with a dash`,
+        `if that is the value: ${dashed}=VALUE`
+      )
     throw usage('OPTION', message.charAt(0).toLowerCase() + message.slice(1), help)
   }
+}
+
+/** `--data "$DIR"` where DIR is not set would mean the folder that one happens to be in. */
+const refuseEmpty = (options: Options, values: Raw): void => {
+  for (const [name, value] of Object.entries(values))
+    if ([value].flat().includes('') && options[name]?.mayBeEmpty !== true)
+      throw usage('VALUE', `--${name} is given, but empty`, 'give it a value, or leave it out')
 }
 
 const resolved = (options: Options, raw: Raw, env: Env): Values => {

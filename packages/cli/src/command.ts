@@ -10,6 +10,8 @@ export interface OptionSpec {
   /** All that it may be. */
   readonly choices?: readonly string[]
   readonly multiple?: boolean
+  /** An empty text is a value of it, too. */
+  readonly mayBeEmpty?: boolean
   /** Environment variable that stands in when the flag is absent. */
   readonly env?: string
   /** Shown in the help, and taken when neither flag nor variable is given. */

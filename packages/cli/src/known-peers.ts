@@ -1,7 +1,7 @@
 /** Addresses that a ticket gave, kept in the folder so that `up` finds the mesh again. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MeshError } from '@gradmesh/core'
+import { cannotWrite } from '@gradmesh/peer'
 
 const fileIn = (folder: string): string => join(folder, 'bootstrap')
 
@@ -13,13 +13,6 @@ export const knownPeers = async (folder: string): Promise<readonly string[]> => 
 /** @throws MeshError `FOLDER_WRITE` */
 export const rememberPeers = async (folder: string, addresses: readonly string[]): Promise<void> => {
   await writeFile(fileIn(folder), addresses.map(address => `${address}\n`).join('')).catch(cause => {
-    throw new MeshError(
-      'FOLDER_WRITE',
-      `can't write ${fileIn(folder)}: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-        remedy: 'choose a folder that you may write with --data DIR'
-      }
-    )
+    throw cannotWrite('FOLDER_WRITE', fileIn(folder), cause)
   })
 }

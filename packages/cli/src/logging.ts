@@ -4,7 +4,8 @@
  */
 import { renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Logger, MeshError } from '@gradmesh/core'
+import type { Logger } from '@gradmesh/core'
+import { cannotWrite } from '@gradmesh/peer'
 import {
   type DestinationStream,
   destination,
@@ -43,14 +44,7 @@ export const openLog = (folder: string, level: LogLevel, io: Io): PeerLog => {
     )
     return { logger, flush: () => file.flushSync() }
   } catch (cause) {
-    throw new MeshError(
-      'LOG_WRITE',
-      `can't write ${path}: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-        remedy: 'choose a folder that you may write with --data DIR'
-      }
-    )
+    throw cannotWrite('LOG_WRITE', path, cause)
   }
 }
 

@@ -1,12 +1,13 @@
 /** The options that several commands share, and how they become `NodeOptions`. */
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Logger } from '@gradmesh/core'
 import { RELAY_MODES, type RelayMode } from '@gradmesh/net'
 import { type NodeOptions, nodeDefaults } from '@gradmesh/peer'
+import { BOUNDS, isPrintable } from '@gradmesh/wire'
 import { usage } from './arguments.ts'
 import { capOptions, capsOf } from './caps.ts'
-import type { Invocation, Options, Values } from './command.ts'
+import type { Options, Values } from './command.ts'
 import { passphraseOption } from './passphrase.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -129,7 +130,13 @@ export const peerOptions = {
     help: `keep every block and delta, not only the newest ${nodeDefaults.keepBlocks} blocks`,
     env: 'GRADMESH_ARCHIVE'
   },
-  label: { type: 'string', value: 'TEXT', help: 'how others see this peer', env: 'GRADMESH_LABEL' },
+  label: {
+    type: 'string',
+    value: 'TEXT',
+    mayBeEmpty: true,
+    help: 'how others see this peer',
+    env: 'GRADMESH_LABEL'
+  },
   'no-train': { type: 'boolean', help: 'follow and vote, but send no deltas', env: 'GRADMESH_NO_TRAIN' },
   announce: {
     type: 'string',
@@ -188,18 +195,22 @@ const relayModeOf = (values: Values): RelayMode => {
   return mode
 }
 
-const LABEL_BYTES_MAX = 32
-
-export const nodeOptions = (
-  { values }: Pick<Invocation, 'values'>,
-  folder: string,
-  bootstrap: readonly string[],
-  logger: Logger
-): NodeOptions => {
+/** All that the options say: read before anything is written. @throws MeshError `USAGE_VALUE` */
+export const nodeOptions = (values: Values, folder: string): Omit<NodeOptions, 'logger'> => {
   const label = values.text('label') ?? ''
-  if (Buffer.byteLength(label) > LABEL_BYTES_MAX)
-    throw usage('VALUE', `--label is longer than ${LABEL_BYTES_MAX} bytes`, 'choose a shorter one')
+  if (Buffer.byteLength(label) > BOUNDS.labelBytesMax || !isPrintable(label))
+    throw usage(
+      'VALUE',
+      `--label is longer than ${BOUNDS.labelBytesMax} bytes, or has characters that do not show`,
+      'choose a shorter, plain one'
+    )
   const host = values.text('p2p-host') ?? '0.0.0.0'
+  if (isIP(host) === 0)
+    throw usage(
+      'VALUE',
+      `--p2p-host ${host} is no IP address`,
+      'give one of this machine, or 0.0.0.0 for all of them'
+    )
   return {
     folder,
     http: {
@@ -209,8 +220,8 @@ export const nodeOptions = (
       tokenFile: values.text('http-token-file') ?? null,
       openReads: values.is('http-open-reads')
     },
-    listen: [`/ip${host.includes(':') ? 6 : 4}/${host}/tcp/${values.integer('p2p-port', PORT) ?? P2P_PORT}`],
-    bootstrap: [...new Set([...values.texts('bootstrap'), ...bootstrap])],
+    listen: [`/ip${isIP(host)}/${host}/tcp/${values.integer('p2p-port', PORT) ?? P2P_PORT}`],
+    bootstrap: values.texts('bootstrap'),
     announce: values.texts('announce'),
     relay: relayModeOf(values),
     upnp: !values.is('no-upnp'),
@@ -221,7 +232,12 @@ export const nodeOptions = (
     label,
     caps: capsOf(values),
     keepBlocks: values.is('archive') ? null : nodeDefaults.keepBlocks,
-    evaluateEvery: nodeDefaults.evaluateEvery,
-    logger
+    evaluateEvery: nodeDefaults.evaluateEvery
   }
 }
+
+/** Those that the command line names, and those that the folder remembers. */
+export const withKnown = (
+  { bootstrap }: Pick<NodeOptions, 'bootstrap'>,
+  known: readonly string[]
+): readonly string[] => [...new Set([...bootstrap, ...known])]

@@ -27,7 +27,11 @@ const SUBMIT_EVERY_MS = 10_000
 /** @throws MeshError `USAGE_ARGUMENT` */
 export const amountOf = (text = ''): bigint => {
   if (!/^[1-9]\d{0,18}$/.test(text))
-    throw usage('ARGUMENT', `"${text}" is no amount`, 'give a whole number above 0, without separators')
+    throw usage(
+      'ARGUMENT',
+      `"${text}" is no amount`,
+      'give a whole number above 0, of at most 19 digits and without separators'
+    )
   return BigInt(text)
 }
 

@@ -13,6 +13,7 @@ const command: Command = {
     port: { type: 'string', help: '', env: 'TRY_PORT', default: '4180' },
     name: { type: 'string', help: '' },
     quiet: { type: 'boolean', help: '', env: 'TRY_QUIET' },
+    label: { type: 'string', help: '', mayBeEmpty: true },
     peer: { type: 'string', multiple: true, help: '', env: 'TRY_PEER' }
   },
   examples: [],
@@ -47,6 +48,14 @@ t.test('what is wrong is named, with a remedy', async t => {
   t.throws(() => parse(['--name']), { code: 'USAGE_OPTION' })
   t.throws(() => parse(['b', 'c']), { code: 'USAGE_ARGUMENT', message: /"c"/ })
   t.throws(() => parseCommandLine(command, [], {}), { code: 'USAGE_ARGUMENT', message: /FIRST/ })
+  t.throws(() => parse(['--port', '-1']), { code: 'USAGE_OPTION', message: /dash/, remedy: '--port=VALUE' })
+  for (const [words, name] of [
+    [['--name', ''], '--name'],
+    [['--name='], '--name'],
+    [['--peer', 'x', '--peer', ''], '--peer']
+  ] as const)
+    t.throws(() => parse(words), { code: 'USAGE_VALUE', message: `${name} is given, but empty` })
+  t.equal(parse(['--label', '']).values.text('label'), '')
   for (const bad of ['x', '-1', '1.5', '70000', '1e3', ' 1']) {
     t.throws(
       () => parse([`--port=${bad}`]).values.integer('port', { min: 0, max: 65_535 }),

@@ -9,6 +9,7 @@ export {
 } from './caps/index.ts'
 export { startPeer } from './daemon.ts'
 export { type Backup, exportKey, importKey } from './disk/backup.ts'
+export { cannotWrite } from './disk/cannot-write.ts'
 export { type Exported, exportWeights, type FinalWeights, newestWeights } from './disk/exporting.ts'
 export {
   ensureKey,

@@ -45,6 +45,7 @@ export { blockIdOf, verifyBlockSignature } from './header.ts'
 export { decodeHello, encodeHello } from './hello.ts'
 export { isUsableKey, type KeyPair, keyPairFromSeed, sign, verify } from './keys.ts'
 export { isMoreThanThird, isQuorum } from './quorum.ts'
+export { isPrintable } from './shape.ts'
 export { decodeSyncReply, decodeSyncRequest, encodeSyncReply, encodeSyncRequest } from './sync.ts'
 export { decodeTicket, encodeTicket, isExpired, type TicketFault } from './ticket.ts'
 export {

@@ -11,7 +11,7 @@ import {
   settleFolder
 } from '@gradmesh/peer'
 import { type TaskOptions, taskKinds } from '@gradmesh/train'
-import { chainIdOf, type PublicKey } from '@gradmesh/wire'
+import { BOUNDS, chainIdOf, isPrintable, type PublicKey } from '@gradmesh/wire'
 import { usage } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -78,6 +78,7 @@ export const command: Command = {
     const rounds = values.integer('rounds', { min: 0, max: ROUNDS_MAX })
     const roundDeadlineMs = values.integer('round-ms', { min: 100, max: 3_600_000 })
     const epochRounds = values.integer('epoch-rounds', { min: 2, max: EPOCH_ROUNDS_MAX })
+    const name = nameOf(values.text('name') ?? 'gradmesh')
     const { task, bases, plugin } = await foundTask(
       values.text('task') ?? 'digits',
       taskOptions(values.texts('option')),
@@ -97,7 +98,7 @@ export const command: Command = {
     }
     const seed = values.text('seed')
     const genesis = makeGenesis({
-      name: values.text('name') ?? 'gradmesh',
+      name,
       task,
       plugin,
       bases,
@@ -125,6 +126,16 @@ export const command: Command = {
     }
     return EXIT.ok
   }
+}
+
+/** As the genesis has it. */
+const nameOf = (name: string): string => {
+  if (isPrintable(name) && Buffer.byteLength(name) <= BOUNDS.nameBytesMax) return name
+  throw usage(
+    'VALUE',
+    `--name is longer than ${BOUNDS.nameBytesMax} bytes, or has characters that do not show`,
+    'choose a shorter, plain one'
+  )
 }
 
 const keyOf = (text: string): PublicKey => {

@@ -10,7 +10,7 @@ import { isQuiet, openLog } from '../logging.ts'
 import { passphraseOf } from '../passphrase.ts'
 import { rememberPlugin } from '../plugin.ts'
 import { isDebug } from '../run.ts'
-import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
+import { folderOf, logLevelOf, nodeOptions, peerOptions, withKnown } from '../settings.ts'
 
 export const command: Command = {
   name: 'join',
@@ -26,6 +26,7 @@ export const command: Command = {
     const [ticket = ''] = args
     const folder = folderOf(values)
     const level = logLevelOf(values)
+    const asked = nodeOptions(values, folder)
     readTicket(ticket)
     await rememberPlugin(values, folder)
     const passphrase = await passphraseOf(folder, { values, env })
@@ -39,7 +40,7 @@ export const command: Command = {
       io.print(JSON.stringify({ event: 'joined', network: genesis.name, chainId, task: genesis.task.id }))
     else io.note(`Joined the mesh ${genesis.name} (${shortKey(chainId)}), which learns "${genesis.task.id}".`)
     return runDaemon({
-      options: { ...nodeOptions({ values }, folder, bootstrap, log.logger), passphrase },
+      options: { ...asked, bootstrap: withKnown(asked, bootstrap), logger: log.logger, passphrase },
       line,
       isQuiet: isQuiet(level),
       debug: isDebug(env),

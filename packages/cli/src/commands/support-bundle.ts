@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { MeshError } from '@gradmesh/core'
+import { cannotWrite } from '@gradmesh/peer'
 import { bundleOf } from '../bundling/bundle.ts'
 import { secretsOf } from '../bundling/secrets.ts'
 import { tarOf } from '../bundling/tar.ts'
@@ -50,10 +50,7 @@ export const command: Command = {
     })
     const bytes = gzipSync(tarOf(entries, now.getTime() / 1000))
     await writeFile(path, bytes, { mode: 0o600, flag: 'wx' }).catch(cause => {
-      throw new MeshError('SUPPORT_WRITE', `can't write ${path}: ${cause.message}`, {
-        remedy: 'name a new file with --out FILE',
-        cause
-      })
+      throw cannotWrite('SUPPORT_WRITE', path, cause)
     })
     const names = entries.map(({ name }) => name)
     if (io.json) io.print(JSON.stringify({ ok: true, file: path, bytes: bytes.length, entries: names }))

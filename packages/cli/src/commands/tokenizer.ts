@@ -1,6 +1,8 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { access, constants, stat, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { MeshError } from '@gradmesh/core'
 import { linesOf, openTokenizer, trainBpe } from '@gradmesh/data'
+import { cannotWrite } from '@gradmesh/peer'
 import { usage } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -30,7 +32,8 @@ export const command: Command = {
       type: 'string',
       value: 'TOKEN',
       multiple: true,
-      help: 'special token, the first ids; may be repeated',
+      help: 'special token, the first ids; may be repeated; none when empty',
+      mayBeEmpty: true,
       default: '<|endoftext|>'
     },
     lowercase: { type: 'boolean', help: 'fold all text to lower case, which then does not come back' },
@@ -50,6 +53,12 @@ export const command: Command = {
     const files = values.texts('files')
     if (files.length === 0) throw usage('OPTION', '--files is missing', 'name text files')
     const out = values.text('out') ?? 'tokenizer.json'
+    // Learning may take many minutes: what can't be written is said before.
+    await access(dirname(resolve(out)), constants.W_OK).catch(cause => {
+      throw cannotWrite('TOKENIZER_WRITE', out, cause)
+    })
+    const sizes = await Promise.all(files.map(async file => (await stat(file).catch(() => null))?.size ?? 0))
+    const read = sizes.reduce((sum, size) => sum + size, 0)
     const startMs = performance.now()
     const json = await trainBpe(textsOf(files), {
       vocabulary: values.integer('vocab', VOCABULARY) ?? 8192,
@@ -59,14 +68,9 @@ export const command: Command = {
     })
     const taken = (performance.now() - startMs) / 1000
     await writeFile(out, `${JSON.stringify(json)}\n`).catch(cause => {
-      throw new MeshError('TOKENIZER_WRITE', `can't write ${out}: ${cause.message}`, {
-        cause,
-        remedy: 'choose a path in a folder that exists and that you may write'
-      })
+      throw cannotWrite('TOKENIZER_WRITE', out, cause)
     })
     const { vocabulary } = openTokenizer(json)
-    const sizes = await Promise.all(files.map(async file => (await stat(file)).size))
-    const read = sizes.reduce((sum, size) => sum + size, 0)
     const perSecond = read / taken
     if (io.json)
       io.print(
@@ -88,7 +92,19 @@ export const command: Command = {
   }
 }
 
-/** Line by line, each with its end, so that a file's size costs no memory. */
+/**
+ * Line by line, each with its end, so that a file's size costs no memory.
+ * @throws MeshError `TOKENIZER_EMPTY`, `DATA_…`
+ */
 async function* textsOf(files: readonly string[]): AsyncGenerator<string> {
-  for (const file of files) for await (const { text } of linesOf(file)) yield `${text}\n`
+  let isEmpty = true
+  for (const file of files)
+    for await (const { text } of linesOf(file)) {
+      if (text !== '') isEmpty = false
+      yield `${text}\n`
+    }
+  if (isEmpty)
+    throw new MeshError('TOKENIZER_EMPTY', `there is no text in ${files.join(', ')}`, {
+      remedy: 'name files that hold the text to learn from: nothing was written'
+    })
 }

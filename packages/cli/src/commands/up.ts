@@ -7,7 +7,7 @@ import { isQuiet, openLog } from '../logging.ts'
 import { passphraseOf } from '../passphrase.ts'
 import { rememberPlugin } from '../plugin.ts'
 import { isDebug } from '../run.ts'
-import { folderOf, logLevelOf, nodeOptions, peerOptions } from '../settings.ts'
+import { folderOf, logLevelOf, nodeOptions, peerOptions, withKnown } from '../settings.ts'
 
 export const command: Command = {
   name: 'up',
@@ -21,12 +21,15 @@ export const command: Command = {
   async run({ values, io, env }) {
     const folder = folderOf(values)
     const level = logLevelOf(values)
+    const asked = nodeOptions(values, folder)
     await requireFolder(folder)
     await rememberPlugin(values, folder)
     const line = new LiveLine(io)
     const log = openLog(folder, level, line.io)
     const options = {
-      ...nodeOptions({ values }, folder, await knownPeers(folder), log.logger),
+      ...asked,
+      bootstrap: withKnown(asked, await knownPeers(folder)),
+      logger: log.logger,
       passphrase: await passphraseOf(folder, { values, env })
     }
     return runDaemon({ options, line, isQuiet: isQuiet(level), debug: isDebug(env), flush: log.flush })

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@gradmesh/core'
-import { ensureKey, foundTask, makeGenesis, settleFolder } from '@gradmesh/peer'
+import { cannotWrite, ensureKey, foundTask, makeGenesis, settleFolder } from '@gradmesh/peer'
 import type { Task } from '@gradmesh/train'
 import { peerAddress } from '../peer-address.ts'
 import { requireFreePorts } from '../ports.ts'
@@ -89,14 +89,7 @@ const range = (count: number, from: number): number[] => Array.from({ length: co
 const emptyFolder = async (folder: string): Promise<string> => {
   const entries = await readdir(folder).catch(async () => {
     await mkdir(folder, { recursive: true }).catch(cause => {
-      throw new MeshError(
-        'FOLDER_WRITE',
-        `can't make ${folder}: ${cause instanceof Error ? cause.message : cause}`,
-        {
-          cause,
-          remedy: 'choose a folder that you may write with --data DIR'
-        }
-      )
+      throw cannotWrite('FOLDER_WRITE', folder, cause)
     })
     return []
   })

@@ -59,11 +59,12 @@ t.test('text, bytes and emoji come back', async t => {
 })
 
 t.test('what is wrong is named', async t => {
-  const dir = t.testdir({ 'a.txt': TEXT })
+  const dir = t.testdir({ 'a.txt': TEXT, 'empty.txt': '' })
   const file = join(dir, 'a.txt')
   for (const [words, code] of [
     [[], 'USAGE_OPTION'],
     [['--files', join(dir, 'none.txt')], 'DATA_UNREADABLE'],
+    [['--files', join(dir, 'empty.txt'), '--out', join(dir, 'x.json')], 'TOKENIZER_EMPTY'],
     [['--files', file, '--vocab', '255'], 'USAGE_VALUE'],
     [['--files', file, '--vocab', '256'], 'TOKENIZER_SIZE'],
     [['--files', file, '--out', join(dir, 'none', 'x.json')], 'TOKENIZER_WRITE']

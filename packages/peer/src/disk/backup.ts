@@ -8,9 +8,10 @@ import { equalBytes, fromHex, MeshError, toHex } from '@gradmesh/core'
 import { openSafety } from '@gradmesh/store'
 import { chainIdOf, type Genesis } from '@gradmesh/wire'
 import type { RestoredMark } from '../round/renewing.ts'
+import { cannotWrite } from './cannot-write.ts'
 import { exists, parseGenesis, paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { parseKeyFile, publicKeyOf } from './key-file.ts'
-import { cannotWrite, reason, syncFolderOf, writeDurably } from './write-durably.ts'
+import { reason, syncFolderOf, writeDurably } from './write-durably.ts'
 
 const FORMAT = 'gradmesh-backup/1'
 
@@ -72,7 +73,7 @@ export const importKey = async (file: string, folder: string): Promise<Backup> =
   const { backup, keyText } = await readBackup(file)
   const { key, safety: path, restored } = paths(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cause => {
-    throw cannotWrite(`can't make ${folder}`, cause)
+    throw cannotWrite('FOLDER_WRITE', folder, cause)
   })
   if (await exists(key)) await assertOlder(folder, backup)
   // The mark first: there is never a restored key without it.
@@ -110,7 +111,9 @@ const assertOlder = async (folder: string, backup: Backup): Promise<void> => {
     if (slot < backup.slot || (slot === backup.slot && height < backup.height)) return
     throw new MeshError(
       'BACKUP_OLDER',
-      `${folder} knows what this key signed up to slot ${slot}, the backup only up to slot ${backup.slot}`,
+      slot === backup.slot
+        ? `${folder} knows all that the backup knows of what this key has signed`
+        : `${folder} knows what this key has signed up to slot ${slot}, the backup only up to slot ${backup.slot}`,
       {
         remedy:
           'Nothing is missing here: start the peer with `gradmesh up`. Never remove safety/ to import a backup.',
@@ -122,17 +125,17 @@ const assertOlder = async (folder: string, backup: Backup): Promise<void> => {
   }
 }
 
+const GIVE = 'Give the file that `gradmesh key export` wrote, whole.'
+
 const readBackup = async (file: string): Promise<{ backup: Backup; keyText: string }> => {
-  const invalid = (why: string, cause?: unknown): MeshError =>
-    new MeshError('BACKUP_INVALID', `${file} is no backup of a key: ${why}`, {
-      remedy: 'Give the file that `gradmesh key export` wrote.',
-      cause
-    })
+  const invalid = (why: string): MeshError =>
+    new MeshError('BACKUP_INVALID', `${file} is no backup of a key: ${why}`, { remedy: GIVE })
   const text = await readFile(file, 'utf8').catch(cause => {
-    throw invalid(reason(cause), cause)
+    const why = cause.code === 'ENOENT' ? 'there is no such file' : reason(cause)
+    throw new MeshError('BACKUP_INVALID', `can't read ${file}: ${why}`, { remedy: GIVE, cause })
   })
   const { format, key, genesis, slot, height, addresses } = parse(text)
-  if (format !== FORMAT) throw invalid(`it does not say "${FORMAT}"`)
+  if (format !== FORMAT) throw invalid(`it is damaged, or was never one (a backup says "${FORMAT}")`)
   const held = typeof key === 'string' ? parseKeyFile(key) : undefined
   const bytes = typeof genesis === 'string' ? fromHex(genesis) : undefined
   const isWhole = Number.isSafeInteger(slot) && Number.isSafeInteger(height)

@@ -7,6 +7,7 @@ import { type TensorToWrite, writeSafetensors } from '@gradmesh/models'
 import { floatView } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 import { taskOf } from '../training/task.ts'
+import { cannotWrite } from './cannot-write.ts'
 import { pluginIn, readGenesis } from './folder.ts'
 import { withNewestState } from './newest-state.ts'
 
@@ -72,14 +73,7 @@ export const exportWeights = async (
     state_root: root
   })
   await writeFile(file, content).catch(cause => {
-    throw new MeshError(
-      'EXPORT_WRITE',
-      `can't write ${file}: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-        remedy: 'Choose a path in a folder that exists and that you may write.'
-      }
-    )
+    throw cannotWrite('EXPORT_WRITE', file, cause)
   })
   return { base, height, round, root, bytes: (await stat(file)).size }
 }

@@ -17,9 +17,10 @@ import {
   keyPairFromSeed,
   validateGenesis
 } from '@gradmesh/wire'
+import { cannotWrite } from './cannot-write.ts'
 import { openSeed, parseKeyFile, plainText, publicKeyOf, sealSeed } from './key-file.ts'
 import { makeOwnersAlone } from './owners-alone.ts'
-import { cannotWrite, reason, replaceDurably, writeDurably } from './write-durably.ts'
+import { reason, replaceDurably, writeDurably } from './write-durably.ts'
 
 export const paths = (folder: string) =>
   ({
@@ -65,7 +66,7 @@ export interface KeyOptions {
 export const ensureKey = async (folder: string, options: KeyOptions = {}): Promise<KeyPair> => {
   const { key } = paths(folder)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(error => {
-    throw cannotWrite(`can't make the data folder ${folder}`, error)
+    throw cannotWrite('FOLDER_WRITE', folder, error)
   })
   if (await exists(key)) return readKey(folder, options)
   await writeDurably(key, await keyText(randomBytes(32), options.passphrase), 0o600)

@@ -6,10 +6,10 @@ import { copyFile, mkdir, stat } from 'node:fs/promises'
 import { equalBytes, isFault, MeshError, toHex } from '@gradmesh/core'
 import { type Forked, fork, type LedgerState, layoutOf, leafDigests, stakeOf } from '@gradmesh/ledger'
 import { chainIdOf, type Digest, type Genesis, type PublicKey } from '@gradmesh/wire'
+import { cannotWrite } from './cannot-write.ts'
 import { paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { withNewestState } from './newest-state.ts'
 import { writeStart } from './start.ts'
-import { cannotWrite } from './write-durably.ts'
 
 export interface RecoverOptions {
   /** Of a peer that is not running. */
@@ -85,7 +85,7 @@ export const settleRecovery = async (from: string, to: string, recovery: Recover
   }
   const { publicKey } = await readPublicKey(from)
   await mkdir(to, { recursive: true, mode: 0o700 }).catch(cause => {
-    throw cannotWrite(`can't make ${to}`, cause)
+    throw cannotWrite('FOLDER_WRITE', to, cause)
   })
   await writeStart(to, recovery.state)
   await copyFile(paths(from).key, paths(to).key)

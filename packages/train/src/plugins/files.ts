@@ -11,6 +11,10 @@ import { MeshError, sha256, utf8 } from '@gradmesh/core'
 const FILES_MAX = 4096
 const BYTES_MAX = 64 * 1024 * 1024
 
+export const CORRECT = 'correct the plug-in: docs/how-to/write-a-task.md says what a task has'
+
+export const said = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
 export const badPlugin = (place: string, what: string, remedy: string, cause?: unknown): MeshError =>
   new MeshError('TASK_PLUGIN', `${place}: ${what}`, { remedy, cause, data: { place } })
 

@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url'
 import { equalBytes, MeshError, toHex } from '@gradmesh/core'
 import { taskKinds } from '../tasks/index.ts'
 import type { TaskKind } from '../types.ts'
-import { badPlugin, pluginDigest } from './files.ts'
+import { badPlugin, CORRECT, pluginDigest, said } from './files.ts'
+import { guarded } from './guarded.ts'
 
 export interface Plugin {
   /** The file or folder, absolute. */
@@ -53,13 +54,8 @@ export const loadPlugin = async (place: string, expected: Uint8Array | null): Pr
     )
   const entry = await entryOf(place)
   lendOwnPackages(await realpath(place))
-  const module: { default?: unknown } = await import(pathToFileURL(entry.path).href).catch(cause => {
-    throw badPlugin(
-      place,
-      `it can't be loaded: ${cause instanceof Error ? cause.message : cause}`,
-      CORRECT,
-      cause
-    )
+  const module: { default?: unknown } = await inTime(import(pathToFileURL(entry.path).href)).catch(cause => {
+    throw badPlugin(place, `it can't be loaded: ${said(cause)}`, CORRECT, cause)
   })
   const kind = module.default
   if (!isTaskKind(kind))
@@ -68,10 +64,18 @@ export const loadPlugin = async (place: string, expected: Uint8Array | null): Pr
     throw badPlugin(place, `its id "${kind.id}" is that of a task of gradmesh`, CORRECT)
   if (entry.package !== null && entry.package !== kind.id)
     throw badPlugin(place, `its id is "${kind.id}", and the package is called ${entry.package}`, CORRECT)
-  return { place, digest, kind }
+  return { place, digest, kind: guarded(place, kind) }
 }
 
-const CORRECT = 'correct the plug-in: docs/how-to/write-a-task.md says what a task has'
+/** Longer than any module takes, and short of what a person waits for. */
+const LOAD_MS_MAX = 30_000
+
+const inTime = async <T>(loading: Promise<T>): Promise<T> => {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const what = `it still loads after ${LOAD_MS_MAX / 1000} s: does it await something that never comes?`
+  const timer = setTimeout(reject, LOAD_MS_MAX, what)
+  return Promise.race([loading, promise]).finally(() => clearTimeout(timer))
+}
 
 const isTaskKind = (value: unknown): value is TaskKind => {
   if (typeof value !== 'object' || value === null) return false
@@ -109,6 +113,8 @@ const entryOf = async (place: string): Promise<Entry> => {
     .catch(cause => {
       throw badPlugin(place, 'a folder needs a package.json', CORRECT, cause)
     })
+  if (typeof json !== 'object' || json === null)
+    throw badPlugin(place, 'its package.json is no object', CORRECT)
   const { name, main, exports } = json as { name?: unknown; main?: unknown; exports?: unknown }
   const entry = mainOf(exports) ?? (typeof main === 'string' ? main : 'index.js')
   return { path: join(place, entry), package: typeof name === 'string' ? name : '' }
@@ -127,7 +133,7 @@ const isThere = (path: string): Promise<boolean> =>
     () => false
   )
 
-/** Beginnings of the URLs of plug-ins' modules. */
+/** URLs of plug-ins: of a file, or of a folder without a slash behind it. */
 const lentTo = new Set<string>()
 
 /** A plug-in's `@gradmesh/…` are the peer's own, wherever it lies: two copies of a package would not know each other. */
@@ -142,4 +148,5 @@ const lendOwnPackages = (place: string): void => {
   lentTo.add(pathToFileURL(place).href)
 }
 
-const isLentTo = (url = ''): boolean => [...lentTo].some(start => url.startsWith(start))
+const isLentTo = (url = ''): boolean =>
+  [...lentTo].some(place => url === place || url.startsWith(`${place}/`))

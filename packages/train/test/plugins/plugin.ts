@@ -13,7 +13,13 @@ const source = (id: string): string => `
 import { noOptions } from '@gradmesh/train'
 export default {
   id: '${id}', about: 'a test', async found(asked) { return asked },
-  open(options) { noOptions('${id}', options); return { id: '${id}', options } }
+  open(options) {
+    noOptions('${id}', options)
+    const none = () => { throw new Error('never asked') }
+    return {
+      id: '${id}', options, recipe: {}, scoreName: 'x', scoreTarget: 0, tensors: none, bases: none, load: none
+    }
+  }
 }
 `
 
@@ -91,4 +97,31 @@ t.test('what is no plug-in', async t => {
   await t.rejects(findKind('./absent.ts', dir), { code: 'TASK_PLUGIN' })
   await t.rejects(findKind('absent', dir), { code: 'TASK_UNKNOWN' })
   t.equal((await findKind('digits', dir)).plugin, null)
+})
+
+const kindOf = (found: string, open: string): string =>
+  `export default { id: 'wrong', about: 'a test', async found() { ${found} }, open() { ${open} } }\n`
+
+t.test('mistakes of a plug-in are told as its own', async t => {
+  const dir = t.testdir({
+    'found-throws.ts': kindOf("throw new Error('boom')", ''),
+    'found-wrong.ts': kindOf('return { classes: ["a"] }', ''),
+    'open-throws.ts': kindOf('return {}', "throw new TypeError('boom')"),
+    'open-null.ts': kindOf('return {}', 'return null'),
+    'open-part.ts': kindOf('return {}', "return { id: 'wrong', options: {}, recipe: {} }"),
+    manifest: { 'package.json': 'null' }
+  })
+  const asked = async (name: string) => {
+    const { kind } = await loadPlugin(join(dir, name), null)
+    return kind.open(await kind.found({}, null))
+  }
+  for (const [name, message] of [
+    ['found-throws.ts', /found fails: boom/],
+    ['found-wrong.ts', /no options: texts and whole numbers/],
+    ['open-throws.ts', /open fails: boom/],
+    ['open-null.ts', /no task: it has no id/],
+    ['open-part.ts', /no task: it has no scoreName/],
+    ['manifest', /package.json is no object/]
+  ] as const)
+    await t.rejects(asked(name), { code: 'TASK_PLUGIN', message }, name)
 })
