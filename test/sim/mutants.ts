@@ -2,21 +2,18 @@
  * Small wrong changes must be noticed. Here every mutant meets the seed that killed it last time, and a search
  * if that one no longer does; `npm run sim:mutants -- --fresh` searches for all of them anew.
  */
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { epochMutants } from './mutants/epochs.ts'
 import { mutants } from './mutants/index.ts'
 import { openBench } from './mutants/judge.ts'
+import { readKillers } from './mutants/killers.ts'
 import type { Mutant } from './mutants/types.ts'
 
 const SCHEDULES = 1_000
 
 t.setTimeout(900_000)
 
-const killers = JSON.parse(readFileSync(new URL('mutants/killers.json', import.meta.url), 'utf8')) as Record<
-  string,
-  number
->
+const killers = readKillers()
 
 t.test('every mutant is killed', async t => {
   const bench = openBench()

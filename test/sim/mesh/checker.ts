@@ -7,18 +7,12 @@ import type { Delta, Layout } from '@gradmesh/delta'
 import type { Accounts } from '@gradmesh/ledger'
 import type { Held } from '@gradmesh/peer/parts'
 import { type Block, type Certificate, type Genesis, type Vote, VoteKind } from '@gradmesh/wire'
+import { SeatsChecker } from './seats.ts'
+import { violate } from './violation.ts'
 
 /** With so many slots after healing, at most this many led by the liar, something must have become final. */
 const SLOTS_TO_FINAL = 10
 const LIAR_LED_EXCUSE = 8
-
-export class Violation extends Error {
-  override readonly name = 'Violation'
-}
-
-export const violate = (message: string): never => {
-  throw new Violation(message)
-}
 
 /** A final block with the payloads that it names, in its order. */
 export interface Named {
@@ -41,6 +35,7 @@ export class Checker {
   readonly #chain: string[] = []
   readonly #roots = new Map<number, string>()
   readonly #heights = new Map<number, number>()
+  readonly #seats: SeatsChecker
   /** By height: the weights as computed here. */
   #weights: Int32Array
   #weighedHeight = 0
@@ -52,12 +47,18 @@ export class Checker {
     this.#layout = layout
     this.#weights = initialWeights.slice()
     this.#liar = liar
+    this.#seats = new SeatsChecker(genesis, liar)
     this.#money = genesis.validators.reduce((sum, { stake }) => sum + stake, 0n)
   }
 
   /** Of the longest final chain. */
   get height(): number {
     return Math.max(0, this.#chain.length - 1)
+  }
+
+  /** The newest that a final state is in. */
+  get epoch(): number {
+    return this.#seats.epoch
   }
 
   /** The height up to which weights have been computed here. */
@@ -141,7 +142,9 @@ export class Checker {
     const known = this.#roots.get(height)
     if (known !== undefined && known !== root) violate(`peer ${peer} has another root at height ${height}`)
     this.#roots.set(height, root)
-    if (known === undefined) this.#accounts(height, accounts)
+    if (known !== undefined) return
+    this.#accounts(height, accounts)
+    this.#seats.accounts(height, accounts)
   }
 
   /** A peer came back from its disk, or from a disk without a chain. */
@@ -159,6 +162,7 @@ export class Checker {
     if (block.body.attests.length === 0) return
     if (block.header.round !== this.#round)
       violate(`block ${block.header.height} closes round ${block.header.round}`)
+    this.#seats.closed(block)
     this.#weights = stepped(this.#genesis, this.#layout, this.#weights, this.#round, deltas)
     this.#round++
   }

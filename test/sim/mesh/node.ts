@@ -34,10 +34,11 @@ import {
 } from '@gradmesh/wire'
 import { SEAL_BYTES } from '../../../packages/store/src/sealed.ts'
 import { bound } from './bound.ts'
-import { type Checker, violate } from './checker.ts'
+import type { Checker } from './checker.ts'
 import { SimDisk, watched } from './disk.ts'
 import { skewedClock, type Timeline } from './timeline.ts'
 import { simTrainer } from './trainer.ts'
+import { violate } from './violation.ts'
 
 const CERTIFICATE = 'c'.charCodeAt(0)
 /** How long after its process has died a machine still holds its connections. */

@@ -6,6 +6,7 @@
 import { Prng } from '@gradmesh/core'
 import type { MeshAdversary } from '../../adversaries/mesh/types.ts'
 import { healedAt } from '../shrink.ts'
+import { type Epochs, LONG_EPOCH, withStaking } from './staking.ts'
 
 export type Fault =
   /** What is sent from one side to the other is lost; `oneWay`: only from true to false. The bridge hears and reaches all. */
@@ -41,6 +42,14 @@ export type Fault =
     }
   /** The time of day is set; timers do not mind. */
   | { readonly kind: 'clock'; readonly atMs: number; readonly peer: number; readonly byMs: number }
+  /** The peer's operator signs an order about its stake, over `quarters` of what is possible. */
+  | {
+      readonly kind: 'order'
+      readonly atMs: number
+      readonly peer: number
+      readonly order: 'bond' | 'unbond' | 'leave'
+      readonly quarters: number
+    }
   /** A stranger's registrations, more than fit. */
   | { readonly kind: 'flood'; readonly atMs: number; readonly count: number }
 
@@ -56,6 +65,7 @@ export interface Plan {
   readonly liar: number | null
   readonly roundDeadlineMs: number
   readonly checkpointEvery: number
+  readonly epochs: Epochs
   readonly delayMs: readonly [min: number, max: number]
   readonly lossPercent: number
   readonly duplicatePercent: number
@@ -148,7 +158,7 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
     })
   if (prng.oneIn(FLOOD_ONE_IN)) faults.push({ kind: 'flood', atMs: below(healMs), count: FLOOD })
   const minMs = prng.pick([1, 5, 30])
-  return {
+  return withStaking({
     seed,
     stakes,
     followers,
@@ -157,6 +167,7 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
     liar: adversary === null ? null : suspect,
     roundDeadlineMs,
     checkpointEvery: prng.pick([2, 3, 5]),
+    epochs: LONG_EPOCH,
     delayMs: [minMs, minMs + prng.pick([5, 40, 150])],
     lossPercent: prng.pick([0, 0, 5, 20]),
     duplicatePercent: prng.pick([0, 0, 10]),
@@ -171,7 +182,7 @@ export const drawPlan = (seed: number, adversaries: readonly MeshAdversary[]): P
     ),
     healMs,
     faults: faults.sort((a, b) => a.atMs - b.atMs)
-  }
+  })
 }
 
 /** Everybody with less than a third of the stake, heavy ones first: they can do the most harm. */
@@ -194,6 +205,7 @@ export const namesIn = (plan: Plan): string[] => [
   ...(plan.diskMsMax === 0 ? [] : ['slow-disks']),
   ...(plan.clocks.every(({ ratePercent }) => ratePercent === 100) ? [] : ['skew']),
   ...(plan.reach >= plan.stakes.length ? [] : ['ring']),
+  ...(plan.epochs === LONG_EPOCH ? [] : ['epochs']),
   ...(plan.realSignatures ? ['real-signatures'] : [])
 ]
 
@@ -214,12 +226,13 @@ export const without = (plan: Plan, names: readonly string[]): Plan => {
     duplicatePercent: left.has('duplicates') ? 0 : plan.duplicatePercent,
     diskMsMax: left.has('slow-disks') ? 0 : plan.diskMsMax,
     clocks: left.has('skew') ? plan.clocks.map(clock => ({ ...clock, ratePercent: 100 })) : plan.clocks,
+    epochs: left.has('epochs') ? LONG_EPOCH : plan.epochs,
     reach: left.has('ring') ? size + 1 : plan.reach,
     healMs,
     faults: plan.faults
       .filter(
         (fault, i) =>
-          fault.atMs < healMs &&
+          (fault.atMs < healMs || fault.kind === 'order') &&
           !left.has(`${fault.kind}:${i}`) &&
           isHere('peer' in fault ? fault.peer : 'bridge' in fault ? fault.bridge : null)
       )

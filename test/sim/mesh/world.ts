@@ -10,6 +10,7 @@ import { topicsOf } from '@gradmesh/peer'
 import {
   type Certificate,
   chainIdOf,
+  type EpochRules,
   encodeGenesis,
   encodeTransaction,
   type Genesis,
@@ -19,11 +20,13 @@ import {
   signRegister,
   VoteKind
 } from '@gradmesh/wire'
-import { Checker, Violation, violate } from './checker.ts'
+import { Checker } from './checker.ts'
 import { twinSeed } from './keys.ts'
 import { type Life, SimNode, type Surroundings } from './node.ts'
+import { Order } from './order.ts'
 import type { Fault, Plan } from './plan.ts'
 import { Timeline, trueClock } from './timeline.ts'
+import { Violation, violate } from './violation.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -36,7 +39,7 @@ export interface Outcome {
   readonly violation: string | null
 }
 
-/** What a schedule is: so many final blocks, once the mesh is well, or so much time. */
+/** What a schedule is: so many final blocks, and epochs as planned, once the mesh is well, or so much time. */
 const FINAL_BLOCKS = 10
 const AFTER_HEALING = 3
 /** Blocks that the slowest peer may be behind at the end. */
@@ -46,6 +49,8 @@ const EVENTS_MAX = 400_000
 const REDIAL_MS = 250
 /** How often everybody's memory is looked at, besides at every final block. */
 const COUNT_MS = 100
+/** How often an operator looks whether an order was heard. */
+const ORDER_MS = 400
 
 export const runPlan = async (plan: Plan): Promise<Outcome> => {
   const world = new World(plan)
@@ -87,6 +92,7 @@ class World implements Surroundings {
   readonly #partitions = new Set<Extract<Fault, { kind: 'partition' }>>()
   /** Certified blocks whose payloads nobody honest was up to show. */
   readonly #owed = new Map<string, number>()
+  readonly #orders = new Set<Order>()
   readonly #trace = new Trace()
   #healed = false
   #redialing = false
@@ -131,6 +137,7 @@ class World implements Surroundings {
       if (this.#events > EVENTS_MAX) violate(`${EVENTS_MAX} events and no end`)
       if (this.timeline.nowMs > END_MS) {
         if (this.#healedHeight + AFTER_HEALING > this.checker.height || !this.#isTogether()) this.#stuck()
+        if (!this.#areOrdersDone()) violate('an order about stake that a block could take never became final')
         break
       }
     }
@@ -245,6 +252,7 @@ class World implements Surroundings {
       this.timeline.after(COUNT_MS, count)
     }
     this.timeline.after(COUNT_MS, count)
+    if (faults.some(({ kind }) => kind === 'order')) this.#bringOrders()
     this.timeline.at(healMs, () => {
       this.#healed = true
       this.#partitions.clear()
@@ -254,6 +262,15 @@ class World implements Surroundings {
         if (node.life !== null) node.life.fuse = null
       }
     })
+  }
+
+  /** An operator repeats what has not become final yet. */
+  #bringOrders(): void {
+    for (const order of this.#orders) {
+      if (order.isDone) this.#orders.delete(order)
+      else void order.bring().catch(error => this.violated(error))
+    }
+    this.timeline.after(ORDER_MS, () => this.#bringOrders())
   }
 
   #strike(fault: Fault): void {
@@ -288,6 +305,9 @@ class World implements Surroundings {
       }
       case 'clock':
         this.#nodes[fault.peer]!.wallMs += fault.byMs
+        return
+      case 'order':
+        this.#orders.add(new Order(this.#nodes[fault.peer]!, fault))
         return
       case 'flood':
         this.#flood(fault.count)
@@ -509,7 +529,13 @@ class World implements Surroundings {
 
   #isDone(): boolean {
     if (this.#healedSlot === null || this.checker.height < FINAL_BLOCKS) return false
+    if (this.checker.epoch < this.#plan.epochs.turns || !this.#areOrdersDone()) return false
     return this.checker.height >= this.#healedHeight + AFTER_HEALING && this.#isTogether()
+  }
+
+  /** What honest operators want and a block could take has become final. */
+  #areOrdersDone(): boolean {
+    return [...this.#orders].every(({ isDone, isPossible, isHonest }) => isDone || !isPossible || !isHonest)
   }
 
   #stuck(): never {
@@ -548,8 +574,7 @@ const drained = (): Promise<void> =>
 const NOTHING: readonly number[] = []
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
-/** Every seventh mesh turns a few epochs within its final blocks. */
-const epochRoundsOf = ({ seed }: Plan): number => (seed % 7 === 5 ? 3 : 256)
+const rulesOf = ({ epochs: { turns: _, ...rules } }: Plan): EpochRules => rules
 
 /** Two leaves of 64 weights, the second one padded. */
 const genesisOf = (plan: Plan, keys: readonly KeyPair[]): Genesis => ({
@@ -565,7 +590,7 @@ const genesisOf = (plan: Plan, keys: readonly KeyPair[]): Genesis => ({
   end: { rounds: null },
   rewardPerRound: 1000n,
   checkpointEvery: plan.checkpointEvery,
-  epochs: { rounds: epochRoundsOf(plan), bondMin: 1n, unbonding: 4, absentRounds: 256 },
+  epochs: rulesOf(plan),
   validators: plan.stakes.map((stake, i) => ({ key: keys[i]!.publicKey, stake }))
 })
 

@@ -1,4 +1,7 @@
-/** Who votes next, what bonds and rewards wait for, forks, and keys that come back: judged by their own tests. */
+/**
+ * Who votes next, what bonds and rewards wait for, forks, and keys that come back: judged by their own tests, and
+ * some once more by whole peers whose sets change.
+ */
 import type { Mutant } from './types.ts'
 
 const by =
@@ -13,6 +16,7 @@ const turned = by('packages/ledger/test/epochs.ts')
 const forked = by('packages/ledger/test/fork.ts')
 const renewed = by('packages/peer/test/round/renewing.ts')
 const tailed = by('packages/consensus/test/epochs.ts')
+const simulated = by('mesh')
 const told = by('packages/peer/test/telling/quorum.ts')
 
 const ELECTION = 'ledger/src/election.ts'
@@ -69,5 +73,19 @@ export const epochMutants: readonly Mutant[] = [
     'peer/src/telling/quorum.ts',
     'open.deadlineMs + PATIENCE_MS',
     'open.deadlineMs'
+  ),
+  simulated('mesh-churn-unbounded', ELECTION, '1n : total / CHURN_PARTS', '1n : total'),
+  simulated('mesh-absent-keep-their-seats', ELECTION, 'absent >= rules.absentRounds ||', 'absent < 0 ||'),
+  simulated(
+    'mesh-seats-without-bonds',
+    ELECTION,
+    'const spare = account.bond - resting',
+    'const spare = account.bond'
+  ),
+  simulated(
+    'mesh-set-one-epoch-ahead',
+    ELECTION,
+    'running: accounts.next, next, trainers',
+    'running: next, next, trainers'
   )
 ]

@@ -1,8 +1,8 @@
 /** `npm run sim:mutants`: see the usage below. */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { mutants } from './index.ts'
 import { openBench, type Verdict } from './judge.ts'
+import { readKillers, writeKillers } from './killers.ts'
 
 const USAGE = `npm run sim:mutants -- [options]      small wrong changes, every one of which must be noticed
 
@@ -15,8 +15,6 @@ const USAGE = `npm run sim:mutants -- [options]      small wrong changes, every 
 The last line is {mutants, survived}. Exit 1: somebody survived.
 Seeds that killed are kept in test/sim/mutants/killers.json and tried first next time.
 `
-
-const KILLERS = new URL('killers.json', import.meta.url)
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +29,7 @@ const { values } = parseArgs({
 const main = (): void => {
   const names = values.only?.split(',')
   const chosen = mutants.filter(({ name }) => names?.includes(name) ?? true)
-  const killers = JSON.parse(readFileSync(KILLERS, 'utf8')) as Record<string, number>
+  const killers = readKillers()
   const verdicts: Verdict[] = []
   const bench = openBench()
   try {
@@ -49,8 +47,7 @@ const main = (): void => {
   } finally {
     bench.close()
   }
-  const sorted = Object.fromEntries(Object.entries(killers).sort(([a], [b]) => (a < b ? -1 : 1)))
-  writeFileSync(KILLERS, `${JSON.stringify(sorted, null, 2)}\n`)
+  writeKillers(killers)
   const survivors = verdicts.filter(({ killed }) => !killed)
   if (values.json) console.log(JSON.stringify(verdicts))
   console.log(JSON.stringify({ mutants: verdicts.length, survived: survivors.length }))
