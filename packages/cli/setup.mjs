@@ -24,7 +24,7 @@ const TARGETS = {
   'bench-asking': { file: 'test/bench/asking/run.ts', isTest: false },
   'bench-http': { file: 'test/bench/http/run.ts', isTest: false },
   'bench-models': { file: 'packages/models/bench/models.ts', isTest: false },
-  'bench-tasks': { file: 'packages/train/bench/tasks.ts', isTest: false },
+  'bench-tasks': { file: 'test/bench/tasks/run.ts', isTest: false },
   'bench-compute': { file: 'packages/tensor/bench/compute/run.ts', isTest: false },
   'run-sim': { file: 'test/sim/run.ts', isTest: false, isPure: true },
   'run-fuzz': { file: 'test/fuzz/run.ts', isTest: false, isPure: true },

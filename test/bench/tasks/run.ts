@@ -1,23 +1,27 @@
 /**
  * A task of every kind, on real data: a mesh of four in this process, through the same integers that peers
- * exchange, beside training in one process with as many steps.
+ * exchange, or of four real peers, beside training in one process with as many steps.
  *
  *     npm run tasks -- ner-btc --json
+ *     npm run tasks -- text-polarity --processes
  */
 import { parseArgs } from 'node:util'
 import { sha256, utf8 } from '@gradmesh/core'
 import { openDevice } from '@gradmesh/tensor'
 import { openTrainer, type Report, type TaskOptions, taskKind } from '@gradmesh/train'
-import { RECIPE_HELP, recipeFlags, recipeOf, whole } from './flags.ts'
-import { runMesh, runOneProcess, startOf } from './runs.ts'
-import { greedyTokensEqual, isThere, NAMES, prepare } from './task-data.ts'
+import { RECIPE_HELP, recipeFlags, recipeOf, whole } from '../../../packages/train/bench/flags.ts'
+import { runMesh, runOneProcess, startOf } from '../../../packages/train/bench/runs.ts'
+import { greedyTokensEqual, isThere, NAMES, prepare } from './data.ts'
+import { runPeers } from './peers.ts'
 
 const HELP = `npm run tasks -- ${NAMES.join('|')} [options]
 
-Trains the task by a mesh in this process and by one process with as many steps, and prints both reports;
-stories by LoRA, then in full. Needs ../shared/data beside the repository.
+Trains the task by a mesh and by one process with as many steps, and prints both reports; stories by LoRA, then in
+full. Needs ../shared/data beside the repository.
 
 ${RECIPE_HELP}
+  --processes     each peer of the mesh is a process of its own, as \`gradmesh up\` starts it, over libp2p on 127.0.0.1;
+                  without it all take turns in this process
   --peers N       peers of the mesh (4)
   --seed TEXT     start and order of the samples (0)
   --single-rate-micro N   highest rate of the training in one process, which falls by a cosine
@@ -31,6 +35,7 @@ const { values, positionals } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h', default: false },
     json: { type: 'boolean', default: false },
+    processes: { type: 'boolean', default: false },
     peers: { type: 'string', default: '4' },
     seed: { type: 'string', default: '0' },
     only: { type: 'string' },
@@ -76,7 +81,7 @@ const FIGURES: Readonly<Record<typeof name, readonly string[]>> = {
 }
 
 /** Those that the task is judged by; `when` where its start is judged as well. */
-const figuresOf = ({ figures }: Report, when = ''): Figures =>
+const figuresOf = ({ figures }: Pick<Report, 'figures'>, when = ''): Figures =>
   Object.fromEntries(FIGURES[name].map(figure => [figure + when, (figures as Figures)[figure]!]))
 
 /** The mesh's figures and one process's, with these options of the task. */
@@ -94,7 +99,7 @@ const measure = async (options: TaskOptions, singleRateMicro: number): Promise<R
     seed,
     samples: loaded.samples,
     bases: await task.bases(data.folder),
-    tell: (done: number, of: number, loss: number | null) => {
+    tell: (done: number, of: number, loss: number | null = null) => {
       if (!values.json && process.stderr.isTTY)
         process.stderr.write(`\r${done} of ${of}${loss === null ? '' : `, loss ${loss.toFixed(3)}`}   `)
     }
@@ -109,18 +114,30 @@ const measure = async (options: TaskOptions, singleRateMicro: number): Promise<R
   const before = name === 'stories' ? await trainer.evaluate(start) : null
   if (before !== null) say(`before: ${before.text}`)
   const found: Record<string, Figures> = {}
+  const keep = (which: string, report: Pick<Report, 'figures'>): void => {
+    found[which] =
+      before === null ? figuresOf(report) : { ...figuresOf(before, 'Before'), ...figuresOf(report, 'After') }
+  }
+  const isAsked = (which: string): boolean => values.only === undefined || values.only === which
   for (const [which, run] of [
     ['mesh', () => runMesh(input)],
     ['single', () => runOneProcess(input, rate * 1e-6, 'cosine')]
   ] as const) {
-    if (values.only !== undefined && values.only !== which) continue
+    if (!isAsked(which) || (which === 'mesh' && values.processes)) continue
     const { report, steps, seconds, payloadBytes } = await run()
     say(`\n${which}: ${steps} steps in ${seconds.toFixed(0)} s, ${payloadBytes.toFixed(0)} bytes a delta`)
     say(report.text)
-    found[which] =
-      before === null ? figuresOf(report) : { ...figuresOf(before, 'Before'), ...figuresOf(report, 'After') }
+    keep(which, report)
   }
   await trainer.close()
+  if (values.processes && isAsked('mesh')) {
+    const { folder } = data
+    const meshTask = { ...task, recipe }
+    const ran = await runPeers({ ...input, task: meshTask, folder, seed: values.seed })
+    say(`\nmesh: ${input.peers} processes, ${ran.seconds.toFixed(0)} s to the state ${ran.root} of them all`)
+    say(JSON.stringify(figuresOf(ran)))
+    keep('mesh', ran)
+  }
   return found
 }
 
