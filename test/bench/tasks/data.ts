@@ -110,7 +110,7 @@ const MAKES: { readonly [N in Name]?: (folder: string) => Promise<void> } = {
   }
 }
 
-const storiesTokenizer = async (): Promise<object> =>
+export const storiesTokenizer = async (): Promise<object> =>
   sentencePieceJson(readLlama2cPieces(await readFile(join(STORIES, 'tok512.bin'))))
 
 const BEGIN = 1
