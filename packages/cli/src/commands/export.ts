@@ -9,7 +9,7 @@ export const command: Command = {
   name: 'export',
   args: [{ name: 'FILE.safetensors', required: true }],
   about:
-    'The newest final weights as float32, under the names of the genesis. Digits: layers.0.weight [256,784], layers.0.bias [256], layers.1.weight [10,256], layers.1.bias [10]; inputs scaled to 0..1, ReLU between. Of a mesh that learns LoRA adapters, `--merge` writes the model that they belong to, adapters added in, under Hugging Face's names. The peer must not be running.',
+    'The newest final weights as float32, under the names of the genesis. Digits: layers.0.weight [256,784], layers.0.bias [256], layers.1.weight [10,256], layers.1.bias [10]; inputs scaled to 0..1, ReLU between. Of a mesh that learns LoRA adapters, `--merge` writes the model that they belong to, adapters added in, under the names of Hugging Face. The peer must not be running.',
   options: {
     ...dataOption,
     ...datasetOption,
