@@ -40,9 +40,9 @@ export const problemKinds = {
   HTTP_BODY_MALFORMED: {
     status: 400,
     title: 'Body not valid',
-    remedy: 'leave the body out, or send valid JSON'
+    remedy: 'send a JSON object with content-type: application/json; to what is read, send no body'
   },
-  HTTP_BODY_TOO_LARGE: { status: 413, title: 'Body too large', remedy: 'no route takes a large body' },
+  HTTP_BODY_TOO_LARGE: { status: 413, title: 'Body too large', remedy: 'send less at a time' },
   HTTP_REQUEST_SLOW: { status: 408, title: 'Request too slow' },
   HTTP_URL_TOO_LONG: { status: 414, title: 'URL too long' },
   HTTP_HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },

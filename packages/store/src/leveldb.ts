@@ -1,5 +1,5 @@
 /** The one place that meets LevelDB. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MeshError } from '@gradmesh/core'
 import { Level } from 'level'
@@ -34,9 +34,12 @@ export const openLevelDb = async (
 ): Promise<LevelDatabase> => {
   try {
     const names = await namesIn(folder)
-    if (!names.includes('CURRENT')) {
+    if (names.includes('CURRENT')) {
+      const current = await readFile(join(folder, 'CURRENT'), 'latin1')
+      if (!/^MANIFEST-\d+\n$/.test(current)) throw badCurrent(folder, names, 'does not name a MANIFEST')
+    } else {
       const left = names.find(name => /^\d+\.(ldb|sst)$|^MANIFEST-\d+$/.test(name))
-      if (left !== undefined) throw lostCurrent(folder, left)
+      if (left !== undefined) throw badCurrent(folder, names, `is missing, though ${left} is there`)
       if (!create) throw missing(folder)
     }
     const level = new Level<Uint8Array, Uint8Array>(folder, { ...VIEWS, createIfMissing: create }) as Bytes
@@ -56,11 +59,17 @@ const namesIn = async (folder: string): Promise<readonly string[]> => {
   }
 }
 
-const lostCurrent = (folder: string, left: string): Error =>
-  storeError('STORE_CORRUPT', `CURRENT is missing in ${folder}, though ${left} is there`, {
-    remedy: 'Restore the file from a backup: it holds one line, the name of the newest MANIFEST.',
+const badCurrent = (folder: string, names: readonly string[], what: string): Error => {
+  const newest =
+    names
+      .filter(name => name.startsWith('MANIFEST-'))
+      .sort()
+      .at(-1) ?? 'MANIFEST-…'
+  return storeError('STORE_CORRUPT', `CURRENT in ${folder} ${what}`, {
+    remedy: `It holds one line, the name of the newest MANIFEST, such as ${newest}: restore it from a backup. A chain can also be moved away: it is fetched anew. Never delete or repair \`safety\`.`,
     data: { folder, file: 'CURRENT' }
   })
+}
 
 class OpenLevelDb implements LevelDatabase {
   readonly folder: string

@@ -1,7 +1,7 @@
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { MeshError } from '@gradmesh/core'
 import t from 'tap'
 import { failureOf } from '../src/failures.ts'
@@ -70,6 +70,12 @@ t.test('damage that LevelDB notices: STORE_CORRUPT', async t => {
   await t.rejects(openLevelDb(folder, { create: false }), {
     code: 'STORE_CORRUPT',
     data: { file: 'MANIFEST-999999' }
+  })
+  await writeFile(join(folder, 'CURRENT'), 'garbage\n')
+  await t.rejects(openLevelDb(folder, { create: false }), {
+    code: 'STORE_CORRUPT',
+    message: 'does not name a MANIFEST',
+    remedy: basename(manifest)
   })
 })
 

@@ -49,6 +49,10 @@ const NOTICED: Readonly<Record<string, readonly [code: ProblemCode, detail: stri
   FST_ERR_CTP_BODY_TOO_LARGE: ['HTTP_BODY_TOO_LARGE', 'the body is longer than any route takes'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['HTTP_BODY_MALFORMED', 'the body is empty where JSON was announced'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['HTTP_BODY_MALFORMED', 'the body is not JSON'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'HTTP_BODY_MALFORMED',
+    'the body is announced as something other than JSON'
+  ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['HTTP_BODY_MALFORMED', 'the body is not as long as announced'],
   FST_ERR_BAD_URL: ['HTTP_REQUEST_MALFORMED', 'the URL is not percent-encoded correctly'],
   FST_ERR_MAX_PARAM_LENGTH: ['HTTP_URL_TOO_LONG', 'a part of the URL is too long']

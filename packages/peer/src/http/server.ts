@@ -217,9 +217,10 @@ const inputOf = (route: Route, request: FastifyRequest): Input => {
   const params = readParameters(route.params, request.params as Input)
   const query = readParameters(route.query, request.query as Input)
   const body = route.method === 'GET' ? {} : request.body
+  if (typeof body !== 'object') throw refuse('HTTP_BODY_MALFORMED', 'there is no JSON in the body')
   const wrong = [...params.wrong, ...query.wrong, ...check(object(route.body), body, { closed: true })]
   if (wrong.length === 0) return { ...params.values, ...query.values, ...(body as Input) }
-  const errors = wrong.map(({ path, detail }) => ({ name: path, detail }))
+  const errors = wrong.map(({ path, detail }) => ({ name: path === '' ? 'body' : path, detail }))
   const detail = errors.map(error => `${error.name} ${error.detail}`).join('; ')
   throw new ProblemError(makeProblem('HTTP_PARAMETER', detail, errors))
 }

@@ -123,7 +123,14 @@ t.test('POST brings one JSON object, checked by the contract', async t => {
   for (const wrong of [{}, { transaction: 'xy' }, { transaction: '' }, [], { transaction: '01', more: 1 }])
     t.match(await post(wrong), { status: 400, code: 'HTTP_PARAMETER' }, JSON.stringify(wrong))
   t.match(await post('{'), { status: 400, code: 'HTTP_BODY_MALFORMED' })
-  t.match(await post('{"transaction":"01"}', 'text/plain'), { status: 400, code: 'HTTP_PARAMETER' })
+  t.match(await post('[]'), { detail: 'body must be an object', errors: [{ name: 'body' }] })
+  // What curl announces by itself is the third.
+  for (const type of ['text/plain', 'image/png', 'application/x-www-form-urlencoded'])
+    t.match(
+      await post('{"transaction":"01"}', type),
+      { status: 400, code: 'HTTP_BODY_MALFORMED', remedy: 'content-type: application/json' },
+      type
+    )
 
   const read = await fetch(`${url}/v1/transactions`)
   t.equal(read.status, 405)

@@ -88,6 +88,13 @@ const WORDS: Readonly<Record<Ability, string>> = {
   embed: 'turn texts into vectors'
 }
 
+/** Those of ours. */
+const TASKS: Readonly<Record<Ability, string>> = {
+  generate: 'causal',
+  classify: 'sequences, entities, masked',
+  embed: 'causal, sequences, entities, masked'
+}
+
 export const abilitiesOf = (inference: Inference | null): readonly Ability[] =>
   ABILITIES.filter(ability => inference?.[ability] !== undefined)
 
@@ -101,10 +108,7 @@ export const able = <A extends Ability>(
   if (found !== undefined) return found as NonNullable<Inference[A]>
   const can = abilitiesOf(inference).map(other => WORDS[other])
   throw new MeshError('INFERENCE_KIND', `the model of task "${task}" can't ${WORDS[ability]}`, {
-    remedy:
-      can.length === 0
-        ? 'ask the peer of a mesh with a text task: causal, sequences, entities, masked'
-        : `it can ${can.join(' and ')}`,
+    remedy: can.length === 0 ? `ask a mesh whose task can: ${TASKS[ability]}` : `it can ${can.join(' and ')}`,
     data: { task, ability }
   })
 }
