@@ -254,7 +254,10 @@ const swaps = async (t: Test, dir: string, young: string, fresh: () => Promise<s
 
   folder = await fresh()
   await rm(join(folder, 'safety'), { recursive: true })
-  t.match(await verifyFolder(folder), { ok: false, findings: [{ what: 'the folder is missing' }] })
+  t.match(await verifyFolder(folder), {
+    ok: false,
+    findings: [{ where: 'chain', what: 'the folder is missing' }]
+  })
 
   folder = await fresh()
   await rm(join(folder, 'safety', 'high-water'))
@@ -279,7 +282,7 @@ const swaps = async (t: Test, dir: string, young: string, fresh: () => Promise<s
 
   folder = await fresh()
   await rm(join(folder, 'chain', 'CURRENT'))
-  t.match(await verifyFolder(folder), { ok: false, findings: [{ where: 'CURRENT' }] })
+  t.match(await verifyFolder(folder), { ok: false, findings: [{ where: 'chain/CURRENT' }] })
 
   const empty = join(dir, 'empty')
   await t.rejects(verifyFolder(empty), { code: 'GENESIS_MISSING' }, 'no folder at all')

@@ -23,14 +23,23 @@ export const storeError = (code: StoreCode, message: string, init: MeshErrorInit
   new MeshError(code, message, init)
 
 /** `what` is damaged. `height`, where it belongs to one, is named for whoever has to find it again. */
-export const corrupt = (what: string, detail: string, height: number | null = null): MeshError =>
+export const corrupt = (
+  what: string,
+  detail: string,
+  height: number | null = null,
+  remedy = RESTORE
+): MeshError =>
   storeError('STORE_CORRUPT', `${what} is damaged: ${detail}`, {
-    remedy: RESTORE,
+    remedy,
     data: height === null ? { what } : { what, height }
   })
 
 const RESTORE =
   'Run `gradmesh verify` on the data folder. The chain can be fetched again from other peers into an empty `chain` folder; never delete or repair `safety`.'
+
+/** For `safety`: the key goes on elsewhere, by what the mesh knows. */
+export const MOVE_KEY =
+  'This key must not vote again from this folder: it could contradict a vote that others hold. `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing.'
 
 const FILE = /(?:\d+\.(?:ldb|sst|log)|MANIFEST-\d+|CURRENT)/
 

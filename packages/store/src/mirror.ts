@@ -10,7 +10,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { assert, equalBytes, sha256, utf8 } from '@gradmesh/core'
-import { failureOf, storeError } from './failures.ts'
+import { failureOf, MOVE_KEY, storeError } from './failures.ts'
 
 const RECORD_BYTES = 512
 const HEAD_BYTES = 14
@@ -90,8 +90,7 @@ export const replaceMirror = async (path: string, record: MirrorRecord): Promise
 
 export const mirrorDamage = (path: string, detail: string): Error =>
   storeError('STORE_SAFETY_MISMATCH', `the record of what this peer signed is not whole: ${detail}`, {
-    remedy:
-      'This key must not vote again from this folder: it could contradict a vote that others hold. `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing.',
+    remedy: MOVE_KEY,
     data: { file: path }
   })
 

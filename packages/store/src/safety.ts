@@ -9,7 +9,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { assert, concatBytes, equalBytes, fromHex, MeshError, toHex, u64 } from '@gradmesh/core'
 import { decodeVote, VoteKind } from '@gradmesh/wire'
-import { corrupt, failureOf, missing, storeError } from './failures.ts'
+import { corrupt, failureOf, MOVE_KEY, storeError } from './failures.ts'
 import { beU32, numberAt, numbersOf } from './keys.ts'
 import { openLevelDb } from './leveldb.ts'
 import {
@@ -112,13 +112,16 @@ export const openSafety = async (folder: string): Promise<SafetyStore> => {
 const assertWhole = async (folder: string): Promise<void> => {
   const scan = await scanTwice(folder)
   const first = scan?.findings[0]
-  if (first !== undefined) throw corrupt(`${first.file} in ${folder}`, first.what)
+  if (first !== undefined) throw corrupt(`${first.file} in ${folder}`, first.what, null, MOVE_KEY)
   if (scan !== undefined) return
   const names: string[] = await readdir(folder).catch(() => [])
   if (names.includes(MIRROR)) {
     throw mirrorDamage(folder, 'the database is missing')
   }
-  throw missing(folder)
+  throw storeError('STORE_MISSING', `the record of what this key signed is missing: ${folder}`, {
+    remedy: MOVE_KEY,
+    data: { folder }
+  })
 }
 
 /**

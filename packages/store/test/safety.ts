@@ -173,7 +173,7 @@ t.test('init never touches a folder that has signed, and finishes one that was c
 
 t.test('a missing folder is STORE_MISSING, and opening makes none', async t => {
   const parent = t.testdir()
-  await t.rejects(openSafety(join(parent, 'none')), { code: 'STORE_MISSING' })
+  await t.rejects(openSafety(join(parent, 'none')), { code: 'STORE_MISSING', remedy: /key export/ })
   t.strictSame(await readdir(parent), [])
 })
 

@@ -1,4 +1,4 @@
-import { type VerifyReport, verifyFolder } from '@gradmesh/peer'
+import { type Finding, type VerifyReport, verifyFolder } from '@gradmesh/peer'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { green, red } from '../io.ts'
@@ -12,6 +12,20 @@ const notShown = ({ base, replayedFrom, height }: VerifyReport): string[] => [
   `  from ${base} to ${replayedFrom} certificates and hashes were checked, from ${replayedFrom} to ${height} every root was recomputed`,
   '  what to do: to replay from the genesis, verify the folder of a peer that runs with --archive'
 ]
+
+const remedies = ({ findings }: VerifyReport): string[] => {
+  const isOfSafety = ({ where }: Finding): boolean => where.startsWith('safety')
+  return [
+    ...(findings.every(isOfSafety)
+      ? []
+      : ['move chain/ away, keep key and safety/, and start the peer: it fetches the chain anew']),
+    ...(findings.some(isOfSafety)
+      ? [
+          'safety/ is damaged: `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing'
+        ]
+      : [])
+  ]
+}
 
 export const command: Command = {
   name: 'verify',
@@ -35,9 +49,7 @@ export const command: Command = {
     } else {
       io.print(`${red('does not hold', io)} (the blocks up to ${report.height} do):`)
       for (const { where, what } of report.findings) io.print(`  ${where}: ${what}`)
-      io.note(
-        '  what to do: move chain/ away, keep key and safety/, and start the peer: it fetches the chain anew'
-      )
+      for (const line of remedies(report)) io.note(`  what to do: ${line}`)
     }
     return report.ok ? EXIT.ok : EXIT.failed
   }

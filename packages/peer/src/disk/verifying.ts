@@ -43,7 +43,7 @@ import { originOf } from './start.ts'
 const SECOND_LOOK_MS = 50
 
 export interface Finding {
-  /** What it is about: a file, `safety`, or `height N`. */
+  /** What it is about: a file such as `chain/CURRENT`, `chain`, `safety`, or `height N`. */
   readonly where: string
   readonly what: string
 }
@@ -79,7 +79,7 @@ export const verifyFolder = async (
   const report: Report = { base: 0, replayedFrom: 0, height: 0, round: 0, root: null, files: 0, findings: [] }
   const finished = (): VerifyReport => ({ ...report, ok: report.findings.length === 0 })
 
-  for (const path of [chain, safety]) await scanFiles(path, report)
+  for (const [name, path] of Object.entries({ chain, safety })) await scanFiles(name, path, report)
   if (report.findings.length > 0) return finished()
   const database = await openLevelDb(chain, { create: false })
   try {
@@ -116,9 +116,9 @@ interface Case {
   readonly onProgress: (height: number, target: number) => void
 }
 
-const scanFiles = async (path: string, report: Report): Promise<void> => {
+const scanFiles = async (name: string, path: string, report: Report): Promise<void> => {
   if (!(await exists(path))) {
-    report.findings.push({ where: path, what: 'the folder is missing' })
+    report.findings.push({ where: name, what: 'the folder is missing' })
     return
   }
   let scan: Scan = await scanLevelDb(path)
@@ -127,7 +127,7 @@ const scanFiles = async (path: string, report: Report): Promise<void> => {
     scan = await scanLevelDb(path)
   }
   report.files += scan.files
-  report.findings.push(...scan.findings.map(({ file, what }) => ({ where: file, what })))
+  report.findings.push(...scan.findings.map(({ file, what }) => ({ where: `${name}/${file}`, what })))
 }
 
 /** Every value is whole, and they are the promises of the key that is in the folder. Answers what it has seen. */
