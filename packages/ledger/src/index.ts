@@ -7,7 +7,6 @@ export type { LedgerFault } from './faults.ts'
 export { type Forked, fork } from './fork.ts'
 export { namedTrainers } from './named.ts'
 export {
-  leafDigest,
   leafDigests,
   provenSets,
   type SetsProof,

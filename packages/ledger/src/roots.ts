@@ -6,13 +6,12 @@
  */
 import { assert, equalBytes, type Fault, fault, sha256, utf8 } from '@gradmesh/core'
 import { type Layout, paddedLength } from '@gradmesh/delta'
-import type { Digest } from '@gradmesh/wire'
+import { type Digest, leafDigest } from '@gradmesh/wire'
 import { encodeRegistry } from './accounts.ts'
 import type { LedgerFault } from './faults.ts'
 import { decodeSets, encodeSets, setsDigest } from './sets.ts'
 import type { Accounts, Sets } from './types.ts'
 
-const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)
 const STATE = utf8('mesh/v2/state')
 
@@ -32,9 +31,6 @@ export const tensorDigest = (values: Int32Array): Digest => sha256(bytesOf(value
 
 const leafOf = (layout: Layout, weights: Int32Array, index: number): Int32Array =>
   weights.subarray(index * layout.chunk, (index + 1) * layout.chunk)
-
-/** Of one leaf's bytes, as they are stored and sent. */
-export const leafDigest = (bytes: Uint8Array): Digest => sha256(LEAF, bytes)
 
 /** One digest a chunk of the padded weights. */
 export const leafDigests = (layout: Layout, weights: Int32Array): Digest[] => {

@@ -12,7 +12,9 @@ import {
   deltaDigest,
   VoteKind
 } from '@gradmesh/wire'
+import { damageOf } from './checkpoints.ts'
 import {
+  type Checkpoint,
   type DeltaPlace,
   decodeCheckpoint,
   decodeErrorHead,
@@ -57,7 +59,6 @@ const KINDS: Readonly<Record<string, readonly [name: string, keyBytes: number]>>
   q: ['header of a delta', 37],
   r: ['receipt', 33],
   k: ['checkpoint', 5],
-  w: ['leaf of a checkpoint', 9],
   e: ['piece of the error buffer', 9],
   m: ['value of the daemon', 0]
 }
@@ -70,6 +71,8 @@ export const auditChain = async (database: Database, seen?: FinalHead): Promise<
   const walk = new Walk()
   try {
     for await (const [key, stored] of database.entries(EVERYTHING)) walk.take(key, stored)
+    for (const checkpoint of walk.checkpoints)
+      for await (const what of damageOf(database, checkpoint)) walk.find(checkpoint.height, `checkpoint: ${what}`)
   } catch (error) {
     walk.fail(failureOf(error, 'chain').message)
   }
@@ -96,8 +99,7 @@ class Walk {
   /** Round and signature of each delta, and of each header, by digest. */
   readonly #deltas = new Map<string, string>()
   readonly #headers = new Map<string, string>()
-  readonly #checkpoints = new Map<number, number>()
-  readonly #leaves = new Map<number, number>()
+  readonly checkpoints: Checkpoint[] = []
   #error: { readonly round: number; readonly bytes: number } | undefined
   readonly #errorPieces = new Map<number, number>()
   /** Damage whose height is found once everything was read. */
@@ -183,10 +185,7 @@ class Walk {
         return null
       }
       case 'k':
-        this.#checkpoints.set(numberAt(key, 1), decodeCheckpoint(0, value).leaves.length)
-        return null
-      case 'w':
-        add(this.#leaves, numberAt(key, 1), 1)
+        this.checkpoints.push(decodeCheckpoint(numberAt(key, 1), value))
         return null
       case 'E': {
         const { round, entries } = decodeErrorHead(value)
@@ -206,11 +205,11 @@ class Walk {
     const head = this.#head ?? { ...NONE, height: Math.max(0, ...this.#index.keys()) }
     const base = this.#base ?? NONE
     const deltaHeights = this.#checkHeights(head, base)
-    for (const { key, what } of this.#bad) this.#find(this.#heightOf(key, head, deltaHeights), what)
-    for (const what of this.#failures) this.#find(head.height, what)
-    if (!this.#genesis) this.#find(0, 'genesis: missing or damaged')
-    if (this.#head === undefined) this.#find(head.height, 'head: missing or damaged')
-    if (this.#base === undefined) this.#find(head.height, 'base: missing or damaged')
+    for (const { key, what } of this.#bad) this.find(this.#heightOf(key, head, deltaHeights), what)
+    for (const what of this.#failures) this.find(head.height, what)
+    if (!this.#genesis) this.find(0, 'genesis: missing or damaged')
+    if (this.#head === undefined) this.find(head.height, 'head: missing or damaged')
+    if (this.#base === undefined) this.find(head.height, 'base: missing or damaged')
     this.#checkDeltas(head, deltaHeights)
     this.#checkRest(head)
     if (seen !== undefined) this.#checkSeen(head, base, seen)
@@ -226,89 +225,87 @@ class Walk {
     for (let height = first; height <= head.height; height++) {
       const id = this.#index.get(height)
       const block = id === undefined ? undefined : this.#blocks.get(id)
-      if (id === undefined) this.#find(height, 'height index: it is missing')
-      else if (block === undefined) this.#find(height, 'block: it is missing or damaged')
+      if (id === undefined) this.find(height, 'height index: it is missing')
+      else if (block === undefined) this.find(height, 'block: it is missing or damaged')
       else {
-        if (block.height !== height) this.#find(height, `block: it says height ${block.height}`)
+        if (block.height !== height) this.find(height, `block: it says height ${block.height}`)
         if (parent !== undefined && block.parent !== parent)
-          this.#find(height, 'block: it does not follow the one below')
+          this.find(height, 'block: it does not follow the one below')
         // An adopted checkpoint stands for what its own block named.
         if (height > base.height) for (const digest of block.deltas) named.set(digest, height)
       }
       parent = id
     }
-    if (base.height > head.height) this.#find(head.height, `base: at height ${base.height}, past the head`)
+    if (base.height > head.height) this.find(head.height, `base: at height ${base.height}, past the head`)
     else if (base.height > 0 && this.#index.get(base.height) !== toHex(base.id))
-      this.#find(base.height, 'base: it is not the block of its height')
+      this.find(base.height, 'base: it is not the block of its height')
     // Below the base stands what pruning has not come to yet.
     for (const height of this.#index.keys()) {
       if (height > head.height || (height < first && base.height === 0))
-        this.#find(height, `height index: outside of ${first} to ${head.height}`)
+        this.find(height, `height index: outside of ${first} to ${head.height}`)
     }
     const headId = this.#index.get(head.height)
     if (this.#head !== undefined && headId !== undefined && headId !== toHex(head.id)) {
-      this.#find(head.height, 'head: it is not the block of its height')
+      this.find(head.height, 'head: it is not the block of its height')
     }
     for (const [height, id] of this.#finals) {
-      if (this.#index.get(height) !== id) this.#find(height, 'final certificate: it is for another block')
+      if (this.#index.get(height) !== id) this.find(height, 'final certificate: it is for another block')
     }
     // An epoch's boundary may be final by the certificate of a live descendant.
     if (head.height > base.height && !this.#finals.has(head.height) && this.#liveFinals === 0) {
-      this.#find(head.height, 'final certificate: the one of the head is missing or damaged')
+      this.find(head.height, 'final certificate: the one of the head is missing or damaged')
     }
     return named
   }
 
   #checkDeltas(head: Head, named: ReadonlyMap<string, number>): void {
     for (const [digest, height] of named) {
-      if (!this.#deltas.has(digest)) this.#find(height, `delta ${digest}: missing or damaged`)
+      if (!this.#deltas.has(digest)) this.find(height, `delta ${digest}: missing or damaged`)
       const place = this.#places.get(digest)
-      if (place === undefined) this.#find(height, `place of the delta ${digest}: missing or damaged`)
+      if (place === undefined) this.find(height, `place of the delta ${digest}: missing or damaged`)
       else if (place.height !== height)
-        this.#find(height, `place of the delta ${digest}: it says height ${place.height}`)
-      if (!this.#headers.has(digest)) this.#find(height, `header of the delta ${digest}: missing or damaged`)
+        this.find(height, `place of the delta ${digest}: it says height ${place.height}`)
+      if (!this.#headers.has(digest)) this.find(height, `header of the delta ${digest}: missing or damaged`)
     }
     for (const [digest] of this.#places) {
       if (named.has(digest) || (this.#deltas.has(digest) && this.#headers.has(digest))) continue
-      this.#find(head.height, `delta ${digest}: missing or damaged`)
+      this.find(head.height, `delta ${digest}: missing or damaged`)
     }
     for (const [digest, signed] of this.#deltas) {
       const height = named.get(digest) ?? head.height
       const header = this.#headers.get(digest)
       if (header !== undefined && header !== signed)
-        this.#find(height, `header of the delta ${digest}: it is not the delta's`)
+        this.find(height, `header of the delta ${digest}: it is not the delta's`)
       const round = this.#places.get(digest)?.round
       if (round !== undefined && !signed.startsWith(`${round}/`))
-        this.#find(height, `place of the delta ${digest}: it says round ${round}`)
+        this.find(height, `place of the delta ${digest}: it says round ${round}`)
       if (!this.#places.has(digest) && !named.has(digest))
-        this.#find(head.height, `place of the delta ${digest}: missing or damaged`)
+        this.find(head.height, `place of the delta ${digest}: missing or damaged`)
     }
   }
 
   #checkRest(head: Head): void {
     for (const [id, height] of this.#live) {
       const block = this.#blocks.get(id)
-      if (block === undefined) this.#find(height, `live block ${id}: missing or damaged`)
+      if (block === undefined) this.find(height, `live block ${id}: missing or damaged`)
       else if (block.height !== height)
-        this.#find(block.height, `mark of the live block ${id}: it says height ${height}`)
+        this.find(block.height, `mark of the live block ${id}: it says height ${height}`)
     }
-    for (const [height, leaves] of this.#checkpoints) {
-      const held = this.#leaves.get(height) ?? 0
-      if (held !== leaves) this.#find(height, `checkpoint: ${held} of ${leaves} leaves are whole`)
-      if (height > head.height) this.#find(height, `checkpoint: it is above the head at ${head.height}`)
+    for (const { height } of this.checkpoints) {
+      if (height > head.height) this.find(height, `checkpoint: it is above the head at ${head.height}`)
     }
     const error = this.#error
     const held = error === undefined ? 0 : (this.#errorPieces.get(error.round) ?? 0)
     if (held !== (error?.bytes ?? 0))
-      this.#find(head.height, `error buffer: ${held} of ${error?.bytes} bytes are whole`)
+      this.find(head.height, `error buffer: ${held} of ${error?.bytes} bytes are whole`)
     const rounds = [...this.#errorPieces.keys()].filter(round => round !== error?.round)
     for (const round of rounds)
-      this.#find(head.height, `error buffer: pieces of round ${round} without their head`)
+      this.find(head.height, `error buffer: pieces of round ${round} without their head`)
   }
 
   #checkSeen(head: Head, base: Head, seen: FinalHead): void {
     if (head.height < seen.height) {
-      this.#find(
+      this.find(
         seen.height,
         `the chain ends at ${head.height}: final blocks that this peer has seen are gone`
       )
@@ -316,7 +313,7 @@ class Walk {
     }
     const id = this.#index.get(seen.height)
     if (seen.height >= base.height && id !== undefined && id !== toHex(seen.id)) {
-      this.#find(seen.height, 'another block is final than the one that this peer has seen')
+      this.find(seen.height, 'another block is final than the one that this peer has seen')
     }
   }
 
@@ -331,7 +328,6 @@ class Walk {
       case 'h':
       case 'f':
       case 'k':
-      case 'w':
         return numberAt(key, 1)
       case 'b': {
         const final = [...this.#index].find(([, id]) => id === hex)?.[0]
@@ -348,7 +344,7 @@ class Walk {
     }
   }
 
-  #find(height: number, what: string): void {
+  find(height: number, what: string): void {
     this.#findings.push({ height, what })
   }
 }

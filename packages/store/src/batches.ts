@@ -1,8 +1,5 @@
 import type { Database, Operation } from './types.ts'
 
-/** A batch of leaves: small enough to leave the log between two votes. */
-export const BATCH_BYTES = 512 * 1024
-
 /** Many small deletions in few batches; those that are added together stay together. */
 export class Batches {
   readonly #database: Database

@@ -18,7 +18,6 @@ export const placeKey = (digest: Digest): Uint8Array => keyOf('i', digest)
 export const headerKey = (round: number, digest: Digest): Uint8Array => keyOf('q', round, digest)
 export const receiptKey = (digest: Digest): Uint8Array => keyOf('r', digest)
 export const checkpointKey = (height: number): Uint8Array => keyOf('k', height)
-export const leafKey = (height: number, index: number): Uint8Array => keyOf('w', height, index)
 export const errorKey = (round: number, piece: number): Uint8Array => keyOf('e', round, piece)
 export const metaKey = (name: string): Uint8Array => keyOf('m', new TextEncoder().encode(name))
 
@@ -27,7 +26,7 @@ const DISK_KINDS = {
   blocks: 'bfh',
   deltas: 'diq',
   receipts: 'r',
-  checkpoints: 'kw',
+  checkpoints: 'k',
   errorBuffer: 'e'
 } as const
 export type DiskKind = keyof typeof DISK_KINDS | 'other'
@@ -39,6 +38,11 @@ export const sizesOf = async (database: Database): Promise<Readonly<Record<DiskK
   for (const [kind, letters] of Object.entries(DISK_KINDS) as [keyof typeof DISK_KINDS, string][]) {
     for (const letter of letters) sizes[kind] += await database.sizeOf(allOf(letter))
     counted += sizes[kind]
+  }
+  for (const name of await database.files.names()) {
+    const bytes = (await database.files.size(name)) ?? 0
+    sizes.checkpoints += bytes
+    counted += bytes
   }
   sizes.other = Math.max(0, (await database.sizeOf()) - counted)
   return sizes

@@ -52,7 +52,7 @@ export interface ChainStore {
   ): Promise<void>
   receipt(digest: Digest): Promise<Receipt | undefined>
   /**
-   * Goes on from a block above the head whose checkpoint was verified and whose leaves `putLeaves` has all written:
+   * Goes on from a block above the head whose checkpoint was verified and whose leaves `putLeaves` has all taken:
    * head, base and checkpoint move there at once. What lies below is left to `prune`. The certificate comes with
    * its successor.
    */
@@ -72,12 +72,19 @@ export interface ChainStore {
   /** Of the checkpoints that are held, the newest first. */
   checkpointHeights(): Promise<number[]>
   checkpointAt(height: number): Promise<Checkpoint | undefined>
-  /** A run of a checkpoint's leaves; undefined unless all of them are held. */
-  leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined>
-  /** Leaves of a checkpoint that is being fetched, durable when it resolves; nobody sees them before `adopt`. */
-  putLeaves(height: number, leaves: readonly (readonly [index: number, leaf: Uint8Array])[]): Promise<void>
-  /** The whole ones among the leaves that are held of a checkpoint, by index. */
-  heldLeaves(height: number): AsyncIterable<readonly [index: number, leaf: Uint8Array]>
+  /** A run of a checkpoint's leaves, each held against its digest; undefined unless the checkpoint has them. */
+  leaves(height: number, first: number, count: number): Promise<Uint8Array | undefined>
+  /**
+   * Leaves of a checkpoint that is being fetched, where they lie among all of them: from byte `at` on. Durable once
+   * `syncLeaves` has followed; nobody sees them before `adopt`.
+   */
+  putLeaves(height: number, at: number, bytes: Uint8Array): Promise<void>
+  syncLeaves(height: number): Promise<void>
+  /**
+   * What an interrupted fetch has left there, which may be anything: whoever goes on checks it. Fewer bytes where the
+   * file ends, undefined where it ends before.
+   */
+  heldLeaves(height: number, at: number, length: number): Promise<Uint8Array | undefined>
 
   /**
    * Replaces the buffer at once and durably, and with it comes the own delta whose verdict it waits for: either

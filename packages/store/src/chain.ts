@@ -371,6 +371,7 @@ class OpenChain implements ChainStore {
 
   async adopt(block: Block, checkpoint: Checkpoint): Promise<void> {
     const { height, slot } = block.header
+    await this.#checkpoints.syncLeaves(height)
     await this.#inTurn(async () => {
       if (height <= this.#head.height || checkpoint.height !== height) {
         throw sequence(
@@ -471,16 +472,20 @@ class OpenChain implements ChainStore {
     return this.#checkpoints.at(height)
   }
 
-  leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined> {
+  leaves(height: number, first: number, count: number): Promise<Uint8Array | undefined> {
     return this.#checkpoints.leaves(height, first, count)
   }
 
-  putLeaves(height: number, leaves: readonly (readonly [number, Uint8Array])[]): Promise<void> {
-    return this.#checkpoints.putLeaves(height, leaves)
+  putLeaves(height: number, at: number, bytes: Uint8Array): Promise<void> {
+    return this.#checkpoints.putLeaves(height, at, bytes)
   }
 
-  heldLeaves(height: number): AsyncIterable<readonly [number, Uint8Array]> {
-    return this.#checkpoints.heldLeaves(height)
+  syncLeaves(height: number): Promise<void> {
+    return this.#checkpoints.syncLeaves(height)
+  }
+
+  heldLeaves(height: number, at: number, length: number): Promise<Uint8Array | undefined> {
+    return this.#checkpoints.heldLeaves(height, at, length)
   }
 
   putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void> {

@@ -1,51 +1,72 @@
 /**
- * Checkpoints of a chain: a head value that names the leaves, and the leaves. A checkpoint is there once its head
- * value is; leaves without one are what an interrupted write or a fetch under way has left.
+ * Checkpoints of a chain: a head value that names the leaves by digest, and beside the values a file with the leaves,
+ * one after the other. A checkpoint is there once its head value is, which is written after the file is on the disk; a
+ * file without one is what an interrupted write or a fetch under way has left. What is read is held against the digests.
  */
-import { BATCH_BYTES, Batches } from './batches.ts'
-import { checkpointKey, leafKey } from './chain-keys.ts'
+import { concatBytes, equalBytes } from '@gradmesh/core'
+import { leafDigest } from '@gradmesh/wire'
+import { checkpointKey } from './chain-keys.ts'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './chain-values.ts'
 import { corrupt, sequence } from './failures.ts'
-import { allOf, numberAt, numbersOf } from './keys.ts'
-import { del, entriesSealed, getSealed, put, unseal } from './sealed.ts'
-import type { Database, Operation, Range } from './types.ts'
+import { allOf, numberAt } from './keys.ts'
+import { del, getSealed, put } from './sealed.ts'
+import type { Database } from './types.ts'
 
 const KEPT = 2
+/** Written at once: long enough for the disk, and short for who waits for a thread. */
+const RUN_BYTES = 1024 * 1024
+
+const NAME = /^leaves-(\d+)$/
+const nameOf = (height: number): string => `leaves-${height}`
 
 export class Checkpoints {
   readonly #database: Database
-  /** The one that is being fetched: its leaves have no head value yet, and stay all the same. */
+  /** The one that is being fetched: its file has no head value yet, and stays all the same. */
   #incoming: number | null = null
+  /** As read last: whoever serves leaves asks for it again and again. */
+  #newestRead: Checkpoint | undefined
 
   constructor(database: Database) {
     this.#database = database
   }
 
+  async put(checkpoint: Checkpoint, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
+    const { height, leaves } = checkpoint
+    const { files } = this.#database
+    const name = nameOf(height)
+    let run: Uint8Array[] = []
+    let bytes = 0
+    let at = 0
+    let count = 0
+    const end = async (): Promise<void> => {
+      await files.write(name, at, concatBytes(...run))
+      at += bytes
+      run = []
+      bytes = 0
+    }
+    for await (const piece of pieces) {
+      run.push(piece)
+      bytes += piece.length
+      count++
+      if (bytes >= RUN_BYTES) await end()
+    }
+    if (count !== leaves.length) {
+      throw sequence(`a checkpoint of ${leaves.length} leaves came with ${count}`, { height })
+    }
+    if (bytes > 0) await end()
+    await files.sync(name)
+    await this.#database.batch([put(checkpointKey(height), encodeCheckpoint(checkpoint))], { sync: true })
+    await this.dropOld()
+  }
+
+  /** The one that is being fetched is on the disk when it resolves: its head value may follow. */
+  syncLeaves(height: number): Promise<void> {
+    return this.#database.files.sync(nameOf(height))
+  }
+
   /** The one that was being fetched has its head value now. */
   arrived(): void {
     this.#incoming = null
-  }
-
-  async put(checkpoint: Checkpoint, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-    const { height, leaves } = checkpoint
-    let operations: Operation[] = []
-    let bytes = 0
-    let index = 0
-    for await (const piece of pieces) {
-      operations.push(put(leafKey(height, index++), piece))
-      bytes += piece.length
-      if (bytes < BATCH_BYTES) continue
-      // Synced each: LevelDB's sync reaches the newest log file alone, and these may span several.
-      await this.#database.batch(operations, { sync: true })
-      operations = []
-      bytes = 0
-    }
-    if (index !== leaves.length) {
-      throw sequence(`a checkpoint of ${leaves.length} leaves came with ${index}`, { height })
-    }
-    operations.push(put(checkpointKey(height), encodeCheckpoint(checkpoint)))
-    await this.#database.batch(operations, { sync: true })
-    await this.dropOld()
   }
 
   /** Also what an interrupted write left: leaves without their checkpoint. */
@@ -54,18 +75,13 @@ export class Checkpoints {
     const kept = heights.slice(0, KEPT)
     const old = heights.slice(KEPT).map(height => del(checkpointKey(height)))
     if (old.length > 0) await this.#database.batch(old, { sync: true })
-    if (this.#incoming !== null) kept.push(this.#incoming)
-    let from = 0
-    for (const next of [...kept.toSorted((a, b) => a - b), 2 ** 32]) {
-      if (next > from) await this.#drop(numbersOf('w', from, next - 1))
-      from = next + 1
+    this.#newestRead = undefined
+    const { files } = this.#database
+    for (const name of await files.names()) {
+      const height = Number(NAME.exec(name)?.[1] ?? Number.NaN)
+      if (Number.isNaN(height) || kept.includes(height) || height === this.#incoming) continue
+      await files.remove(name)
     }
-  }
-
-  async #drop(range: Range): Promise<void> {
-    const batches = new Batches(this.#database)
-    for await (const [key] of this.#database.entries(range)) await batches.add([del(key)])
-    await batches.end()
   }
 
   async heights(): Promise<number[]> {
@@ -76,58 +92,85 @@ export class Checkpoints {
   }
 
   async newest(): Promise<Checkpoint | undefined> {
-    const range = { ...allOf('k'), reverse: true, limit: 1 }
-    for await (const [key, value] of entriesSealed(
-      this.#database,
-      range,
-      key => `the checkpoint of height ${numberAt(key, 1)}`
-    )) {
-      return decodeCheckpoint(numberAt(key, 1), value)
-    }
-    return undefined
+    const [height] = await this.heights()
+    return height === undefined ? undefined : this.at(height)
   }
 
   async at(height: number): Promise<Checkpoint | undefined> {
+    if (this.#newestRead?.height === height) return this.#newestRead
     const bytes = await getSealed(
       this.#database,
       checkpointKey(height),
       `the checkpoint of height ${height}`,
       height
     )
-    return bytes === undefined ? undefined : decodeCheckpoint(height, bytes)
+    const checkpoint = bytes === undefined ? undefined : decodeCheckpoint(height, bytes)
+    if (checkpoint !== undefined) this.#newestRead = checkpoint
+    return checkpoint
   }
 
-  async leaves(height: number, first: number, count: number): Promise<Uint8Array[] | undefined> {
-    const keys = Array.from({ length: count }, (_, i) => leafKey(height, first + i))
-    const stored = await this.#database.getMany(keys)
-    const leaves: Uint8Array[] = []
-    for (const [i, key] of keys.entries()) {
-      const bytes = stored[i]
-      if (bytes === undefined) return undefined
-      const leaf = unseal(key, bytes)
-      if (leaf === undefined) {
-        const what = `leaf ${first + i} of the checkpoint of height ${height}`
-        throw corrupt(what, 'its bytes are not those that were written', height)
-      }
-      leaves.push(leaf)
-    }
-    return leaves
+  async leaves(height: number, first: number, count: number): Promise<Uint8Array | undefined> {
+    const checkpoint = await this.at(height)
+    if (checkpoint === undefined || first + count > checkpoint.leaves.length) return undefined
+    const leafBytes = await leafBytesOf(this.#database, checkpoint)
+    if (leafBytes === undefined)
+      throw corrupt(`the file of the checkpoint of height ${height}`, 'it is missing or cut', height)
+    const bytes = await this.#database.files.read(nameOf(height), first * leafBytes, count * leafBytes)
+    const whole = bytes === undefined ? 0 : wholeLeaves(checkpoint, first, bytes, leafBytes)
+    if (bytes !== undefined && whole === count) return bytes
+    const what = `leaf ${first + whole} of the checkpoint of height ${height}`
+    throw corrupt(what, 'its bytes are not those that were written', height)
   }
 
-  putLeaves(height: number, leaves: readonly (readonly [number, Uint8Array])[]): Promise<void> {
+  putLeaves(height: number, at: number, bytes: Uint8Array): Promise<void> {
     this.#incoming = height
-    return this.#database.batch(
-      leaves.map(([index, leaf]) => put(leafKey(height, index), leaf)),
-      // Each on its own: LevelDB's sync reaches the newest log file alone.
-      { sync: true }
-    )
+    return this.#database.files.write(nameOf(height), at, bytes)
   }
 
-  async *heldLeaves(height: number): AsyncIterable<readonly [number, Uint8Array]> {
+  async heldLeaves(height: number, at: number, length: number): Promise<Uint8Array | undefined> {
     this.#incoming = height
-    for await (const [key, stored] of this.#database.entries(numbersOf('w', height, height))) {
-      const leaf = unseal(key, stored)
-      if (leaf !== undefined) yield [numberAt(key, 5), leaf]
-    }
+    const { files } = this.#database
+    const size = (await files.size(nameOf(height))) ?? 0
+    return size > at ? files.read(nameOf(height), at, Math.min(length, size - at)) : undefined
+  }
+}
+
+/** Leaves are of one length; undefined where the file can't hold them. */
+const leafBytesOf = async (
+  { files }: Database,
+  { height, leaves }: Checkpoint
+): Promise<number | undefined> => {
+  const leafBytes = ((await files.size(nameOf(height))) ?? 0) / leaves.length
+  return leafBytes > 0 && Number.isInteger(leafBytes) ? leafBytes : undefined
+}
+
+/** How many of these leaves in a row are those that the checkpoint names. */
+const wholeLeaves = (
+  { leaves }: Checkpoint,
+  first: number,
+  bytes: Uint8Array,
+  leafBytes: number
+): number => {
+  const count = bytes.length / leafBytes
+  for (let i = 0; i < count; i++) {
+    const leaf = bytes.subarray(i * leafBytes, (i + 1) * leafBytes)
+    if (!equalBytes(leafDigest(leaf), leaves[first + i]!)) return i
+  }
+  return count
+}
+
+/** What is wrong with the file of a checkpoint. */
+export async function* damageOf(database: Database, checkpoint: Checkpoint): AsyncIterable<string> {
+  const { height, leaves } = checkpoint
+  if (leaves.length === 0) return
+  const leafBytes = await leafBytesOf(database, checkpoint)
+  if (leafBytes === undefined) {
+    yield 'the file with its leaves is missing or cut'
+    return
+  }
+  for (let i = 0; i < leaves.length; i++) {
+    const leaf = await database.files.read(nameOf(height), i * leafBytes, leafBytes)
+    if (leaf === undefined || wholeLeaves(checkpoint, i, leaf, leafBytes) === 0)
+      yield `leaf ${i}: its bytes are not those that were written`
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { MeshError } from '@gradmesh/core'
 import { Level } from 'level'
 import { failureOf, missing, storeError } from './failures.ts'
+import { FolderFiles } from './folder-files.ts'
 import type { Database, Operation, Range } from './types.ts'
 
 /** `level` types what every platform has; compaction is LevelDB's own. */
@@ -73,12 +74,14 @@ const badCurrent = (folder: string, names: readonly string[], what: string): Err
 
 class OpenLevelDb implements LevelDatabase {
   readonly folder: string
+  readonly files: FolderFiles
   readonly #level: Bytes
   #turn: Promise<void> = Promise.resolve()
   #failure: MeshError | null = null
 
   constructor(folder: string, level: Bytes) {
     this.folder = folder
+    this.files = new FolderFiles(folder)
     this.#level = level
   }
 
@@ -139,6 +142,7 @@ class OpenLevelDb implements LevelDatabase {
   }
 
   async close(): Promise<void> {
+    await this.files.close().catch(this.#fail)
     await this.#level.close().catch(this.#fail)
   }
 

@@ -1,31 +1,31 @@
 /**
- * The twin of `leveldb.ts` for tests and simulation. It keeps batches in the order in which they were
- * written and remembers which of them a crash would spare: as in LevelDB's log, a synced batch makes
- * every batch before it durable as well.
+ * The twin of `leveldb.ts` for tests and simulation. It keeps batches and writes to files in the order in which they
+ * were made and remembers which of them a crash would spare: as in LevelDB's log, a synced batch makes every batch
+ * before it durable as well. Of files only their own sync makes anything durable.
  */
 import { assert, type MeshError } from '@gradmesh/core'
 import { closed, storeError } from './failures.ts'
-import type { Database, Operation, Range } from './types.ts'
+import type { Database, Files, Operation, Range } from './types.ts'
 
 /**
- * What the disk does with a batch. `full`: refused, nothing written. `lost-answer`: written and
+ * What the disk does with a write. `full`: refused, nothing written. `lost-answer`: written and
  * durable, yet reported as failed, so the caller may conclude nothing from the failure.
  */
 export type DiskFault = 'full' | 'lost-answer'
 
 export interface MemoryOptions {
-  /** Asked before every batch, counted from 0 over the life of the disk. */
-  readonly fault?: (batch: number, operations: readonly Operation[]) => DiskFault | null
+  /** Asked before every write, counted from 0 over the life of the disk; to a file, it has no operations. */
+  readonly fault?: (write: number, operations: readonly Operation[]) => DiskFault | null
 }
 
 export interface MemoryDatabase extends Database {
   /**
    * The power goes: this handle is dead, and the database that a restarted process finds is returned.
-   * Of the batches that were not synced it holds the first `kept` (0 unless told): a disk may have
+   * Of the writes that were not synced it holds the first `kept` (0 unless told): a disk may have
    * written some of them on its own, always in order.
    */
   crash(kept?: number): MemoryDatabase
-  /** Batches that a crash would lose now. */
+  /** Writes that a crash would lose now. */
   readonly unsynced: number
   /** What a crash would leave under this key, whatever else it keeps. */
   durable(key: Uint8Array): Uint8Array | undefined
@@ -38,28 +38,46 @@ const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, '
 
 const EVERYTHING = { from: new Uint8Array(0), to: Uint8Array.of(0xff) }
 
-interface Disk {
-  readonly durable: Map<string, Uint8Array>
-  batches: number
+interface Contents {
+  readonly values: Map<string, Uint8Array>
+  readonly files: Map<string, Uint8Array>
 }
 
+interface Disk {
+  readonly durable: Contents
+  writes: number
+}
+
+interface FileWrite {
+  readonly name: string
+  readonly at: number
+  /** Null: the file is removed. */
+  readonly bytes: Uint8Array | null
+}
+
+type Write = readonly Operation[] | FileWrite
+
 export const openMemory = (options: MemoryOptions = {}): MemoryDatabase =>
-  new Memory({ durable: new Map(), batches: 0 }, options)
+  new Memory({ durable: { values: new Map(), files: new Map() }, writes: 0 }, options)
 
 class Memory implements MemoryDatabase {
   readonly #disk: Disk
   readonly #options: MemoryOptions
   readonly #live: Map<string, Uint8Array>
+  readonly #liveFiles: Map<string, Uint8Array>
+  readonly files: Files
   /** The keys of `live` in order, from the first question about a range on. */
   #sorted: string[] | null = null
-  #pending: (readonly Operation[])[] = []
+  #pending: Write[] = []
   #open = true
   #failure: MeshError | null = null
 
   constructor(disk: Disk, options: MemoryOptions) {
     this.#disk = disk
     this.#options = options
-    this.#live = new Map(disk.durable)
+    this.#live = new Map(disk.durable.values)
+    this.#liveFiles = new Map(disk.durable.files)
+    this.files = this.#makeFiles()
   }
 
   get unsynced(): number {
@@ -67,7 +85,7 @@ class Memory implements MemoryDatabase {
   }
 
   durable(key: Uint8Array): Uint8Array | undefined {
-    return this.#disk.durable.get(textOf(key))
+    return this.#disk.durable.values.get(textOf(key))
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -80,21 +98,62 @@ class Memory implements MemoryDatabase {
   }
 
   async batch(operations: readonly Operation[], { sync }: { readonly sync: boolean }): Promise<void> {
+    const copied = operations.map(copy)
+    this.#write(copied, () => {
+      if (this.#sorted !== null) for (const operation of copied) this.#sort(this.#sorted, operation)
+      apply(this.#live, copied)
+      return sync
+    })
+  }
+
+  /** `run` makes the write and says whether it is to be durable, with all of its kind before it. */
+  #write(write: Write, run: () => boolean): void {
     this.#assertOpen()
     if (this.#failure !== null) throw this.#failure
-    const fault = this.#options.fault?.(this.#disk.batches++, operations) ?? null
+    const fault = this.#options.fault?.(this.#disk.writes++, isBatch(write) ? write : []) ?? null
     if (fault === 'full') {
       this.#failure = storeError('STORE_FULL', 'no space left on the memory disk')
       throw this.#failure
     }
-    const copied = operations.map(copy)
-    if (this.#sorted !== null) for (const operation of copied) this.#sort(this.#sorted, operation)
-    apply(this.#live, copied)
-    this.#pending.push(copied)
-    if (sync || fault === 'lost-answer') this.#flush(this.#pending.length)
+    const isDurable = run()
+    this.#pending.push(write)
+    if (isDurable || fault === 'lost-answer')
+      this.#flush(isBatch(write) ? isBatch : other => !isBatch(other) && other.name === write.name)
     if (fault === 'lost-answer') {
       this.#failure = storeError('STORE_IO', 'the memory disk lost its answer')
       throw this.#failure
+    }
+  }
+
+  #makeFiles(): Files {
+    const write = async (name: string, at: number, bytes: Uint8Array | null): Promise<void> => {
+      const one = { name, at, bytes: bytes?.slice() ?? null }
+      this.#write(one, () => {
+        applyToFile(this.#liveFiles, one)
+        return false
+      })
+    }
+    const held = (name: string): Uint8Array | undefined => {
+      this.#assertOpen()
+      return this.#liveFiles.get(name)
+    }
+    return {
+      names: async () => {
+        this.#assertOpen()
+        return [...this.#liveFiles.keys()]
+      },
+      size: async name => held(name)?.length,
+      read: async (name, at, length) => {
+        const bytes = held(name)
+        return bytes === undefined || bytes.length < at + length ? undefined : bytes.slice(at, at + length)
+      },
+      write,
+      sync: async name => {
+        this.#assertOpen()
+        if (this.#failure !== null) throw this.#failure
+        this.#flush(other => !isBatch(other) && other.name === name)
+      },
+      remove: name => write(name, 0, null)
     }
   }
 
@@ -121,9 +180,11 @@ class Memory implements MemoryDatabase {
     }
   }
 
-  async sizeOf({ from, to }: Pick<Range, 'from' | 'to'> = EVERYTHING): Promise<number> {
+  async sizeOf(range?: Pick<Range, 'from' | 'to'>): Promise<number> {
+    const { from, to } = range ?? EVERYTHING
     let bytes = 0
     for await (const [key, value] of this.entries({ from, to })) bytes += key.length + value.length
+    if (range === undefined) for (const file of this.#liveFiles.values()) bytes += file.length
     return bytes
   }
 
@@ -132,14 +193,21 @@ class Memory implements MemoryDatabase {
   }
 
   crash(kept = 0): MemoryDatabase {
-    assert(kept >= 0 && kept <= this.#pending.length, 'a crash keeps some of the unsynced batches')
-    this.#flush(kept)
+    assert(kept >= 0 && kept <= this.#pending.length, 'a crash keeps some of the unsynced writes')
+    const spared = new Set(this.#pending.slice(0, kept))
+    this.#flush(write => spared.has(write))
     this.#open = false
     return new Memory(this.#disk, this.#options)
   }
 
-  #flush(count: number): void {
-    for (const operations of this.#pending.splice(0, count)) apply(this.#disk.durable, operations)
+  #flush(isDurable: (write: Write) => boolean): void {
+    const { values, files } = this.#disk.durable
+    for (const write of this.#pending) {
+      if (!isDurable(write)) continue
+      if (isBatch(write)) apply(values, write)
+      else applyToFile(files, write)
+    }
+    this.#pending = this.#pending.filter(write => !isDurable(write))
   }
 
   #sort(sorted: string[], { type, key }: Operation): void {
@@ -153,6 +221,21 @@ class Memory implements MemoryDatabase {
   #assertOpen(): void {
     if (!this.#open) throw closed('memory')
   }
+}
+
+const isBatch = (write: Write): write is readonly Operation[] => !('name' in write)
+
+/** What others hold of the file stays as it was. */
+const applyToFile = (files: Map<string, Uint8Array>, { name, at, bytes }: FileWrite): void => {
+  if (bytes === null) {
+    files.delete(name)
+    return
+  }
+  const before = files.get(name) ?? new Uint8Array(0)
+  const after = new Uint8Array(Math.max(before.length, at + bytes.length))
+  after.set(before)
+  after.set(bytes, at)
+  files.set(name, after)
 }
 
 const apply = (map: Map<string, Uint8Array>, operations: readonly Operation[]): void => {

@@ -16,7 +16,25 @@ export interface Range {
   readonly limit?: number
 }
 
+/**
+ * Long values beside the batches: each a file of its own, written and read at any place. After a crash what was not
+ * synced may be there, missing or half there, so whoever reads checks what it reads.
+ */
+export interface Files {
+  names(): Promise<readonly string[]>
+  /** Undefined where there is none of this name. */
+  size(name: string): Promise<number | undefined>
+  /** Undefined where the file is missing or ends before. */
+  read(name: string, at: number, length: number): Promise<Uint8Array | undefined>
+  /** Makes the file where there is none; what lies before `at` and was never written is zeros. */
+  write(name: string, at: number, bytes: Uint8Array): Promise<void>
+  /** Resolves once all that was written is on the disk, the file's name too. None of this name: nothing. */
+  sync(name: string): Promise<void>
+  remove(name: string): Promise<void>
+}
+
 export interface Database {
+  readonly files: Files
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   /**

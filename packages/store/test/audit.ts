@@ -1,5 +1,5 @@
 import { Prng, toHex } from '@gradmesh/core'
-import { type Block, blockIdOf, VoteKind } from '@gradmesh/wire'
+import { type Block, blockIdOf, leafDigest, VoteKind } from '@gradmesh/wire'
 import t from 'tap'
 import { auditChain } from '../src/audit.ts'
 import { createChain } from '../src/chain.ts'
@@ -45,14 +45,9 @@ const grow = async (): Promise<{ database: MemoryDatabase; blocks: Block[] }> =>
   const live = blocks.at(-1)!
   await chain.putCertificate(certificateOf(prng, live.header.slot, blockIdOf(live.header), VoteKind.NOTAR))
   await chain.putDeltas([deltaOf(prng, 99)])
-  const leaves = [prng.bytes(32), prng.bytes(32), prng.bytes(32)]
-  for (const height of [2, 4]) {
-    await chain.putCheckpoint({ height, accounts: prng.bytes(50), leaves }, [
-      prng.bytes(90),
-      prng.bytes(90),
-      prng.bytes(9)
-    ])
-  }
+  const pieces = [prng.bytes(90), prng.bytes(90), prng.bytes(90)]
+  for (const height of [2, 4])
+    await chain.putCheckpoint({ height, accounts: prng.bytes(50), leaves: pieces.map(leafDigest) }, pieces)
   await chain.putError(5, new Int32Array(100_000).fill(9), deltaOf(prng, 98))
   await chain.putMeta('x', Uint8Array.of(1))
   return { database, blocks }
@@ -131,7 +126,7 @@ t.test('a flipped bit in any value or key is found, at its height where it has o
       await database.batch(damage, { sync: true })
       const { findings } = await auditChain(database)
       if (findings.length === 0) t.fail(`${what} of ${letter} ${toHex(key)} passed`)
-      const height = ['h', 'f', 'k', 'w'].includes(letter)
+      const height = ['h', 'f', 'k'].includes(letter)
         ? new DataView(key.buffer, key.byteOffset).getUint32(1)
         : heights.get(toHex(key.subarray(letter === 'q' ? 5 : 1)))
       if (what === 'value' && height !== undefined && !findings.some(finding => finding.height === height)) {
@@ -140,7 +135,7 @@ t.test('a flipped bit in any value or key is found, at its height where it has o
       await database.batch([...undo, { type: 'put', key, value }], { sync: true })
     }
   }
-  t.equal([...letters].sort().join(''), 'BEGHbcdefhiklmqrw', 'every kind of value was tried')
+  t.equal([...letters].sort().join(''), 'BEGHbcdefhiklmqr', 'every kind of value was tried')
   t.strictSame((await auditChain(database)).findings, [], 'and all was put back')
 })
 
@@ -176,4 +171,25 @@ t.test('a head below what safety has seen, or another block there', async t => {
 t.test('an empty database', async t => {
   const { findings } = await auditChain(openMemory())
   t.ok(findings.some(({ what }) => /genesis/.test(what)))
+})
+
+t.test('a damaged, cut or missing file of a checkpoint is found, with its height', async t => {
+  const { database } = await grow()
+  const { files } = database
+  const name = 'leaves-2'
+  const whole = (await files.read(name, 0, 270))!
+  const cases: [damage: () => Promise<void>, what: RegExp][] = [
+    [() => files.write(name, 200, Uint8Array.of(whole[200]! ^ 4)), /^checkpoint: leaf 2: its bytes/],
+    [() => files.write(name, 270, new Uint8Array(1)), /missing or cut/],
+    [() => files.remove(name), /missing or cut/]
+  ]
+  for (const [damage, what] of cases) {
+    await damage()
+    const { findings } = await auditChain(database)
+    t.match(findings, [{ height: 2, what }])
+    t.equal(findings.length, 1)
+    await files.remove(name)
+    await files.write(name, 0, whole)
+  }
+  t.strictSame((await auditChain(database)).findings, [])
 })

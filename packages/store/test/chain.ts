@@ -1,10 +1,11 @@
-import { Prng, toHex } from '@gradmesh/core'
+import { concatBytes, Prng, toHex } from '@gradmesh/core'
 import {
   type Block,
   blockIdOf,
   type Certificate,
   deltaDigest,
   encodeSignedDelta,
+  leafDigest,
   type SignedDelta,
   VoteKind
 } from '@gradmesh/wire'
@@ -14,6 +15,7 @@ import { createChain, openChain } from '../src/chain.ts'
 import type { ChainStore } from '../src/chain-store.ts'
 import { openLevelDb } from '../src/leveldb.ts'
 import { type MemoryDatabase, openMemory } from '../src/memory.ts'
+import type { Files } from '../src/types.ts'
 import {
   blockOn,
   CHAIN_ID,
@@ -167,55 +169,98 @@ t.test('deltas that nobody named go, those that a block names stay', async t => 
   for (const delta of deltas) t.ok(await chain.delta(deltaDigest(delta.header)))
 })
 
+const piecesOf = (count: number): Uint8Array[] => Array.from({ length: count }, () => prng.bytes(2_000))
+const checkpointOf = (height: number, pieces: readonly Uint8Array[]) => ({
+  height,
+  accounts: Uint8Array.of(1, 2, 3),
+  leaves: pieces.map(leafDigest)
+})
+
 t.test('checkpoints: whole or invisible, the newest two', async t => {
   const { database, chain } = await grow()
-  const pieces = (count: number): Uint8Array[] => Array.from({ length: count }, () => prng.bytes(2_000))
-  const leaves = (count: number): Uint8Array[] => Array.from({ length: count }, () => prng.bytes(32))
-  const checkpoint = { accounts: Uint8Array.of(1, 2, 3), leaves: leaves(70) }
-  await chain.putCheckpoint({ height: 1, ...checkpoint }, pieces(70))
-  await t.rejects(chain.putCheckpoint({ height: 5, ...checkpoint }, pieces(70)), { code: 'STORE_SEQUENCE' })
-  await t.rejects(chain.putCheckpoint({ height: 2, ...checkpoint }, pieces(69)), { code: 'STORE_SEQUENCE' })
+  const pieces = piecesOf(70)
+  const at = (height: number) => checkpointOf(height, pieces)
+  await chain.putCheckpoint(at(1), pieces)
+  await t.rejects(chain.putCheckpoint(at(5), pieces), { code: 'STORE_SEQUENCE' })
+  await t.rejects(chain.putCheckpoint(at(2), pieces.slice(1)), { code: 'STORE_SEQUENCE' })
   async function* cut(): AsyncIterable<Uint8Array> {
-    for (const piece of pieces(20)) yield new Uint8Array([...piece, ...new Uint8Array(100_000)])
+    for (const piece of pieces.slice(0, 20)) yield new Uint8Array([...piece, ...new Uint8Array(100_000)])
     throw new Error('the worker died')
   }
-  await t.rejects(chain.putCheckpoint({ height: 2, ...checkpoint }, cut()), { message: 'the worker died' })
+  await t.rejects(chain.putCheckpoint(at(2), cut()), { message: 'the worker died' })
   t.equal((await chain.newestCheckpoint())!.height, 1)
-  const third = pieces(70)
-  await chain.putCheckpoint({ height: 3, ...checkpoint }, third)
-  t.equal(await chain.leaves(2, 0, 1), undefined, 'what an interrupted one left is gone')
+  t.same(await database.files.names(), ['leaves-1', 'leaves-2'])
+  await chain.putCheckpoint(at(3), pieces)
+  t.same(await database.files.names(), ['leaves-1', 'leaves-3'], 'what an interrupted one left is gone')
+  t.equal(await chain.leaves(2, 0, 1), undefined)
   await chain.putCheckpoint({ height: 4, accounts: Uint8Array.of(4), leaves: [] }, [])
   t.equal(await chain.leaves(1, 0, 1), undefined)
-  const again = await openChain(database.crash())
+  const left = database.crash()
+  const again = await openChain(left)
   t.strictSame(await again.newestCheckpoint(), { height: 4, accounts: Uint8Array.of(4), leaves: [] })
-  t.strictSame(await again.checkpointAt(3), { height: 3, ...checkpoint })
-  t.strictSame(await again.leaves(3, 68, 2), third.slice(68))
+  t.strictSame(await again.checkpointAt(3), at(3))
+  t.strictSame(await again.leaves(3, 68, 2), concatBytes(...pieces.slice(68)))
   t.equal(await again.leaves(3, 69, 2), undefined, 'all or none')
   t.equal(await again.checkpointAt(1), undefined)
 })
 
+t.test('a damaged leaf is named, never returned', async t => {
+  const { database, chain } = await grow()
+  const pieces = piecesOf(3)
+  await chain.putCheckpoint(checkpointOf(2, pieces), pieces)
+  await database.files.write('leaves-2', 2_500, Uint8Array.of(pieces[1]![500]! ^ 1))
+  t.strictSame(await chain.leaves(2, 0, 1), pieces[0])
+  await t.rejects(chain.leaves(2, 0, 3), { code: 'STORE_CORRUPT', data: { height: 2 }, message: /leaf 1 of/ })
+  await database.files.write('leaves-2', 6_000, new Uint8Array(1))
+  await t.rejects(chain.leaves(2, 0, 1), { code: 'STORE_CORRUPT', data: { height: 2 } })
+  await database.files.remove('leaves-2')
+  await t.rejects(chain.leaves(2, 0, 1), { code: 'STORE_CORRUPT', data: { height: 2 } })
+})
+
+const boundOr = (files: Files, of: MemoryDatabase, name: string | symbol): unknown => {
+  const value: unknown = name === 'files' ? files : Reflect.get(of, name)
+  return typeof value === 'function' ? value.bind(of) : value
+}
+
+t.test('a checkpoint whose file is not on the disk is not there after a crash', async t => {
+  for (const missing of [0, 1, 2, 3]) {
+    const { database, chain } = await grow()
+    const pieces = piecesOf(3)
+    await chain.putCheckpoint(checkpointOf(1, pieces), pieces)
+    const kept = database.unsynced
+    const files = { ...database.files, sync: () => Promise.reject(new Error('the power goes')) }
+    const cut = await openChain(new Proxy(database, { get: (of, name) => boundOr(files, of, name) }))
+    await t.rejects(cut.putCheckpoint(checkpointOf(2, pieces), pieces), { message: 'the power goes' })
+    const again = await openChain(database.crash(Math.min(kept + missing, database.unsynced)))
+    t.equal((await again.newestCheckpoint())!.height, 1)
+    t.strictSame(await again.leaves(1, 0, 3), concatBytes(...pieces))
+  }
+})
+
 t.test('a joiner starts at a verified checkpoint', async t => {
-  const chain = await createChain(openMemory(), GENESIS_BYTES)
+  const database = openMemory()
+  const chain = await createChain(database, GENESIS_BYTES)
   const block = blockOn(prng, { height: 41, id: prng.bytes(32), slot: 50 }, [])
-  const checkpoint = { height: 42, accounts: Uint8Array.of(1), leaves: [prng.bytes(32), prng.bytes(32)] }
-  await chain.putLeaves(42, [[1, Uint8Array.of(8)]])
-  await chain.putLeaves(42, [[0, Uint8Array.of(7)]])
+  const [a, b] = piecesOf(2) as [Uint8Array, Uint8Array]
+  const checkpoint = checkpointOf(42, [a, b])
+  await chain.putLeaves(42, 2_000, b)
+  t.equal(await chain.heldLeaves(42, 4_000, 1), undefined)
+  t.strictSame(await chain.heldLeaves(42, 2_000, 2_001), b, 'as far as it goes')
+  await chain.putLeaves(42, 0, a)
   t.equal(await chain.newestCheckpoint(), undefined, 'unseen as long as it is not adopted')
-  const held = []
-  for await (const leaf of chain.heldLeaves(42)) held.push(leaf)
-  t.strictSame(held, [
-    [0, Uint8Array.of(7)],
-    [1, Uint8Array.of(8)]
-  ])
+  t.equal(await chain.leaves(42, 0, 1), undefined)
+  t.strictSame(await chain.heldLeaves(42, 0, 4_000), concatBytes(a, b))
   await t.rejects(chain.adopt(block, { ...checkpoint, height: 41 }), { code: 'STORE_SEQUENCE' })
   await chain.adopt(block, checkpoint)
   t.strictSame(await chain.newestCheckpoint(), checkpoint)
-  t.strictSame(await chain.leaves(42, 0, 2), [Uint8Array.of(7), Uint8Array.of(8)])
+  t.strictSame(await chain.leaves(42, 0, 2), concatBytes(a, b))
   t.equal(chain.base().height, 42)
   const next = blockOn(prng, parentOf(block), [])
   await chain.commitFinal([next], finalOf(prng, next), [])
   t.equal(chain.head().height, 43)
   await t.rejects(chain.adopt(block, checkpoint), { code: 'STORE_SEQUENCE' })
+  const durable = await openChain(database.crash())
+  t.strictSame(await durable.leaves(42, 0, 2), concatBytes(a, b), 'the leaves were on the disk before the head')
 })
 
 t.test('the error buffer is replaced whole', async t => {

@@ -149,6 +149,43 @@ for (const adapter of adapters) {
       await second.close()
     })
 
+    t.test('files: written and read anywhere, there after a restart, gone when removed', async t => {
+      const database = await adapter.open(t)
+      const { files } = database
+      t.strictSame(await files.names(), [])
+      t.equal(await files.size('leaves-7'), undefined)
+      t.equal(await files.read('leaves-7', 0, 1), undefined)
+      await files.sync('leaves-7')
+      const written = bytes(1, 2, 3)
+      await Promise.all([files.write('leaves-7', 4, written), files.write('leaves-7', 1, bytes(9))])
+      written[0] = 8
+      t.equal(await files.size('leaves-7'), 7)
+      t.strictSame([...(await files.read('leaves-7', 0, 7))!], [0, 9, 0, 0, 1, 2, 3])
+      t.equal(await files.read('leaves-7', 5, 3), undefined, 'more than there is')
+      const read = (await files.read('leaves-7', 4, 1))!
+      read[0] = 5
+      t.strictSame([...(await files.read('leaves-7', 4, 1))!], [1])
+      await files.sync('leaves-7')
+      await files.write('leaves-12', 0, new Uint8Array(100_000).fill(7))
+      t.ok((await database.sizeOf()) >= 100_007)
+      const again = await adapter.reopen(database)
+      t.strictSame((await again.files.names()).toSorted(), ['leaves-12', 'leaves-7'])
+      t.equal(await again.files.size('leaves-12'), 100_000)
+      t.strictSame([...(await again.files.read('leaves-7', 1, 1))!], [9])
+      await again.files.remove('leaves-7')
+      await again.files.remove('leaves-7')
+      t.equal(await again.files.read('leaves-7', 0, 1), undefined)
+      t.strictSame(await again.files.names(), ['leaves-12'])
+      await again.close()
+      const uses: (() => Promise<unknown>)[] = [
+        () => again.files.names(),
+        () => again.files.read('leaves-12', 0, 1),
+        () => again.files.write('leaves-12', 0, bytes(1)),
+        () => again.files.sync('leaves-12')
+      ]
+      for (const use of uses) await t.rejects(use(), { name: 'MeshError', code: 'STORE_CLOSED' })
+    })
+
     t.test('a closed database answers STORE_CLOSED', async t => {
       const database = await adapter.open(t)
       await database.close()

@@ -1,5 +1,5 @@
 /** What a joiner needs to check a state that it downloads. The leaves' digests stand as one byte string. */
-import { concatBytes, type Fault } from '@gradmesh/core'
+import { concatBytes, type Fault, sha256 } from '@gradmesh/core'
 import { DIGEST_BYTES } from './binary.ts'
 import { decodeBlock, encodeBlock } from './block.ts'
 import { BOUNDS } from './bounds.ts'
@@ -44,3 +44,8 @@ export const encodeCheckpointManifest = (manifest: CheckpointManifest): Uint8Arr
 /** Faults: WIRE_LENGTH, WIRE_CBOR, WIRE_SHAPE, WIRE_RANGE, WIRE_BOUNDS, WIRE_CANONICAL, and those of the blocks inside. */
 export const decodeCheckpointManifest = (input: Uint8Array): CheckpointManifest | Fault<WireFault> =>
   codec.decode(input)
+
+const LEAF = Uint8Array.of(0)
+
+/** Of one leaf's bytes, as they are stored and sent: a leaf as in RFC 6962 section 2.1. */
+export const leafDigest = (bytes: Uint8Array): Digest => sha256(LEAF, bytes)

@@ -8,7 +8,7 @@ export {
   encodeCertificate,
   verifyCertificate
 } from './certificate.ts'
-export { decodeCheckpointManifest, encodeCheckpointManifest } from './checkpoint.ts'
+export { decodeCheckpointManifest, encodeCheckpointManifest, leafDigest } from './checkpoint.ts'
 export {
   decodeSignedDelta,
   decodeSignedDeltaHeader,

@@ -15,6 +15,10 @@ import { SEAL_BYTES } from '../../../packages/store/src/sealed.ts'
 const ALL = { from: new Uint8Array(), to: new Uint8Array(8).fill(0xff) }
 
 type Entries = readonly (readonly [Uint8Array, Uint8Array])[]
+interface Copy {
+  readonly entries: Entries
+  readonly files: readonly (readonly [name: string, bytes: Uint8Array])[]
+}
 type Name = 'chain' | 'safety'
 
 /** What goes wrong with writes: nothing more fits, or the next one to a database is made and reported as failed. */
@@ -35,7 +39,7 @@ export class SimDisk {
   safety: MemoryDatabase
   readonly mirror: MemoryMirror
   readonly trouble: Trouble
-  readonly #copies = new Map<Name, Entries>()
+  readonly #copies = new Map<Name, Copy>()
 
   private constructor(safety: MemoryDatabase, mirror: MemoryMirror, trouble: Trouble) {
     this.trouble = trouble
@@ -63,7 +67,8 @@ export class SimDisk {
   }
 
   async copy(what: Name): Promise<void> {
-    this.#copies.set(what, await entriesOf(this[what]))
+    const database = this[what]
+    this.#copies.set(what, { entries: await entriesOf(database), files: await filesOf(database) })
   }
 
   /** Puts the copy in the place of what is there; nothing happens when none was taken. */
@@ -71,21 +76,32 @@ export class SimDisk {
     const copy = this.#copies.get(what)
     if (copy === undefined) return
     const database = this.#empty(what)
-    await this.#force(
-      database,
-      copy.map(([key, value]) => ({ type: 'put', key, value }))
+    const operations: readonly Operation[] = copy.entries.map(([key, value]) => ({ type: 'put', key, value }))
+    await this.#force(() =>
+      Promise.all([
+        database.batch(operations, { sync: true }),
+        ...copy.files.map(([name, bytes]) => writeFile(database, name, bytes))
+      ])
     )
     this[what] = database
   }
 
-  /** Flips one bit of one value. */
+  /** Flips one bit of one value, or of one file. */
   async flip(what: Name, prng: Prng): Promise<void> {
-    const entries = await entriesOf(this[what])
-    if (entries.length === 0) return
-    const [key, value] = prng.pick(entries)
-    const bit = prng.below(8 * value.length)
-    value[bit >> 3]! ^= 1 << (bit & 7)
-    await this.#force(this[what], [{ type: 'put', key, value }])
+    const database = this[what]
+    const held: readonly (readonly [Uint8Array | string, Uint8Array])[] = [
+      ...(await entriesOf(database)),
+      ...(await filesOf(database))
+    ]
+    if (held.length === 0) return
+    const [name, bytes] = prng.pick(held)
+    const bit = prng.below(8 * bytes.length)
+    bytes[bit >> 3]! ^= 1 << (bit & 7)
+    await this.#force(() =>
+      typeof name === 'string'
+        ? writeFile(database, name, bytes)
+        : database.batch([{ type: 'put', key: name, value: bytes }], { sync: true })
+    )
   }
 
   /** What the operator does with a chain that is damaged. */
@@ -107,10 +123,10 @@ export class SimDisk {
   }
 
   /** What befalls a disk needs no room on it. */
-  async #force(database: Database, operations: readonly Operation[]): Promise<void> {
+  async #force(write: () => Promise<unknown>): Promise<void> {
     const { isFull, losesAnswerOf } = this.trouble
     Object.assign(this.trouble, { isFull: false, losesAnswerOf: null })
-    const written = database.batch(operations, { sync: true })
+    const written = write()
     Object.assign(this.trouble, { isFull, losesAnswerOf })
     await written
   }
@@ -126,11 +142,31 @@ const entriesOf = async (database: Database): Promise<Entries> => {
   return entries
 }
 
-/** `database` as one life of a peer sees it: `write` decides what becomes of each batch. */
+const filesOf = async ({ files }: Database): Promise<Copy['files']> => {
+  const found: (readonly [string, Uint8Array])[] = []
+  for (const name of await files.names()) {
+    const bytes = await files.read(name, 0, (await files.size(name)) ?? 0)
+    if (bytes !== undefined) found.push([name, bytes])
+  }
+  return found
+}
+
+const writeFile = ({ files }: Database, name: string, bytes: Uint8Array): Promise<unknown> =>
+  Promise.all([files.write(name, 0, bytes), files.sync(name)])
+
+/** `database` as one life of a peer sees it: `write` decides what becomes of each write. */
 export const watched = (
   database: Database,
   write: (run: () => Promise<void>, operations: readonly Operation[]) => Promise<void>
 ): Database => ({
+  files: {
+    names: () => database.files.names(),
+    size: name => database.files.size(name),
+    read: (name, at, length) => database.files.read(name, at, length),
+    write: (name, at, bytes) => write(() => database.files.write(name, at, bytes), []),
+    sync: name => write(() => database.files.sync(name), []),
+    remove: name => write(() => database.files.remove(name), [])
+  },
   get: key => database.get(key),
   getMany: keys => database.getMany(keys),
   sizeOf: range => database.sizeOf(range),

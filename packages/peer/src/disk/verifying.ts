@@ -364,7 +364,7 @@ const checkDerived = async (
   if (leaves.length !== checkpoint.leaves.length) return 'the checkpoint has another number of leaves'
   let index = 0
   for (const leaf of leafBytes(weights, weights.length / leaves.length)) {
-    const [stored] = (await chain.leaves(height, index, 1)) ?? []
+    const stored = await chain.leaves(height, index, 1)
     if (
       !equalBytes(checkpoint.leaves[index]!, leaves[index]!) ||
       stored === undefined ||

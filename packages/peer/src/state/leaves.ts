@@ -20,14 +20,14 @@ export function* leafBytes(weights: Int32Array, chunk: number): Iterable<Uint8Ar
   }
 }
 
-/** Puts leaf `index` into its place. */
-export const setLeaf = (weights: Int32Array, index: number, leaf: Uint8Array, chunk: number): void => {
-  if (leaf.length !== 4 * chunk)
-    throw new MeshError('STATE_LEAF', `a leaf has ${4 * chunk} bytes, not ${leaf.length}`)
+/** Puts leaves, one after the other from leaf `first` on, into their places. */
+export const setLeaves = (weights: Int32Array, first: number, leaves: Uint8Array, chunk: number): void => {
+  if (leaves.length % (4 * chunk) !== 0)
+    throw new MeshError('STATE_LEAF', `leaves have ${4 * chunk} bytes each, not ${leaves.length}`)
   if (isLittleEndian) {
-    bytesOf(weights).set(leaf, index * leaf.length)
+    bytesOf(weights).set(leaves, 4 * first * chunk)
     return
   }
-  const view = new DataView(leaf.buffer, leaf.byteOffset, leaf.byteLength)
-  for (let i = 0; i < chunk; i++) weights[index * chunk + i] = view.getInt32(4 * i, true)
+  const view = new DataView(leaves.buffer, leaves.byteOffset, leaves.byteLength)
+  for (let i = 0; i < leaves.length / 4; i++) weights[first * chunk + i] = view.getInt32(4 * i, true)
 }

@@ -16,7 +16,6 @@ import {
   genesisState,
   type LedgerState,
   layoutOf,
-  leafDigest,
   type Receipt,
   restoreState,
   type SetsProof,
@@ -35,12 +34,13 @@ import {
   decodeSignedDelta,
   deltaDigest,
   type Genesis,
+  leafDigest,
   verifyDeltaHeader,
   type WireFault
 } from '@gradmesh/wire'
 import { type FaultCode, peerFault } from '../faults.ts'
 import { moving } from '../worker-rpc.ts'
-import { setLeaf } from './leaves.ts'
+import { setLeaves } from './leaves.ts'
 import { noOrigin, type Origin } from './origin.ts'
 
 /** The state after a block as the daemon's main thread knows it: everything but the weights. */
@@ -174,11 +174,11 @@ export const makeStateTable = () => {
       const size = 4 * layout.chunk
       let right = 0
       for (; (right + 1) * size <= bytes.length; right++) {
-        const leaf = bytes.subarray(right * size, (right + 1) * size)
         const digest = incoming.leaves[first + right]
+        const leaf = bytes.subarray(right * size, (right + 1) * size)
         if (digest === undefined || !equalBytes(leafDigest(leaf), digest)) break
-        setLeaf(incoming.weights, first + right, leaf, layout.chunk)
       }
+      setLeaves(incoming.weights, first, bytes.subarray(0, right * size), layout.chunk)
       return moving({ right, bytes }, bytes.buffer as ArrayBuffer)
     },
 

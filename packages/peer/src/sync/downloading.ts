@@ -1,8 +1,8 @@
 /**
  * The leaves of one checkpoint out of several peers at once. Each source is asked for a few runs of leaves at a time,
  * longer ones the faster it answers, so that the line is never idle and a slow line never waits for a megabyte. Every
- * leaf is checked by digest before it is kept, and written down at once: a restart goes on where this ended. A source
- * that stalls or leaves gives its run back to the others; one that lies is asked no more. Once nothing is left to ask
+ * leaf is checked by digest before it is kept, and written down at once: a restart looks through what is there and goes
+ * on where this ended. A source that stalls or leaves gives its run back to the others; one that lies is asked no more. Once nothing is left to ask
  * for, the idle ones ask again for what is oldest under way, so that the slowest source does not decide.
  */
 import { pause } from '@gradmesh/core'
@@ -25,8 +25,10 @@ const FAILURES_MAX = 3
 const PAUSE_MS = 250
 /** After so long the idle ones ask for the same run. */
 const HEDGE_MS = 1000
-/** What has come and is not yet on the disk. */
-const UNWRITTEN_MAX = 8 * 1024 * 1024
+/** After so many bytes the disk is told to keep them, while more come: so the end does not wait for all of them. */
+const SYNC_BYTES = 8 * 1024 * 1024
+/** Of what an earlier download has left: read at once. */
+const RESUMED_AT_ONCE = 64
 
 interface Run {
   readonly first: number
@@ -63,9 +65,8 @@ export class Download {
   #wanted: Run[] = []
   /** Under way, the oldest first, with who is asked and since when. */
   readonly #asked = new Map<Run, Asked>()
-  #unwritten: { readonly first: number; readonly bytes: Uint8Array }[] = []
-  #unwrittenBytes = 0
-  #writing: Promise<void> | null = null
+  #unsynced = 0
+  #syncing: Promise<void> | null = null
   #wake: () => void = () => {}
   #changed: Promise<void>
   readonly #end = new AbortController()
@@ -92,8 +93,8 @@ export class Download {
   }
 
   /**
-   * Bytes that were fetched, once every leaf is held by the state thread, which must expect this checkpoint, and on
-   * the disk; undefined when the sources do not give them all.
+   * Bytes that were fetched, once every leaf is held by the state thread, which must expect this checkpoint, and
+   * written; undefined when the sources do not give them all.
    */
   async run(): Promise<number | undefined> {
     await this.#resume()
@@ -102,7 +103,7 @@ export class Download {
     await Promise.all(
       this.#sources.flatMap(source => Array.from({ length: lanes }, () => this.#lane(source)))
     )
-    while (this.#writing !== null) await this.#writing
+    await this.#syncing
     return this.#isWhole ? this.#bytes : undefined
   }
 
@@ -114,11 +115,19 @@ export class Download {
     return 4 * this.#context.genesis.delta.chunk
   }
 
-  /** What an earlier download has left on the disk. */
+  /** What an earlier download has left on the disk, as far as it is right. */
   async #resume(): Promise<void> {
-    for await (const [first, leaf] of this.#context.chain.heldLeaves(this.#manifest.height)) {
-      const { right } = await this.#context.state.take({ first, bytes: leaf.slice() })
-      if (right === 1) this.#hold(first, 1)
+    const { chain, state } = this.#context
+    const size = this.#leafBytes
+    const total = this.#held.length
+    for (let first = 0; first < total; first += RESUMED_AT_ONCE) {
+      const count = Math.min(RESUMED_AT_ONCE, total - first)
+      const run = await chain.heldLeaves(this.#manifest.height, first * size, count * size)
+      if (run === undefined) return
+      for (const [i, bytes] of cut(run, size).entries()) {
+        const { right } = await state.take({ first: first + i, bytes })
+        if (right === 1) this.#hold(first + i, 1)
+      }
     }
   }
 
@@ -230,26 +239,18 @@ export class Download {
     return this.#context.net.peers().some(peer => peer.key === key)
   }
 
-  /** Several runs in one write: each costs the disk one sync, whatever its length. Waits where the disk is slow. */
   async #write(first: number, bytes: Uint8Array): Promise<void> {
-    this.#unwritten.push({ first, bytes })
-    this.#unwrittenBytes += bytes.length
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = null
+    const { chain } = this.#context
+    const { height } = this.#manifest
+    await chain.putLeaves(height, first * this.#leafBytes, bytes)
+    this.#unsynced += bytes.length
+    if (this.#unsynced < SYNC_BYTES || this.#syncing !== null) return
+    this.#unsynced = 0
+    this.#syncing = chain.syncLeaves(height).finally(() => {
+      this.#syncing = null
     })
-    if (this.#unwrittenBytes > UNWRITTEN_MAX) await this.#writing
-  }
-
-  async #writeAll(): Promise<void> {
-    while (this.#unwritten.length > 0) {
-      const runs = this.#unwritten
-      this.#unwritten = []
-      const leaves = runs.flatMap(({ first, bytes }) =>
-        cut(bytes, this.#leafBytes).map((leaf, i) => [first + i, leaf] as const)
-      )
-      await this.#context.chain.putLeaves(this.#manifest.height, leaves)
-      this.#unwrittenBytes -= runs.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    }
+    // Whoever adopts the checkpoint is told.
+    this.#syncing.catch(() => {})
   }
 
   #nextChange(): Promise<void> {
@@ -270,7 +271,7 @@ const lanesAt = (leavesAtOnce: number): number =>
   leavesAtOnce >= 32 ? LANES_PER_SOURCE : leavesAtOnce >= 8 ? 2 : 1
 
 const cut = (bytes: Uint8Array, size: number): Uint8Array[] =>
-  Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  Array.from({ length: Math.floor(bytes.length / size) }, (_, i) => bytes.slice(i * size, (i + 1) * size))
 
 /** The stretches that are not held. */
 const runsOf = (held: Uint8Array): Run[] => {

@@ -9,7 +9,7 @@ import {
   encodeSignedDelta,
   type Genesis
 } from '@gradmesh/wire'
-import { setLeaf } from '../state/leaves.ts'
+import { setLeaves } from '../state/leaves.ts'
 import { noOrigin, type Origin } from '../state/origin.ts'
 import type { StateHead, StateTable } from '../state/state-table.ts'
 import type { Remote } from '../worker-rpc.ts'
@@ -68,9 +68,8 @@ export const openCheckpoint = async (
   for (let first = 0; first < leaves.length; first += BOUNDS.leavesAtOnceMax) {
     const count = Math.min(BOUNDS.leavesAtOnceMax, leaves.length - first)
     const held = await chain.leaves(height, first, count)
-    if (held === undefined)
-      throw broken(`a leaf from ${first} on of the checkpoint at height ${height} is missing`)
-    for (const [i, leaf] of held.entries()) setLeaf(weights, first + i, leaf, chunk)
+    if (held === undefined) throw broken(`the checkpoint at height ${height} is gone`)
+    setLeaves(weights, first, held, chunk)
   }
   const block = await blockAt(chain, height)
   // The root of the newest state stands in no header yet; the next replayed or received block checks it.

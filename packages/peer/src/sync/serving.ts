@@ -1,5 +1,5 @@
 /** Answers to direct requests: hello, sync, get. Every answer is bounded, whatever is asked. */
-import { concatBytes, type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
+import { type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import {
   type Block,
@@ -153,10 +153,8 @@ const get = async (
     }
     case 'epoch':
       return setsProofAt(chain, asked.epoch)
-    case 'leaves': {
-      const leaves = await chain.leaves(asked.height, asked.index, asked.count)
-      return leaves === undefined ? undefined : concatBytes(...leaves)
-    }
+    case 'leaves':
+      return chain.leaves(asked.height, asked.index, asked.count)
   }
 }
 
