@@ -4,7 +4,6 @@
  */
 import { Prng } from '@gradmesh/core'
 import {
-  aggregate,
   compress,
   debit,
   decodeDelta,
@@ -90,12 +89,12 @@ for (const [name, layout, peers] of [
   const deltas = decode().map((delta, i) => ({ delta, weight: weights[i]! }))
   const { delta } = deltas[0]!
   const master = new Int32Array(paddedLength(layout))
-  const acc = aggregate(layout, deltas)
   console.log(`${name}, ${layout.chunks} chunks, median of ${REPEATS} in ms:`)
   console.log(`  compress            ${time(() => compress(layout, values, error))}`)
   console.log(`  debit               ${time(() => debit(values, delta, layout))}`)
   console.log(`  encode              ${time(() => encodeDelta(layout, delta))}`)
   console.log(`  decode ${String(peers).padStart(2)} deltas    ${time(decode)}`)
-  console.log(`  aggregate ${String(peers).padStart(2)} deltas ${time(() => aggregate(layout, deltas))}`)
-  console.log(`  outer step          ${time(() => outerStep(master, acc, 65_536))}`)
+  console.log(
+    `  step by ${String(peers).padStart(2)} deltas   ${time(() => outerStep(layout, master, deltas, 65_536))}`
+  )
 }

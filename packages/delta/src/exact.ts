@@ -21,59 +21,80 @@ export const saturate32 = (value: number): number =>
   value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : value
 
 /**
- * acc[j] = sum over deltas of weight * code * scale, unit 2^-48, padded. With weights that sum to 2^16
- * at most, |acc| <= 3 * 2047 * 2^18 * 2^16 < 2^47: exact, so the order of arrival cannot matter.
- * The sum is divided by the *total* weight (the shift in `outerStep`), never by how many peers named an
- * entry: else a lone peer could move an entry that nobody else named by its full value.
- */
-export const aggregate = (
-  layout: Layout,
-  deltas: readonly { readonly delta: Delta; readonly weight: number }[]
-): Float64Array => {
-  let total = 0
-  for (const { weight } of deltas) {
-    assert(Number.isInteger(weight) && weight >= 0, 'a weight is a non-negative integer')
-    total += weight
-  }
-  assert(total <= WEIGHT_TOTAL, 'the weights sum to 2^16 at most')
-  const acc = new Float64Array(paddedLength(layout))
-  for (const { delta, weight } of deltas) {
-    const { starts, scales, indices, codes } = delta
-    assert(scales.length === layout.chunks, 'the delta has the layout')
-    for (let c = 0; c < layout.chunks; c++) {
-      const unit = weight * scales[c]!
-      const base = c * layout.chunk
-      const end = starts[c + 1]!
-      for (let at = starts[c]!; at < end; at++) acc[base + indices[at]!]! += codes[at]! * unit
-    }
-  }
-  return acc
-}
-
-/**
- * w[j] = sat32(w[j] - floor((acc[j] * rate + 2^39) / 2^40)), weights of unit 2^-24, rate of unit 2^-16;
- * with rate 1 (65,536) this is protocol section 2 to the bit.
+ * Weights after a round: w[j] = sat32(w[j] - floor((sum[j] * rate + 2^39) / 2^40)), weights of unit 2^-24, rate of unit
+ * 2^-16, padded; with rate 1 (65,536) this is protocol section 2 to the bit. sum[j] is over the deltas
+ * weight * code * scale, unit 2^-48. With weights that sum to 2^16 at most, |sum| <= 3 * 2047 * 2^18 * 2^16 < 2^47:
+ * exact, so the order of arrival cannot matter. It is divided by the *total* weight (the shift), never by how many peers
+ * named an entry: else a lone peer could move an entry that nobody else named by its full value.
  *
- * acc * rate can pass 2^53, so acc is split as high * 2^20 + low, 0 <= low < 2^20:
- * floor((high * rate + floor((low * rate + 2^39) / 2^20)) / 2^20) is the same number. With |acc| < 2^47
- * and rate <= 2^24, |high * rate| < 2^51 and low * rate + 2^39 < 2^45.
+ * Chunk by chunk, so that the sums stay in the processor's nearest memory, and only where a delta names an entry.
+ * Chunks that `isFrozen` stay, whatever a delta says about them.
  */
-export const outerStep = (weights: Int32Array, acc: Float64Array, outerRateQ16: number): Int32Array => {
-  assert(weights.length === acc.length, 'one accumulator a weight')
+export const outerStep = (
+  layout: Layout,
+  weights: Int32Array,
+  deltas: readonly { readonly delta: Delta; readonly weight: number }[],
+  outerRateQ16: number,
+  isFrozen: (chunk: number) => boolean = () => false
+): Int32Array => {
+  assert(weights.length === paddedLength(layout), 'the weights have the layout')
   assert(
     Number.isInteger(outerRateQ16) && outerRateQ16 >= 0 && outerRateQ16 <= OUTER_RATE_MAX_Q16,
     'the outer rate is an integer in 0..2^24'
   )
+  let total = 0
+  for (const { delta, weight } of deltas) {
+    assert(delta.scales.length === layout.chunks, 'the delta has the layout')
+    assert(Number.isInteger(weight) && weight >= 0, 'a weight is a non-negative integer')
+    total += weight
+  }
+  assert(total <= WEIGHT_TOTAL, 'the weights sum to 2^16 at most')
   const stepped = new Int32Array(weights)
-  for (let j = 0; j < acc.length; j++) {
-    const sum = acc[j]!
-    if (sum === 0) continue
-    const high = Math.floor(sum / 2 ** 20)
-    const low = sum - high * 2 ** 20
-    const carried = Math.floor((low * outerRateQ16 + 2 ** 39) / 2 ** 20)
-    stepped[j] = saturate32(weights[j]! - Math.floor((high * outerRateQ16 + carried) / 2 ** 20))
+  const sums = new Float64Array(layout.chunk)
+  for (let c = 0; c < layout.chunks; c++) {
+    if (isFrozen(c)) continue
+    for (const { delta, weight } of deltas) sumChunk(sums, delta, c, weight)
+    const chunk = stepped.subarray(c * layout.chunk, (c + 1) * layout.chunk)
+    for (const { delta } of deltas) stepChunk(chunk, sums, delta, c, outerRateQ16)
   }
   return stepped
+}
+
+const sumChunk = (sums: Float64Array, delta: Delta, c: number, weight: number): void => {
+  const { starts, scales, indices, codes } = delta
+  const unit = weight * scales[c]!
+  const end = starts[c + 1]!
+  for (let at = starts[c]!; at < end; at++) sums[indices[at]!]! += codes[at]! * unit
+}
+
+/** Steps the entries that the delta names, and takes their sums away: whoever names one too finds it done. */
+const stepChunk = (
+  weights: Int32Array,
+  sums: Float64Array,
+  { starts, indices }: Delta,
+  c: number,
+  outerRateQ16: number
+): void => {
+  const end = starts[c + 1]!
+  for (let at = starts[c]!; at < end; at++) {
+    const j = indices[at]!
+    const sum = sums[j]!
+    if (sum === 0) continue
+    sums[j] = 0
+    weights[j] = stepOne(weights[j]!, sum, outerRateQ16)
+  }
+}
+
+/**
+ * One entry of `outerStep`. sum * rate can pass 2^53, so sum is split as high * 2^20 + low, 0 <= low < 2^20:
+ * floor((high * rate + floor((low * rate + 2^39) / 2^20)) / 2^20) is the same number. With |sum| < 2^47
+ * and rate <= 2^24, |high * rate| < 2^51 and low * rate + 2^39 < 2^45.
+ */
+export const stepOne = (weight: number, sum: number, outerRateQ16: number): number => {
+  const high = Math.floor(sum / 2 ** 20)
+  const low = sum - high * 2 ** 20
+  const carried = Math.floor((low * outerRateQ16 + 2 ** 39) / 2 ** 20)
+  return saturate32(weight - Math.floor((high * outerRateQ16 + carried) / 2 ** 20))
 }
 
 /**

@@ -1,6 +1,6 @@
 export { decodeDelta, encodeDelta, payloadBytesMax } from './codec.ts'
 export { compress, debit, ERROR_DECAY_Q8 } from './compress.ts'
-export { aggregate, OUTER_RATE_MAX_Q16, outerStep, WEIGHT_TOTAL } from './exact.ts'
+export { OUTER_RATE_MAX_Q16, outerStep, WEIGHT_TOTAL } from './exact.ts'
 export { keptOf, makeLayout, pack, paddedLength, realLength, unpack } from './layout.ts'
 export { shareExact, shareWeights } from './share.ts'
 export type { Delta, DeltaFault, Layout } from './types.ts'

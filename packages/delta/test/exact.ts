@@ -1,7 +1,7 @@
 import { Prng } from '@gradmesh/core'
 import fc from 'fast-check'
 import t from 'tap'
-import { aggregate, bestScale, OUTER_RATE_MAX_Q16, outerStep } from '../src/exact.ts'
+import { bestScale, OUTER_RATE_MAX_Q16, outerStep, stepOne } from '../src/exact.ts'
 import { makeLayout, paddedLength } from '../src/layout.ts'
 import { SCALE_MAX } from '../src/scale.ts'
 import { shareWeights } from '../src/share.ts'
@@ -44,7 +44,7 @@ const rounds = fc.record({
   rate: fc.oneof(fc.constantFrom(0, 1, 65_536, OUTER_RATE_MAX_Q16), fc.integer({ min: 0, max: 2 ** 18 }))
 })
 
-t.test('aggregate and outer step are what BigInt says, in whatever order the deltas come', async t => {
+t.test('the outer step is what BigInt says, in whatever order the deltas come', async t => {
   fc.assert(
     fc.property(rounds, ({ seed, peers, bits, rate }) => {
       const prng = new Prng(seed)
@@ -55,30 +55,31 @@ t.test('aggregate and outer step are what BigInt says, in whatever order the del
       }))
       const weights = randomWeights(seed)
       const before = new Int32Array(weights)
-      const stepped = outerStep(weights, aggregate(smallLayout, deltas), rate)
+      const stepped = outerStep(smallLayout, weights, deltas, rate)
       t.strictSame(weights, before, 'the base is untouched')
       t.strictSame(stepped, referenceStep(weights, deltas, rate))
       const shuffled = prng.shuffle([...deltas])
-      t.strictSame(outerStep(weights, aggregate(smallLayout, shuffled), rate), stepped)
+      t.strictSame(outerStep(smallLayout, weights, shuffled, rate), stepped)
     }),
     { numRuns: 60 }
   )
 })
 
 t.test('at rate 1 a step is protocol section 2', async t => {
-  const acc = Float64Array.of(2 ** 24, 2 ** 23, 2 ** 23 - 1, -(2 ** 23), -(2 ** 23) - 1, 0)
-  t.strictSame([...outerStep(new Int32Array(6), acc, 65_536)], [-1, -1, 0, 0, 1, 0])
+  const sums = [2 ** 24, 2 ** 23, 2 ** 23 - 1, -(2 ** 23), -(2 ** 23) - 1, 0]
+  t.strictSame(
+    sums.map(sum => stepOne(0, sum, 65_536)),
+    [-1, -1, 0, 0, 1, 0]
+  )
 })
 
 t.test('weights saturate at both ends', async t => {
   const most = 3 * SCALE_MAX * 65_536
-  const weights = Int32Array.of(2 ** 31 - 1, -(2 ** 31), 2 ** 31 - 1, -(2 ** 31))
-  const acc = Float64Array.of(-most, most, most, -most)
   const change = Math.floor((most + 2 ** 23) / 2 ** 24)
-  t.strictSame(
-    [...outerStep(weights, acc, 65_536)],
-    [2 ** 31 - 1, -(2 ** 31), 2 ** 31 - 1 - change, -(2 ** 31) + change]
-  )
+  t.equal(stepOne(2 ** 31 - 1, -most, 65_536), 2 ** 31 - 1)
+  t.equal(stepOne(-(2 ** 31), most, 65_536), -(2 ** 31))
+  t.equal(stepOne(2 ** 31 - 1, most, 65_536), 2 ** 31 - 1 - change)
+  t.equal(stepOne(-(2 ** 31), -most, 65_536), -(2 ** 31) + change)
   t.ok(most < 2 ** 47, 'the bound that the split relies on')
 })
 
@@ -91,35 +92,56 @@ t.test('the largest sum stays exact', async t => {
     codes: Int8Array.of(3)
   }
   const deltas = shareWeights(new Array(7).fill(1)).map(weight => ({ delta, weight }))
-  t.equal(BigInt(aggregate(one, deltas)[0]!), 3n * BigInt(SCALE_MAX) * 65_536n)
+  const [stepped] = outerStep(one, new Int32Array(1), deltas, OUTER_RATE_MAX_Q16)
+  const sum = 3n * BigInt(SCALE_MAX) * 65_536n * BigInt(OUTER_RATE_MAX_Q16)
+  t.equal(stepped, saturate(-floorDivide(sum + 2n ** 39n, 2n ** 40n)))
 })
 
 t.test('a delta without weight changes nothing, a lone peer counts for its share only', async t => {
   const [first, second] = [randomDelta(smallLayout, 'a'), randomDelta(smallLayout, 'b')]
-  t.strictSame(
-    aggregate(smallLayout, [
-      { delta: first, weight: 65_536 },
-      { delta: second, weight: 0 }
-    ]),
-    aggregate(smallLayout, [{ delta: first, weight: 65_536 }])
-  )
-  t.strictSame(
-    aggregate(smallLayout, [{ delta: first, weight: 16_384 }]),
-    aggregate(smallLayout, [{ delta: first, weight: 65_536 }]).map(sum => sum / 4)
-  )
+  const none = new Int32Array(paddedLength(smallLayout))
+  const after = (...shares: readonly (readonly [Delta, number])[]): Int32Array =>
+    outerStep(
+      smallLayout,
+      none,
+      shares.map(([delta, weight]) => ({ delta, weight })),
+      65_536
+    )
+  const alone = after([first, 65_536])
+  t.strictSame(after([first, 65_536], [second, 0]), alone)
+  t.ok(after([first, 16_384]).every((moved, j) => Math.abs(moved - alone[j]! / 4) <= 1))
+  t.ok(alone.some(moved => Math.abs(moved) > 8))
+})
+
+t.test('frozen chunks stay', async t => {
+  const delta = randomDelta(smallLayout, 'a')
+  const weights = randomWeights('frozen')
+  const deltas = [{ delta, weight: 65_536 }]
+  const [free, held] = [false, true].map(isHeld =>
+    outerStep(smallLayout, weights, deltas, 65_536, c => isHeld && c === 1)
+  ) as [Int32Array, Int32Array]
+  const { chunk } = smallLayout
+  t.strictSame(held.slice(chunk, 2 * chunk), weights.slice(chunk, 2 * chunk))
+  t.notSame(free.slice(chunk, 2 * chunk), weights.slice(chunk, 2 * chunk))
+  t.strictSame(held.slice(2 * chunk), free.slice(2 * chunk))
+  t.strictSame(held.slice(0, chunk), free.slice(0, chunk))
 })
 
 t.test('what callers must uphold', async t => {
   const delta = randomDelta(smallLayout, 'a')
-  const two = [
-    { delta, weight: 65_536 },
-    { delta, weight: 1 }
-  ]
-  t.throws(() => aggregate(smallLayout, two), { code: 'INVARIANT' })
-  t.throws(() => aggregate(smallLayout, [{ delta, weight: -1 }]), { code: 'INVARIANT' })
-  t.throws(() => aggregate(smallLayout, [{ delta, weight: 0.5 }]), { code: 'INVARIANT' })
-  t.throws(() => outerStep(new Int32Array(1), new Float64Array(2), 1), { code: 'INVARIANT' })
-  t.throws(() => outerStep(new Int32Array(1), new Float64Array(1), 2 ** 24 + 1), { code: 'INVARIANT' })
+  const weights = new Int32Array(paddedLength(smallLayout))
+  const step = (rate: number, ...shares: readonly number[]): Int32Array =>
+    outerStep(
+      smallLayout,
+      weights,
+      shares.map(weight => ({ delta, weight })),
+      rate
+    )
+  t.throws(() => step(1, 65_536, 1), { code: 'INVARIANT' })
+  t.throws(() => step(1, -1), { code: 'INVARIANT' })
+  t.throws(() => step(1, 0.5), { code: 'INVARIANT' })
+  t.throws(() => step(2 ** 24 + 1, 1), { code: 'INVARIANT' })
+  t.throws(() => outerStep(smallLayout, new Int32Array(1), [], 1), { code: 'INVARIANT' })
 })
 
 t.test('bestScale finds the least squared error of small numbers', async () => {

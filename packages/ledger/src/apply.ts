@@ -3,7 +3,7 @@
  * same bits on every machine and whatever the order in which deltas arrived.
  */
 import { assert, compareBytes, concatBytes, sha256, toHex, u32, utf8 } from '@gradmesh/core'
-import { aggregate, type Delta, type Layout, outerStep, shareExact, shareWeights } from '@gradmesh/delta'
+import { type Delta, type Layout, outerStep, shareExact, shareWeights } from '@gradmesh/delta'
 import {
   type Block,
   chainIdOf,
@@ -80,16 +80,14 @@ const shareOut = ({ genesis, parent, block, deltas }: Application): Share[] => {
 
 const step = ({ genesis, layout, parent }: Application, shares: readonly Share[]): Int32Array => {
   if (shares.length === 0) return parent.weights
-  const acc = aggregate(
+  const frozen = layout.tensors.filter((_, i) => genesis.tensors[i]?.trainable === false)
+  return outerStep(
     layout,
-    shares.map(({ delta, weightQ16 }) => ({ delta, weight: weightQ16 }))
+    parent.weights,
+    shares.map(({ delta, weightQ16 }) => ({ delta, weight: weightQ16 })),
+    outerRateOf(genesis, parent.accounts.round),
+    chunk => frozen.some(({ firstChunk, chunks }) => chunk >= firstChunk && chunk < firstChunk + chunks)
   )
-  // Frozen tensors stay, whatever a delta says about them.
-  for (const [i, { trainable }] of genesis.tensors.entries()) {
-    const { firstChunk, chunks } = layout.tensors[i]!
-    if (!trainable) acc.fill(0, firstChunk * layout.chunk, (firstChunk + chunks) * layout.chunk)
-  }
-  return outerStep(parent.weights, acc, outerRateOf(genesis, parent.accounts.round))
 }
 
 /** Rises in equal steps over the first `warmupRounds` rounds; unit 2^-16. */

@@ -12,7 +12,6 @@ import {
   deltaDigest,
   VoteKind
 } from '@gradmesh/wire'
-import { damageOf } from './checkpoints.ts'
 import {
   type Checkpoint,
   type DeltaPlace,
@@ -22,6 +21,7 @@ import {
   decodePlace,
   type Head
 } from './chain-values.ts'
+import { damageOf } from './checkpoints.ts'
 import { ERROR_PIECE_BYTES } from './error-buffer.ts'
 import { failureOf } from './failures.ts'
 import { numberAt } from './keys.ts'
@@ -72,7 +72,8 @@ export const auditChain = async (database: Database, seen?: FinalHead): Promise<
   try {
     for await (const [key, stored] of database.entries(EVERYTHING)) walk.take(key, stored)
     for (const checkpoint of walk.checkpoints)
-      for await (const what of damageOf(database, checkpoint)) walk.find(checkpoint.height, `checkpoint: ${what}`)
+      for await (const what of damageOf(database, checkpoint))
+        walk.find(checkpoint.height, `checkpoint: ${what}`)
   } catch (error) {
     walk.fail(failureOf(error, 'chain').message)
   }

@@ -145,12 +145,7 @@ const leafBytesOf = async (
 }
 
 /** How many of these leaves in a row are those that the checkpoint names. */
-const wholeLeaves = (
-  { leaves }: Checkpoint,
-  first: number,
-  bytes: Uint8Array,
-  leafBytes: number
-): number => {
+const wholeLeaves = ({ leaves }: Checkpoint, first: number, bytes: Uint8Array, leafBytes: number): number => {
   const count = bytes.length / leafBytes
   for (let i = 0; i < count; i++) {
     const leaf = bytes.subarray(i * leafBytes, (i + 1) * leafBytes)

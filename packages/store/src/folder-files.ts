@@ -31,12 +31,7 @@ export class FolderFiles implements Files {
   }
 
   size(name: string): Promise<number | undefined> {
-    return this.#run(() =>
-      stat(join(this.#folder, name)).then(
-        ({ size }) => size,
-        orNone
-      )
-    )
+    return this.#run(() => stat(join(this.#folder, name)).then(({ size }) => size, orNone))
   }
 
   read(name: string, at: number, length: number): Promise<Uint8Array | undefined> {

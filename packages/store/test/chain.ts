@@ -260,7 +260,11 @@ t.test('a joiner starts at a verified checkpoint', async t => {
   t.equal(chain.head().height, 43)
   await t.rejects(chain.adopt(block, checkpoint), { code: 'STORE_SEQUENCE' })
   const durable = await openChain(database.crash())
-  t.strictSame(await durable.leaves(42, 0, 2), concatBytes(a, b), 'the leaves were on the disk before the head')
+  t.strictSame(
+    await durable.leaves(42, 0, 2),
+    concatBytes(a, b),
+    'the leaves were on the disk before the head'
+  )
 })
 
 t.test('the error buffer is replaced whole', async t => {

@@ -1,7 +1,6 @@
 /** One run of a mesh inside this process, and one run of plain training on as many samples. */
 import { assert, concatBytes, isFault, Prng, systemClock, utf8 } from '@gradmesh/core'
 import {
-  aggregate,
   debit,
   decodeDelta,
   type Layout,
@@ -82,7 +81,7 @@ export const runMesh = async (input: RunInput): Promise<RunResult> => {
       payloadBytes += trained.payload.length / (rounds * peers)
       loss += trained.loss / peers
     }
-    weights = outerStep(weights, aggregate(layout, deltas), recipe.outerRateQ16)
+    weights = outerStep(layout, weights, deltas, recipe.outerRateQ16)
     input.tell?.(round + 1, rounds, loss)
   }
   const seconds = (systemClock.nowMs() - startMs) / 1000
