@@ -6,7 +6,7 @@ import { writeTrainable } from '../models/weights.ts'
 import { Batches, normalised, type Padded, picked, type Row, shares, softmax } from './batches.ts'
 import type { Classified, ClassShare, Embedded, Inference } from './inference.ts'
 import { checkPrompt } from './text-generator.ts'
-import { inTexts, windowsOf } from './words.ts'
+import { type EncodedWords, inTexts, windowsOf } from './words.ts'
 
 export interface EncoderParts {
   readonly device: Device
@@ -93,28 +93,15 @@ const likeliestFirst = (names: readonly string[], shares: readonly number[]): Cl
     .map((label, i) => ({ label, share: shares[i]! }))
     .sort((a, b) => b.share - a.share || (a.label < b.label ? -1 : 1))
 
-/** The entities of each text: `tags` in the order of the logits, `encodeWords` and `typesOf` as in training. */
+/** The entities of each text: `tags` in the order of the logits, `encode` as in training. */
 export const tokenInference = (
   parts: EncoderParts,
   tags: readonly string[],
-  encodeWords: (words: readonly string[]) => {
-    readonly ids: readonly number[]
-    readonly starts: readonly number[]
-  },
-  typesOf: (words: readonly string[], starts: readonly number[], length: number) => readonly number[]
+  encode: (words: readonly string[]) => EncodedWords
 ): Inference =>
   encoderInference(parts, logitsOf => async texts => {
-    const windows = texts.map(text => windowsOf(text, encodeWords, parts.lengthMax))
-    const logits = await logitsOf(
-      windows.flat().map(({ words, ids, starts }) => ({
-        tokens: ids,
-        types: typesOf(
-          words.map(word => word.text),
-          starts,
-          ids.length
-        )
-      }))
-    )
+    const windows = texts.map(text => windowsOf(text, encode, parts.lengthMax))
+    const logits = await logitsOf(windows.flat().map(({ ids, types }) => ({ tokens: ids, types })))
     let at = 0
     return texts.map((text, i): Classified => {
       const words = windows[i]!.flatMap(window => {

@@ -27,7 +27,7 @@ import { checkFiles, type FileRoots, filesIn, foundRoots, readRoots, rootOptions
 import { encoderConfig, readEncoder } from './encoder.ts'
 import { OptionReader } from './options.ts'
 import { COMMON } from './recipe.ts'
-import { PAIRS, pieceShapes } from './word-shapes.ts'
+import { encodeTagged, PAIRS } from './word-shapes.ts'
 
 const ID = 'entities'
 const FILES = { train: 'train.conll', dev: 'dev.conll' } as const
@@ -113,15 +113,13 @@ const load = async (parts: Parts, { folder, seed }: TaskSource) => {
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.1, normMax: 1 }
       }),
     inference: async device => {
-      const encodeWords = (words: readonly string[]) => tokenizer.encodeWords(words)
+      const encode = (words: readonly string[]) => encodeTagged(tokenizer, words)
       const rowOf = (text: string) => {
-        const words = wordsOf(text).map(word => word.text)
-        const { ids, starts } = encodeWords(words)
-        const types = pieceShapes(words, starts, ids.length).slice(0, length)
-        return { tokens: ids.slice(0, length), types }
+        const { ids, types } = encode(wordsOf(text).map(word => word.text))
+        return { tokens: ids.slice(0, length), types: types.slice(0, length) }
       }
       const parts = { device, model, lengthMax: length, rowOf, inputs: encoderInputs }
-      return tokenInference(parts, tags, encodeWords, pieceShapes)
+      return tokenInference(parts, tags, encode)
     }
   } satisfies Awaited<ReturnType<Task['load']>>
 }
@@ -165,10 +163,10 @@ class TaggedSamples implements Samples {
     this.#unknown = tokenizer.special(UNKNOWN)
     const numbers = new Map(names.map((name, i) => [name, i]))
     this.#encoded = sentences.map(({ tokens, tags }) => {
-      const { ids, starts } = tokenizer.encodeWords(tokens)
+      const { ids, types, starts } = encodeTagged(tokenizer, tokens)
       const words = starts.filter(start => start < length).length
       return {
-        shapes: Uint32Array.from(pieceShapes(tokens, starts, ids.length).slice(0, length)),
+        shapes: Uint32Array.from(types.slice(0, length)),
         ids: Uint32Array.from(ids.slice(0, length)),
         starts: Uint32Array.from(starts.slice(0, words)),
         // A type that only the held-out sentences have cannot be learnt.

@@ -1,4 +1,6 @@
 /** What a word looks like, for names that were never seen: capitals, digits, signs that announce one. */
+import type { Tokenizer } from '@gradmesh/data'
+import type { EncodedWords } from '../inference/words.ts'
 
 const SHAPES = [
   /^@+$/, // the next is somebody's name
@@ -30,12 +32,17 @@ export const shapePairs = (words: readonly string[]): readonly number[] => {
   })
 }
 
+/** The one way from words to what the encoder sees, in training and when it is asked. */
+export const encodeTagged = (
+  tokenizer: Pick<Tokenizer, 'encodeWords'>,
+  words: readonly string[]
+): EncodedWords => {
+  const { ids, starts } = tokenizer.encodeWords(words)
+  return { ids, types: pieceShapes(words, starts, ids.length), starts }
+}
+
 /** Of each of `length` pieces the pair of its word; `starts`: each word's first piece. */
-export const pieceShapes = (
-  words: readonly string[],
-  starts: readonly number[],
-  length: number
-): number[] => {
+const pieceShapes = (words: readonly string[], starts: readonly number[], length: number): number[] => {
   const pairs = shapePairs(words)
   const shapes = new Array<number>(length).fill(0)
   starts.forEach((start, word) => {

@@ -1,19 +1,27 @@
 import t from 'tap'
 import { inTexts, windowsOf, wordsOf } from '../../src/inference/words.ts'
+import { encodeTagged } from '../../src/tasks/word-shapes.ts'
 
 t.test('words as data sets in columns have them', async t => {
   const text = 'Dr. Zoë-Marie (@zoe_m) didn’t pay 3.14 €, #sad!'
   t.strictSame(
     wordsOf(text).map(word => word.text),
-    ['Dr', '.', 'Zoë-Marie', '(', '@zoe_m', ')', 'didn’t', 'pay', '3.14', '€', ',', '#sad', '!']
+    ['Dr', '.', 'Zoë-Marie', '(', '@', 'zoe_m', ')', 'did', 'n’t', 'pay', '3.14', '€', ',', '#', 'sad', '!']
   )
   for (const { text: word, start, end } of wordsOf(text)) t.equal(text.slice(start, end), word)
   t.strictSame(wordsOf('  \n'), [])
 })
 
-t.test('windows hold whole words and all of them', async t => {
-  // A piece for each letter.
-  const encodeWords = (words: readonly string[]) => {
+t.test('words have the parts that they have in columns', async t => {
+  const parts = (text: string) => wordsOf(text).map(word => word.text)
+  t.strictSame(parts("#Ann's we'll Don’t"), ['#', 'Ann', "'s", 'we', "'ll", 'Do', 'n’t'])
+  for (const whole of ['@', 'name', "O'Neil", 'Zoë-Marie', 'https://t.co/a'])
+    t.strictSame(parts(whole), [whole])
+})
+
+// A piece for each letter.
+const tokenizer = {
+  encodeWords(words: readonly string[]) {
     const starts: number[] = []
     const ids: number[] = []
     for (const word of words) {
@@ -22,7 +30,18 @@ t.test('windows hold whole words and all of them', async t => {
     }
     return { ids, starts }
   }
-  const windows = windowsOf('abc de fghijklm n op', encodeWords, 5)
+}
+
+t.test('a text is seen as the same words in columns are', async t => {
+  const columns = encodeTagged(tokenizer, ['by', '@', 'Ann', 'today'])
+  t.strictSame(columns.starts, [0, 2, 3, 6])
+  const [window] = windowsOf('by @Ann today', words => encodeTagged(tokenizer, words), 99)
+  t.strictSame([window!.ids, window!.types, window!.starts], [columns.ids, columns.types, columns.starts])
+})
+
+t.test('windows hold whole words and all of them', async t => {
+  const encode = (words: readonly string[]) => encodeTagged(tokenizer, words)
+  const windows = windowsOf('abc de fghijklm n op', encode, 5)
   t.strictSame(
     windows.map(({ words, ids, starts }) => [words.map(({ text }) => text), ids.length, starts]),
     [
@@ -31,7 +50,7 @@ t.test('windows hold whole words and all of them', async t => {
       [['n', 'op'], 3, [0, 1]]
     ]
   )
-  t.strictSame(windowsOf('', encodeWords, 5), [])
+  t.strictSame(windowsOf('', encode, 5), [])
 })
 
 t.test('entities stand where their words stand', async t => {
