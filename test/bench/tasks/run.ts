@@ -77,7 +77,7 @@ const FIGURES: Readonly<Record<typeof name, readonly string[]>> = {
   'text-clinc150': ['accuracy'],
   fashion: ['accuracy'],
   stories: ['perplexity'],
-  masked: ['maskedAccuracy', 'perplexity', 'nextAccuracy']
+  masked: ['maskedAccuracy', 'blindAccuracy', 'perplexity', 'nextAccuracy']
 }
 
 /** Those that the task is judged by; `when` where its start is judged as well. */

@@ -20,6 +20,7 @@ import {
 import { argmax } from '../argmax.ts'
 import { decoderInference } from '../inference/decoder-inference.ts'
 import type { PromptRules } from '../inference/text-generator.ts'
+import { cosineFall } from '../inner-rate.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import { trainable, writeTrainable } from '../models/weights.ts'
@@ -71,6 +72,7 @@ export const causal: TaskKind = {
       id: ID,
       options: { ...rootOptions(texts), heldOut, start, ...memory, ...decoder.options },
       recipe: RECIPES[start],
+      fall: cosineFall,
       scoreName: 'share of next tokens',
       scoreTarget: 0,
       tensors: () => meshTensors(model, start === 'full'),

@@ -10,6 +10,7 @@ import { argmax } from '../argmax.ts'
 import { encoderInputs, type Row } from '../inference/batches.ts'
 import { hiddenInference, type OpenText } from '../inference/encoder-inference.ts'
 import { badPrompt } from '../inference/inference.ts'
+import { cosineFall } from '../inner-rate.ts'
 import { meshBases, meshTensors } from '../models/mesh-tensors.ts'
 import { modelTrainer, type Samples, type Scoring } from '../models/model-trainer.ts'
 import type { LoadedTask, Recipe, Report, Task, TaskKind, TaskSource } from '../types.ts'
@@ -47,6 +48,7 @@ export const masked: TaskKind = {
       id: ID,
       options: { ...encoder, maskPercent, heldOut, ...rootOptions(roots) },
       recipe: RECIPE,
+      fall: cosineFall,
       scoreName: 'share of hidden tokens',
       scoreTarget: 0,
       tensors: () => meshTensors(model),
@@ -76,7 +78,9 @@ const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedT
   const tokenizer = openTokenizer(await trainBpe(linesIn(files.train), { vocabulary, specials: SPECIALS }))
   const passagesOf = (path: string) => readPassages(path, tokenizer, Math.floor((length - MARKS) / 2))
   const known = { ...parts, vocabulary: tokenizer.vocabulary }
-  const train = new Pairs(await passagesOf(files.train), known, new Prng(concatBytes(START, seed)))
+  const passages = await passagesOf(files.train)
+  const frequent = mostFrequent(passages)
+  const train = new Pairs(passages, known, new Prng(concatBytes(START, seed)))
   const heldOut = new Pairs(await passagesOf(files.dev), known, null, most)
   return {
     samples: train.count,
@@ -87,7 +91,7 @@ const load = async (parts: Parts, { folder, seed }: TaskSource): Promise<LoadedT
         shape: { batch: RECIPE.batch, length, picks: RECIPE.batch * picksOf(parts) },
         train,
         heldOut,
-        scoring: () => new HiddenScoring(heldOut),
+        scoring: () => new HiddenScoring(heldOut, frequent),
         optimiser: { beta1: 0.8, beta2: 0.99, decay: 0.01, normMax: 1 }
       }),
     inference: async device => {
@@ -174,6 +178,13 @@ const readPassages = async (path: string, tokenizer: Tokenizer, most: number): P
     remedy: 'choose more text or a smaller length',
     data: { path, passages: passages.length }
   })
+}
+
+/** What to say of a hidden token when nothing is known of its neighbours. */
+const mostFrequent = (passages: readonly (readonly number[])[]): number => {
+  const counts = new Map<number, number>()
+  for (const token of passages.flat()) counts.set(token, (counts.get(token) ?? 0) + 1)
+  return [...counts].reduce((most, each) => (each[1] > most[1] ? each : most))[0]
 }
 
 /** Rows of a sample that may be asked for. */
@@ -277,13 +288,16 @@ const hide = (tokens: number[], masking: Masking, random: Prng): Pair['hidden'] 
 
 class HiddenScoring implements Scoring {
   readonly #pairs: Pairs
+  readonly #frequent: number
   readonly #meter = new PerplexityMeter()
   #hidden = 0
   #right = 0
   #nextRight = 0
+  #rightBlind = 0
 
-  constructor(pairs: Pairs) {
+  constructor(pairs: Pairs, frequent: number) {
     this.#pairs = pairs
+    this.#frequent = frequent
   }
 
   add(samples: Uint32Array, [logits, next]: readonly Float32Array[]): void {
@@ -295,6 +309,7 @@ class HiddenScoring implements Scoring {
       hidden.forEach(({ token }, i) => {
         const row = logits!.subarray((at * per + i) * columns, (at * per + i + 1) * columns)
         if (argmax(row) === token) this.#right++
+        if (this.#frequent === token) this.#rightBlind++
         this.#meter.add(surprise(row, token), 1)
       })
       this.#hidden += hidden.length
@@ -305,6 +320,7 @@ class HiddenScoring implements Scoring {
   report(loss: number): Report {
     const { perplexity } = this.#meter.report()
     const maskedAccuracy = this.#right / this.#hidden
+    const blindAccuracy = this.#rightBlind / this.#hidden
     const nextAccuracy = this.#nextRight / this.#pairs.count
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`
     return {
@@ -312,9 +328,10 @@ class HiddenScoring implements Scoring {
       score: maskedAccuracy,
       samples: this.#pairs.count,
       text:
-        `${percent(maskedAccuracy)} of ${this.#hidden} hidden tokens right, perplexity ${perplexity.toFixed(3)}; ` +
+        `${percent(maskedAccuracy)} of ${this.#hidden} hidden tokens right (${percent(blindAccuracy)} by always saying the most frequent one), ` +
+        `perplexity ${perplexity.toFixed(3)}; ` +
         `${percent(nextAccuracy)} of ${this.#pairs.count} next passages; loss ${loss.toFixed(4)}`,
-      figures: { maskedAccuracy, perplexity, nextAccuracy, hidden: this.#hidden, loss }
+      figures: { maskedAccuracy, blindAccuracy, perplexity, nextAccuracy, hidden: this.#hidden, loss }
     }
   }
 }
