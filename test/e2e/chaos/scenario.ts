@@ -160,8 +160,16 @@ class Run {
     await writeFile(`${ballast}-rest`, new Uint8Array(BLOCK_BYTES)).catch(() => {})
     return async () => {
       for (const path of [ballast, `${ballast}-rest`]) await unlink(path).catch(() => {})
-      if (!victim.isRunning) victim.start()
+      await this.#startIfEnded(victim)
     }
+  }
+
+  /** Who has met the full disk may still be on its way out. */
+  async #startIfEnded(peer: PeerProcess): Promise<void> {
+    const isWell = async (): Promise<boolean> =>
+      (await peer.client.status().catch(() => undefined))?.lastError === null
+    await until(`${peer.name} goes on or ends`, PATIENCE_MS, async () => !peer.isRunning || isWell())
+    if (!peer.isRunning) peer.start()
   }
 
   #indexOf(peer: PeerProcess): number {
