@@ -36,9 +36,9 @@ export const errorsPage = (): string => {
 
 /** Codes that a source file makes: first argument of the constructors of errors and faults. */
 export const codesMade = (source: string): string[] =>
-  [...source.matchAll(/\b(?:MeshError|fault|storeError|cannotWrite)\(\s*'([A-Z][A-Z0-9_]+)'/g)].map(
-    match => match[1]!
-  )
+  [
+    ...source.matchAll(/\b(?:MeshError|fault|storeError|cannotWrite|writeWhole)\(\s*'([A-Z][A-Z0-9_]+)'/g)
+  ].map(match => match[1]!)
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
   writeFileSync(join(root, 'docs/ERRORS.md'), errorsPage())

@@ -47,6 +47,12 @@ export const runDaemon = async ({
   const onOpen = (view: StatusSource): void => {
     if (!isQuiet) followProgress(view, line, left.signal)
   }
+  // What no part has caught is a defect. The log keeps its stack: it may not come again.
+  process.on('uncaughtException', thrown => {
+    options.logger.error({ error: thrown }, 'a defect ends the peer')
+    flush()
+    process.exit(exitCodeOf(tellFailure(thrown, io, debug).code))
+  })
   const starting = startPeer({ ...options, onOpen }, dashboardFiles(), reachability =>
     tellReachability(reachability, io)
   )
@@ -54,7 +60,10 @@ export const runDaemon = async ({
     const first = await Promise.race([starting, asked])
     if (typeof first !== 'string') {
       greet(first, options, io)
-      if (onFirstAccepted !== undefined) void tellFirstAccepted(first, left.signal, onFirstAccepted)
+      if (onFirstAccepted !== undefined)
+        tellFirstAccepted(first, left.signal, onFirstAccepted).catch(error =>
+          options.logger.debug({ error }, 'the first delta is not told')
+        )
       const failed = first.finished.then(outcome => tellFinished(outcome, io)).then(() => asked)
       // Told before anything is closed: what hangs then must not swallow it.
       const failure = await Promise.race([asked, failed]).then(

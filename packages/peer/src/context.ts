@@ -39,3 +39,8 @@ export const digestOf = (hex: string): Digest => {
   assert(bytes?.length === DIGEST_BYTES, 'a digest has 64 hexadecimal digits')
   return bytes
 }
+
+/** Publishes what is said again later anyway: a failure is not worth more than a line in the log. */
+export const publishAnyhow = ({ net, log }: Context, topic: string, bytes: Uint8Array): void => {
+  net.publish(topic, bytes).catch(error => log.debug({ error, topic }, 'a message could not be published'))
+}

@@ -26,6 +26,7 @@ export {
 export { type GenesisInit, genesisDefaults, makeGenesis } from './disk/genesis.ts'
 export { planRecovery, type RecoverOptions, type Recovery, settleRecovery } from './disk/recovering.ts'
 export { type Finding, type VerifyReport, verifyFolder } from './disk/verifying.ts'
+export { writeWhole } from './disk/write-whole.ts'
 export type { FaultCode } from './faults.ts'
 export { createHttpServer, ensureToken, isLoopback, type StaticFiles } from './http/index.ts'
 export { type NodeOptions, nodeDefaults } from './options.ts'

@@ -1,8 +1,8 @@
-import { access, constants, stat, writeFile } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { MeshError } from '@gradmesh/core'
 import { linesOf, openTokenizer, trainBpe } from '@gradmesh/data'
-import { cannotWrite } from '@gradmesh/peer'
+import { cannotWrite, writeWhole } from '@gradmesh/peer'
 import { usage } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -67,9 +67,7 @@ export const command: Command = {
       prefixSpace: false
     })
     const taken = (performance.now() - startMs) / 1000
-    await writeFile(out, `${JSON.stringify(json)}\n`).catch(cause => {
-      throw cannotWrite('TOKENIZER_WRITE', out, cause)
-    })
+    await writeWhole('TOKENIZER_WRITE', out, `${JSON.stringify(json)}\n`)
     const { vocabulary } = openTokenizer(json)
     const perSecond = read / taken
     if (io.json)

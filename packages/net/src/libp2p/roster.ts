@@ -100,7 +100,7 @@ export class Roster {
   #opened(connection: Connection): void {
     const peer = keyOf(connection.remotePeer)
     if (peer === undefined) {
-      void connection.close()
+      connection.close().catch(error => connection.abort(error))
       return
     }
     const row = this.#rows.get(peer)

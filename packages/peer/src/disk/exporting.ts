@@ -1,5 +1,5 @@
 /** Final weights as a safetensors file, which says what state they are. */
-import { stat, writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { MeshError, toHex } from '@gradmesh/core'
 import { unpack } from '@gradmesh/delta'
 import { layoutOf } from '@gradmesh/ledger'
@@ -7,9 +7,9 @@ import { type TensorToWrite, writeSafetensors } from '@gradmesh/models'
 import { floatView } from '@gradmesh/train'
 import type { Genesis } from '@gradmesh/wire'
 import { taskOf } from '../training/task.ts'
-import { cannotWrite } from './cannot-write.ts'
 import { pluginIn, readGenesis } from './folder.ts'
 import { withNewestState } from './newest-state.ts'
+import { writeWhole } from './write-whole.ts'
 
 export interface Exported {
   /** The lowest block that the folder holds. */
@@ -72,9 +72,7 @@ export const exportWeights = async (
     round: String(round),
     state_root: root
   })
-  await writeFile(file, content).catch(cause => {
-    throw cannotWrite('EXPORT_WRITE', file, cause)
-  })
+  await writeWhole('EXPORT_WRITE', file, content)
   return { base, height, round, root, bytes: (await stat(file)).size }
 }
 

@@ -20,7 +20,7 @@ import {
   trainerSetHash,
   verifyAttest
 } from '@gradmesh/wire'
-import type { Context } from '../context.ts'
+import { type Context, publishAnyhow } from '../context.ts'
 import { Echoes } from '../echoes.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
@@ -203,8 +203,7 @@ export class Attesting {
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
     const own = this.#epoch.self === null ? undefined : this.#attests.get(this.#epoch.self)
-    if (own !== undefined)
-      void this.#context.net.publish(this.#context.topics.attests.name, encodeAttest(own))
+    if (own !== undefined) publishAnyhow(this.#context, this.#context.topics.attests.name, encodeAttest(own))
     if (this.paused) return
     const { clock, genesis } = this.#context
     this.#deadline = clock.after(genesis.timing.roundDeadlineMs, () => this.#atDeadline())

@@ -3,7 +3,7 @@
  * signature, header against the final state, payload. One delta a trainer and round counts; a second,
  * different one is evidence against its author.
  */
-import { equalBytes, type Fault, isFault, sha256, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, toHex } from '@gradmesh/core'
 import { checkDeltaHeader } from '@gradmesh/ledger'
 import type { PeerKey } from '@gradmesh/net'
 import {
@@ -11,29 +11,24 @@ import {
   decodeSignedDelta,
   decodeSignedDeltaHeader,
   deltaDigest,
-  encodeGetRequest,
   encodeSignedDelta,
   encodeSignedDeltaHeader,
-  SIGNED_DELTA_HEADER_BYTES,
   type SignedDelta,
   type SignedDeltaHeader,
   verifyDeltaHeader
 } from '@gradmesh/wire'
 import { aheadBytesMax } from '../caps/index.ts'
-import { type Context, digestOf } from '../context.ts'
+import { type Context, digestOf, publishAnyhow } from '../context.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
 import type { FinalPoint } from '../state/ledger.ts'
-import { PIECE_BYTES, PROTOCOLS } from '../topics.ts'
 import { EarlyDeltas } from './early-deltas.ts'
 import type { Evidences } from './evidences.ts'
+import { pullDelta } from './pulling.ts'
 
 /** Rounds ahead of ours whose deltas are kept for later; a peer is rarely further behind without syncing. */
 const EARLY_ROUNDS = 2
 const AHEAD_BYTES_MAX = 64 * 1024 * 1024
-const FETCH_TIMEOUT_MS = 5000
-/** After so long without a first piece the next source is asked beside it. */
-const SILENCE_MS = 1000
 /** Announcements of one neighbour that wait; a block names no more deltas. What finds no place is gathered later. */
 const LINE_MAX = BOUNDS.deltasPerBlockMax
 
@@ -236,12 +231,9 @@ export class DeltaPool {
   }
 
   #passOn({ digest, round }: PooledDelta, announcement: Uint8Array): void {
-    const { net, topics, log } = this.#context
     if (round !== this.round || this.#passedOn.has(digest)) return
     this.#passedOn.add(digest)
-    net
-      .publish(topics.announcements.name, announcement)
-      .catch(error => log.debug({ error, digest }, 'a delta could not be announced'))
+    publishAnyhow(this.#context, this.#context.topics.announcements.name, announcement)
   }
 
   /** The delta of a header that a peer says it holds. */
@@ -355,80 +347,3 @@ export class DeltaPool {
 }
 
 const headerOf = ({ header, signature }: SignedDelta): SignedDeltaHeader => ({ header, signature })
-
-/**
- * Pulls a delta's bytes from the first source that gives them. Who sends others than the digest stands for costs a
- * retry; who is silent costs a moment, and then the next is asked too.
- */
-export const pullDelta = (
-  context: Context,
-  digest: string,
-  hints: readonly PeerKey[]
-): Promise<Uint8Array | undefined> => {
-  const others = context.net.peers().map(peer => peer.key)
-  const sources = [...new Set([...hints, ...others])].filter(peer => peer !== context.self)
-  const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>()
-  let isHeld = false
-  let next = 0
-  let underWay = 0
-  const ask = (): void => {
-    const source = sources[next++]
-    if (isHeld) return
-    if (source === undefined) {
-      if (underWay === 0) resolve(undefined)
-      return
-    }
-    underWay++
-    const silence = context.clock.after(SILENCE_MS, ask)
-    void pullFrom(context, digest, source, () => silence.cancel()).then(bytes => {
-      silence.cancel()
-      underWay--
-      if (bytes === undefined) return ask()
-      isHeld = true
-      resolve(bytes)
-    })
-  }
-  ask()
-  return promise
-}
-
-/** Piece by piece; `onAnswer` hears of the first that fits. */
-const pullFrom = async (
-  { net, log, faults }: Context,
-  digest: string,
-  source: PeerKey,
-  onAnswer: () => void
-): Promise<Uint8Array | undefined> => {
-  const piece = (offset: number): Promise<Uint8Array> =>
-    net.request(
-      source,
-      PROTOCOLS.get.name,
-      encodeGetRequest({ what: 'delta', digest: digestOf(digest), offset }),
-      {
-        timeoutMs: FETCH_TIMEOUT_MS,
-        maxReplyBytes: PROTOCOLS.get.replyBytes
-      }
-    )
-  try {
-    let part = await piece(0)
-    if (part.length < SIGNED_DELTA_HEADER_BYTES) return undefined
-    const announced = decodeSignedDeltaHeader(part.subarray(0, SIGNED_DELTA_HEADER_BYTES))
-    if (isFault(announced) || toHex(deltaDigest(announced.header)) !== digest) return undefined
-    const whole = new Uint8Array(SIGNED_DELTA_HEADER_BYTES + announced.header.payloadBytes)
-    onAnswer()
-    for (let at = 0; ; part = await piece(at)) {
-      // Whole pieces: a source that gives a byte at a time would be waited for without end.
-      if (part.length !== Math.min(PIECE_BYTES, whole.length - at)) return undefined
-      whole.set(part, at)
-      at += part.length
-      if (at === whole.length) break
-    }
-    if (equalBytes(sha256(whole.subarray(SIGNED_DELTA_HEADER_BYTES)), announced.header.payloadHash))
-      return whole
-    faults.count(peerFault('DELTA_PAYLOAD_HASH'))
-    return undefined
-  } catch (error) {
-    log.debug({ error, source, digest }, 'a delta could not be pulled')
-    return undefined
-  }
-}

@@ -15,7 +15,7 @@
 import { randomBytes } from 'node:crypto'
 import { equalBytes, MeshError, type Timer } from '@gradmesh/core'
 import { type Block, encodeTransaction, signStake } from '@gradmesh/wire'
-import type { Context } from '../context.ts'
+import { type Context, publishAnyhow } from '../context.ts'
 import type { FinalPoint } from '../state/ledger.ts'
 import type { TransactionPool } from './transaction-pool.ts'
 
@@ -62,7 +62,7 @@ export class Renewing {
 
   /** Asks until it is done; a key that is not registered yet has nothing at stake, and waits until it is. */
   ask(): void {
-    const { net, topics, clock, keys, chainId, log } = this.#context
+    const { topics, clock, keys, chainId } = this.#context
     const final = this.#parts.final()
     const index = final.trainerIndex(keys.publicKey)
     if (index !== undefined) {
@@ -70,7 +70,7 @@ export class Renewing {
       const order = { kind: 'renew', key: keys.publicKey, salt: this.#salt, nonce } as const
       const bytes = encodeTransaction(signStake(order, chainId, keys))
       this.#parts.transactions.offer(bytes, final, null)
-      void net.publish(topics.transactions.name, bytes).catch(error => log.debug({ error }, 'not published'))
+      publishAnyhow(this.#context, topics.transactions.name, bytes)
     }
     this.#timer = clock.after(ASK_EVERY_MS, () => this.ask())
   }

@@ -2,7 +2,7 @@
 
 import { pause, type Timer, toHex } from '@gradmesh/core'
 import { encodeTransaction, isQuorum, signRegister } from '@gradmesh/wire'
-import type { Context } from '../context.ts'
+import { type Context, publishAnyhow } from '../context.ts'
 import { isOver } from '../round/proposing.ts'
 import type { TransactionPool } from '../round/transaction-pool.ts'
 import type { Ledger } from '../state/ledger.ts'
@@ -105,7 +105,7 @@ export const keepRegistering = (
   ledger: Ledger,
   transactions: TransactionPool
 ): (() => void) => {
-  const { net, topics, keys, chainId, options, self, clock } = context
+  const { topics, keys, chainId, options, self, clock } = context
   let timer: Timer | undefined
   const ask = (): void => {
     const { final } = ledger
@@ -113,7 +113,7 @@ export const keepRegistering = (
     const tx = signRegister({ key: keys.publicKey, label: options.label }, chainId, keys)
     const bytes = encodeTransaction(tx)
     transactions.offer(bytes, final, null)
-    void net.publish(topics.transactions.name, bytes)
+    publishAnyhow(context, topics.transactions.name, bytes)
     timer = clock.after(REGISTER_EVERY_MS, ask)
   }
   ask()
