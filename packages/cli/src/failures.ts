@@ -8,7 +8,8 @@ export const asMeshError = (error: unknown): MeshError =>
     ? error
     : new MeshError('INTERNAL', error instanceof Error ? error.message : String(error), {
         cause: error,
-        remedy: 'this is a defect in gradmesh: report it, with the end of peer.log (`gradmesh support-bundle`) or with what GRADMESH_DEBUG=1 prints'
+        remedy:
+          'this is a defect in gradmesh: report it, with the end of peer.log (`gradmesh support-bundle`) or with what GRADMESH_DEBUG=1 prints'
       })
 
 export const tellFailure = (thrown: unknown, io: Io, debug: boolean): MeshError => {
