@@ -5,7 +5,8 @@
  */
 import { Session } from 'node:inspector'
 
-const WATCHED = /\/packages\/(wire|delta|ledger|api|net|cli)\/src\/|\/(cborg|@ipld\/dag-cbor|multiformats)\//
+const WATCHED =
+  /\/packages\/(wire|delta|ledger|api|net|cli|peer)\/src\/|\/(cborg|@ipld\/dag-cbor|multiformats)\//
 
 interface Report {
   readonly result: readonly {

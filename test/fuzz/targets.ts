@@ -12,6 +12,7 @@ import { historyOf } from '../../packages/ledger/test/fixtures/history.ts'
 import { decodePeers, PEERS_REPLY_BYTES_MAX } from '../../packages/net/src/libp2p/exchange.ts'
 import { codecs, ticket } from '../../packages/wire/test/fixtures/messages.ts'
 import { commandLineTargets } from './command-line.ts'
+import { keyFileTargets } from './key-files.ts'
 
 export interface Target {
   readonly name: string
@@ -187,5 +188,6 @@ export const targets: readonly Target[] = [
   accounts,
   peers,
   queries,
-  ...commandLineTargets
+  ...commandLineTargets,
+  ...keyFileTargets
 ]

@@ -6,7 +6,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { equalBytes, fromHex, MeshError, toHex } from '@gradmesh/core'
 import { openSafety } from '@gradmesh/store'
-import { chainIdOf, type Genesis } from '@gradmesh/wire'
+import { BOUNDS, chainIdOf, type Genesis } from '@gradmesh/wire'
 import type { RestoredMark } from '../round/renewing.ts'
 import { cannotWrite } from './cannot-write.ts'
 import { exists, parseGenesis, paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
@@ -127,20 +127,29 @@ const assertOlder = async (folder: string, backup: Backup): Promise<void> => {
 
 const GIVE = 'Give the file that `gradmesh key export` wrote, whole.'
 
-const readBackup = async (file: string): Promise<{ backup: Backup; keyText: string }> => {
-  const invalid = (why: string): MeshError =>
-    new MeshError('BACKUP_INVALID', `${file} is no backup of a key: ${why}`, { remedy: GIVE })
+const readBackup = async (file: string): Promise<ReadBackup> => {
   const text = await readFile(file, 'utf8').catch(cause => {
     const why = cause.code === 'ENOENT' ? 'there is no such file' : reason(cause)
     throw new MeshError('BACKUP_INVALID', `can't read ${file}: ${why}`, { remedy: GIVE, cause })
   })
+  return parseBackup(text, file)
+}
+
+export interface ReadBackup {
+  readonly backup: Backup
+  readonly keyText: string
+}
+
+/** @throws MeshError `BACKUP_INVALID`, `GENESIS_INVALID` */
+export const parseBackup = (text: string, file: string): ReadBackup => {
+  const invalid = (why: string): MeshError =>
+    new MeshError('BACKUP_INVALID', `${file} is no backup of a key: ${why}`, { remedy: GIVE })
   const { format, key, genesis, slot, height, addresses } = parse(text)
   if (format !== FORMAT) throw invalid(`it is damaged, or was never one (a backup says "${FORMAT}")`)
   const held = typeof key === 'string' ? parseKeyFile(key) : undefined
   const bytes = typeof genesis === 'string' ? fromHex(genesis) : undefined
-  const isWhole = Number.isSafeInteger(slot) && Number.isSafeInteger(height)
   const isList = Array.isArray(addresses) && addresses.every(each => typeof each === 'string')
-  if (held === undefined || bytes === undefined || !isWhole || !isList)
+  if (held === undefined || bytes === undefined || !isWhole(slot, -1) || !isWhole(height, 0) || !isList)
     throw invalid('a part of it is damaged')
   return {
     keyText: key as string,
@@ -148,12 +157,16 @@ const readBackup = async (file: string): Promise<{ backup: Backup; keyText: stri
       publicKey: publicKeyOf(held),
       isSealed: !(held instanceof Uint8Array),
       genesis: parseGenesis(bytes, file),
-      slot: slot as number,
-      height: height as number,
+      slot,
+      height,
       addresses
     }
   }
 }
+
+/** Below the last number that is written down: of the slots after this one, there must be a first. */
+const isWhole = (value: unknown, least: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= least && (value as number) < BOUNDS.counterMax
 
 const parse = (text: string): Readonly<Record<string, unknown>> => {
   try {
