@@ -1,27 +1,33 @@
 /**
- * Stands in for the index of `packages/wire` in a simulation (`simulate.ts` puts it there). On the memory net all who
- * are sent a message are given the same bytes, so what these bytes mean is worked out once for the whole mesh and
- * not by every peer: a decoder's answer depends on nothing else, and nobody changes one. The bytes' own contents are
- * compared, so that whoever wrote into them after all would get the right answer.
+ * Stands in for the index of `packages/wire` in a simulation (`simulate.ts` puts it there). What bytes mean is worked
+ * out once for the whole mesh, and not by every peer each time it hears them or reads them from its disk: a decoder's
+ * answer depends on the bytes alone, and nobody changes one. Answers are found by content, so that whoever wrote into
+ * bytes after all would get the right one.
  */
-import { equalBytes } from '@gradmesh/core'
 import {
   decodeAttest as attestIn,
   decodeBlock as blockIn,
   decodeCertificate as certificateIn,
+  decodeGenesis as genesisIn,
+  decodeSignedDeltaHeader as headerIn,
   decodeSignedDelta as signedDeltaIn,
   decodeVote as voteIn
 } from '../../../packages/wire/src/index.ts'
 
 export * from '../../../packages/wire/src/index.ts'
 
+/** More than a schedule has of a kind, floods apart. */
+const ANSWERS_MAX = 4_096
+
 const remembering = <T>(decode: (bytes: Uint8Array) => T): ((bytes: Uint8Array) => T) => {
-  const answers = new WeakMap<Uint8Array, { readonly bytes: Uint8Array; readonly answer: T }>()
+  const answers = new Map<string, T>()
   return bytes => {
-    const known = answers.get(bytes)
-    if (known !== undefined && equalBytes(known.bytes, bytes)) return known.answer
-    const answer = decode(bytes)
-    answers.set(bytes, { bytes: bytes.slice(), answer })
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    const known = answers.get(text)
+    if (known !== undefined) return known
+    const answer = decode(bytes.slice())
+    if (answers.size === ANSWERS_MAX) answers.clear()
+    answers.set(text, answer)
     return answer
   }
 }
@@ -29,5 +35,7 @@ const remembering = <T>(decode: (bytes: Uint8Array) => T): ((bytes: Uint8Array) 
 export const decodeAttest = remembering(attestIn)
 export const decodeBlock = remembering(blockIn)
 export const decodeCertificate = remembering(certificateIn)
+export const decodeGenesis = remembering(genesisIn)
 export const decodeSignedDelta = remembering(signedDeltaIn)
+export const decodeSignedDeltaHeader = remembering(headerIn)
 export const decodeVote = remembering(voteIn)

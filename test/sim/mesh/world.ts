@@ -48,7 +48,7 @@ const END_MS = 200_000
 const EVENTS_MAX = 400_000
 const REDIAL_MS = 250
 /** How often everybody's memory is looked at, besides at every final block. */
-const COUNT_MS = 100
+const COUNT_MS = 250
 /** How often an operator looks whether an order was heard. */
 const ORDER_MS = 400
 
