@@ -2,7 +2,7 @@
  * What `bond`, `unbond` and `leave` have in common: sign with the key of the folder, hand the transaction to the
  * running peer, wait until a final block has it. The key stays here; what is sent is of use to nobody else.
  */
-import type { Client, Stakes } from '@gradmesh/api'
+import type { Stakes } from '@gradmesh/api'
 import { MeshError, toHex } from '@gradmesh/core'
 import { readGenesis, readKey, readPublicKey } from '@gradmesh/peer'
 import { chainIdOf, type EpochRules, encodeTransaction, type StakeOrder, signStake } from '@gradmesh/wire'
@@ -11,6 +11,7 @@ import { clientOf } from './client.ts'
 import type { Invocation } from './command.ts'
 import { EXIT } from './exit-codes.ts'
 import { count } from './format.ts'
+import { accountOf, untilTaken } from './order-taken.ts'
 import { passphraseOf, passphraseOption } from './passphrase.ts'
 import { dataOption, folderOf, urlOption } from './settings.ts'
 
@@ -18,11 +19,6 @@ export const stakingOptions = { ...dataOption, ...urlOption, ...passphraseOption
 
 export type Order = { readonly kind: 'bond' | 'unbond'; readonly amount: bigint } | { readonly kind: 'leave' }
 type Account = Stakes['trainers'][number]
-
-const PATIENCE_MS = 120_000
-const POLL_MS = 500
-/** Gossip may have lost it, or the peer was started again. */
-const SUBMIT_EVERY_MS = 10_000
 
 /** @throws MeshError `USAGE_ARGUMENT` */
 export const amountOf = (text = ''): bigint => {
@@ -53,7 +49,7 @@ export const placeOrder = async ({ values, io, env }: Invocation, order: Order):
         remedy: 'let --data and --url name the same peer'
       }
     )
-  const { height, round, account: before } = await look(client, key)
+  const { height, round, account: before } = await accountOf(client, key)
   checkOrder(order, before, genesis.epochs)
 
   const keys = await readKey(folder, { passphrase: await passphraseOf(folder, { values, env }) })
@@ -62,7 +58,7 @@ export const placeOrder = async ({ values, io, env }: Invocation, order: Order):
   const transaction = toHex(encodeTransaction(signed))
   const { id } = await client.submit({ transaction })
   io.note(`The peer has spread the order; the next block that is not empty should take it.`)
-  const taken = await untilFinal(client, { id, key, nonce, transaction, from: height + 1 })
+  const taken = await untilTaken(client, { id, key, nonce, transaction, from: height + 1 })
   const effects = effectsOf(order, genesis.epochs, taken.takenIn)
   const { amount, atStake } = moved(order, before)
   if (io.json) {
@@ -86,19 +82,6 @@ const moved = (order: Order, { bond, leaving }: Account): { amount: bigint; atSt
   if (order.kind === 'leave') return { amount: before, atStake: 0n }
   const { amount } = order
   return { amount, atStake: order.kind === 'bond' ? before + amount : before - amount }
-}
-
-/** @throws MeshError `STAKE_UNREGISTERED` */
-const look = async (
-  client: Client,
-  key: string
-): Promise<{ height: number; round: number; account: Account }> => {
-  const [{ round }, { height, trainers }] = await Promise.all([client.status(), client.stakes()])
-  const account = trainers.find(each => each.key === key)
-  if (account !== undefined) return { height, round, account }
-  throw new MeshError('STAKE_UNREGISTERED', 'the key in this folder is not registered with the mesh', {
-    remedy: 'start the peer and let it register; --data names its folder, --url the peer that runs'
-  })
 }
 
 /** What the ledger would refuse, told with what there is. @throws MeshError `STAKE_BALANCE`, `STAKE_NO_BOND`, `STAKE_BOND_MIN` */
@@ -147,44 +130,4 @@ export const effectsOf = (
 ): { epoch: number; round: number; freeRound: number } => {
   const epoch = takenIn + 2
   return { epoch, round: epoch * rounds, freeRound: (epoch + (kind === 'bond' ? 0 : unbonding)) * rounds }
-}
-
-interface Submitted {
-  readonly id: string
-  readonly key: string
-  readonly nonce: number
-  readonly transaction: string
-  /** The first height whose block may have it. */
-  readonly from: number
-}
-
-/** @throws MeshError `STAKE_UNDECIDED`, `STAKE_REPLACED` */
-const untilFinal = async (
-  client: Client,
-  { id, key, nonce, transaction, from }: Submitted
-): Promise<{ height: number; takenIn: number }> => {
-  const start = performance.now()
-  let height = from
-  let submitted = start
-  for (;;) {
-    const { height: head, account } = await look(client, key)
-    for (; height <= head; height++) {
-      const block = await client.block({ height })
-      if (block.transactions.some(each => each.id === id)) return { height, takenIn: block.epoch }
-    }
-    if (account.nonce > nonce)
-      throw new MeshError('STAKE_REPLACED', 'another order of this key was taken instead', {
-        remedy: 'look at `gradmesh stakes`, and give the order again if it is still wanted'
-      })
-    const now = performance.now()
-    if (now - start > PATIENCE_MS)
-      throw new MeshError('STAKE_UNDECIDED', `no final block has the order after ${PATIENCE_MS / 1000} s`, {
-        remedy: 'the mesh makes no progress: `gradmesh status` says why. The order may still be taken'
-      })
-    if (now - submitted > SUBMIT_EVERY_MS) {
-      submitted = now
-      await client.submit({ transaction })
-    }
-    await new Promise(resolve => setTimeout(resolve, POLL_MS))
-  }
 }
