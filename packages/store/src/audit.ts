@@ -45,6 +45,7 @@ export interface Audit {
 
 /** The name of what is kept under each letter, and the length of its keys; 0: any. */
 const KINDS: Readonly<Record<string, readonly [name: string, keyBytes: number]>> = {
+  V: ['format', 1],
   G: ['genesis', 1],
   H: ['head', 1],
   B: ['base', 1],
@@ -90,6 +91,7 @@ class Walk {
   #values = 0
   #head: Head | undefined
   #base: Head | undefined
+  #format = false
   #genesis = false
   readonly #index = new Map<number, string>()
   readonly #blocks = new Map<string, BlockNote>()
@@ -129,6 +131,9 @@ class Walk {
     const letter = String.fromCharCode(key[0]!)
     const hex = toHex(key.subarray(1))
     switch (letter) {
+      case 'V':
+        this.#format = true
+        return null
       case 'G':
         this.#genesis = true
         return null
@@ -208,6 +213,7 @@ class Walk {
     const deltaHeights = this.#checkHeights(head, base)
     for (const { key, what } of this.#bad) this.find(this.#heightOf(key, head, deltaHeights), what)
     for (const what of this.#failures) this.find(head.height, what)
+    if (!this.#format) this.find(0, 'format: missing or damaged')
     if (!this.#genesis) this.find(0, 'genesis: missing or damaged')
     if (this.#head === undefined) this.find(head.height, 'head: missing or damaged')
     if (this.#base === undefined) this.find(head.height, 'base: missing or damaged')

@@ -3,6 +3,7 @@ import type { Digest } from '@gradmesh/wire'
 import { allOf, keyOf } from './keys.ts'
 import type { Database } from './types.ts'
 
+export const FORMAT = keyOf('V')
 export const GENESIS = keyOf('G')
 export const HEAD = keyOf('H')
 export const BASE = keyOf('B')

@@ -30,6 +30,7 @@ import {
   checkpointKey,
   type DiskKind,
   deltaKey,
+  FORMAT,
   finalKey,
   GENESIS,
   HEAD,
@@ -63,6 +64,9 @@ import { allOf, beU32, numberAt, numbersOf } from './keys.ts'
 import { del, entriesSealed, getSealed, put, unseal } from './sealed.ts'
 import type { Database, Operation, Range } from './types.ts'
 
+/** Rises when a folder of before can't be read any more. 2: a checkpoint's leaves lie in a file. */
+const CHAIN_FORMAT = 2
+
 /** Writes the genesis into an empty database. Code STORE_EXISTS when it holds another chain. */
 export const createChain = async (database: Database, genesisBytes: Uint8Array): Promise<ChainStore> => {
   const held = await getSealed(database, GENESIS, 'the genesis', 0)
@@ -73,12 +77,18 @@ export const createChain = async (database: Database, genesisBytes: Uint8Array):
   }
   if (held === undefined) {
     const start = encodeHead({ height: 0, id: sha256(genesisBytes) })
-    await database.batch([put(GENESIS, genesisBytes), put(HEAD, start), put(BASE, start)], { sync: true })
+    const first = [
+      put(FORMAT, beU32(CHAIN_FORMAT)),
+      put(GENESIS, genesisBytes),
+      put(HEAD, start),
+      put(BASE, start)
+    ]
+    await database.batch(first, { sync: true })
   }
   return openChain(database)
 }
 
-/** Codes: STORE_MISSING when there is no chain, STORE_CORRUPT. */
+/** Codes: STORE_MISSING when there is no chain, STORE_FORMAT, STORE_CORRUPT. */
 export const openChain = async (database: Database): Promise<ChainStore> => {
   const genesis = await getSealed(database, GENESIS, 'the genesis', 0)
   const head = await getSealed(database, HEAD, 'the head')
@@ -89,6 +99,15 @@ export const openChain = async (database: Database): Promise<ChainStore> => {
     })
   }
   if (genesis === undefined) throw corrupt('the genesis', 'it is missing', 0)
+  const format = await getSealed(database, FORMAT, 'the format')
+  if (format === undefined || numberAt(format, 0) !== CHAIN_FORMAT) {
+    const held = format === undefined ? 'before 2' : numberAt(format, 0)
+    throw storeError('STORE_FORMAT', `chain/ is of format ${held}, and this release reads ${CHAIN_FORMAT}`, {
+      remedy:
+        'Go on with the release that wrote it, or move `chain` away (keep `key` and `safety`) and start again: it is fetched from the mesh.',
+      data: { reads: CHAIN_FORMAT }
+    })
+  }
   if (head === undefined || base === undefined) throw corrupt('the head', 'it is missing')
   return new OpenChain(database, genesis, decodeHead(head), decodeHead(base))
 }

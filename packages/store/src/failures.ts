@@ -9,6 +9,7 @@ export type StoreCode =
   | 'STORE_CORRUPT'
   | 'STORE_MISSING'
   | 'STORE_EXISTS'
+  | 'STORE_FORMAT'
   | 'STORE_FULL'
   | 'STORE_PERMISSION'
   | 'STORE_IO'

@@ -15,6 +15,7 @@ import { createChain, openChain } from '../src/chain.ts'
 import type { ChainStore } from '../src/chain-store.ts'
 import { openLevelDb } from '../src/leveldb.ts'
 import { type MemoryDatabase, openMemory } from '../src/memory.ts'
+import { put } from '../src/sealed.ts'
 import type { Files } from '../src/types.ts'
 import {
   blockOn,
@@ -75,6 +76,17 @@ t.test('a new chain stands at its genesis', async t => {
   t.strictSame(await chain.live(), { blocks: [], certificates: [] })
   await createChain(database, GENESIS_BYTES)
   await t.rejects(createChain(database, Uint8Array.of(1)), { code: 'STORE_EXISTS' })
+})
+
+t.test('a chain of another format is named, and nothing of it is read', async t => {
+  const { database } = await grow()
+  const key = Uint8Array.of('V'.charCodeAt(0))
+  const refused = { code: 'STORE_FORMAT', remedy: /move `chain` away/ }
+  await database.batch([put(key, Uint8Array.of(0, 0, 0, 3))], { sync: true })
+  await t.rejects(openChain(database), { ...refused, message: /format 3.*reads 2/ })
+  await t.rejects(createChain(database, GENESIS_BYTES), refused)
+  await database.batch([{ type: 'del', key }], { sync: true })
+  await t.rejects(openChain(database), { ...refused, message: /before 2/ })
 })
 
 t.test('what is final can be read back, also after a crash', async t => {
