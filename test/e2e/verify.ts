@@ -274,7 +274,7 @@ const swaps = async (t: Test, dir: string, young: string, fresh: () => Promise<s
   await settleFolder(other, genesis, otherKeys)
   folder = await fresh()
   await put(folder, 'safety', other)
-  t.match(await verifyFolder(folder), { ok: false, findings: [{ where: 'safety', what: /another key/ }] })
+  t.match(await verifyFolder(folder), { ok: false, findings: [{ where: 'key', what: /another key/ }] })
 
   folder = await fresh()
   await put(folder, 'genesis', other)

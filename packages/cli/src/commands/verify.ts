@@ -1,10 +1,12 @@
-import { type Finding, type VerifyReport, verifyFolder } from '@gradmesh/peer'
+import { type VerifyReport, verifyFolder } from '@gradmesh/peer'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { green, red } from '../io.ts'
 import { dataOption, datasetOf, datasetOption, folderOf } from '../settings.ts'
 
 const TELL_EVERY = 50
+/** Damage often shows in many places, and the first say what it is. */
+const FINDINGS_TOLD = 20
 
 /** What a folder that joined late or was pruned leaves open, so that nobody takes it for more than it is. */
 const notShown = ({ base, replayedFrom, height }: VerifyReport): string[] => [
@@ -14,18 +16,21 @@ const notShown = ({ base, replayedFrom, height }: VerifyReport): string[] => [
 ]
 
 const remedies = ({ findings }: VerifyReport): string[] => {
-  const isOfSafety = ({ where }: Finding): boolean => where.startsWith('safety')
-  return [
-    ...(findings.every(isOfSafety)
-      ? []
-      : ['move chain/ away, keep key and safety/, and start the peer: it fetches the chain anew']),
-    ...(findings.some(isOfSafety)
-      ? [
-          'safety/ is damaged: `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing'
-        ]
-      : [])
-  ]
+  const parts = new Set(findings.map(({ where }) => /^(key|safety)/.exec(where)?.[0] ?? 'chain'))
+  return REMEDIES.flatMap(([part, remedy]) => (parts.has(part) ? [remedy] : []))
 }
+
+const REMEDIES = [
+  ['key', 'put the key back that belongs to this safety/, or the safety/ that belongs to this key'],
+  [
+    'safety',
+    'safety/ is damaged: `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing'
+  ],
+  [
+    'chain',
+    'move chain/ away if it is there, keep key and safety/, and start the peer: it fetches the chain anew'
+  ]
+] as const
 
 export const command: Command = {
   name: 'verify',
@@ -48,7 +53,10 @@ export const command: Command = {
       if (report.base > 0) for (const line of notShown(report)) io.note(line)
     } else {
       io.print(`${red('does not hold', io)} (the blocks up to ${report.height} do):`)
-      for (const { where, what } of report.findings) io.print(`  ${where}: ${what}`)
+      const { findings } = report
+      for (const { where, what } of findings.slice(0, FINDINGS_TOLD)) io.print(`  ${where}: ${what}`)
+      if (findings.length > FINDINGS_TOLD)
+        io.print(`  … and ${findings.length - FINDINGS_TOLD} more; --json has all`)
       for (const line of remedies(report)) io.note(`  what to do: ${line}`)
     }
     return report.ok ? EXIT.ok : EXIT.failed

@@ -27,7 +27,7 @@ t.test('each database that is damaged is named, with what helps it', async t => 
   await rm(join(folder, 'safety'), { recursive: true })
   const neither = await verified()
   t.strictSame(neither.found.at(-1), '  safety: the folder is missing')
-  t.match(neither.remedies, /move chain\/ away[\s\S]*key export/)
+  t.match(neither.remedies, /key export[\s\S]*move chain\/ away/)
 
   await mkdir(join(folder, 'safety'))
   await writeFile(join(folder, 'safety', 'CURRENT'), 'garbage\n')

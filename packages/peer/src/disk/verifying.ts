@@ -43,7 +43,7 @@ import { originOf } from './start.ts'
 const SECOND_LOOK_MS = 50
 
 export interface Finding {
-  /** What it is about: a file such as `chain/CURRENT`, `chain`, `safety`, or `height N`. */
+  /** What it is about: a file such as `chain/CURRENT`, `chain`, `safety`, `key`, or `height N`. */
   readonly where: string
   readonly what: string
 }
@@ -144,8 +144,8 @@ const checkSafety = async (path: string, key: PublicKey, report: Report): Promis
   try {
     if (!equalBytes(safety.key, key))
       report.findings.push({
-        where: 'safety',
-        what: `it holds the votes of another key, ${toHex(safety.key)}`
+        where: 'key',
+        what: `safety/ holds the votes of another key, ${toHex(safety.key)}`
       })
     return await safety.final()
   } finally {
@@ -403,6 +403,7 @@ const checkLive = async (
 
 const whereOf = (error: MeshError, height: number): string => {
   const { file, what } = error.data
+  if (error.code.startsWith('STORE_SAFETY')) return 'safety'
   if (typeof file === 'string') return file
   return typeof what === 'string' && error.data.height === undefined
     ? what
