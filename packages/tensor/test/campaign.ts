@@ -42,14 +42,19 @@ for (const kernel of kernels.filter(({ id }) => id.includes(values.only))) {
     }
   }
   const wrong: string[] = []
+  let [error, share] = [0, 0]
   try {
     for await (const result of runCases(device, drawn, values.seed)) {
+      error = Math.max(error, result.error)
+      share = Math.max(share, result.share)
       if (result.wrong.length > 0) wrong.push(`${result.name} ${result.wrong.join('; ')}`)
     }
   } catch (error) {
     wrong.push(String(error))
   }
-  report(kernel.id, wrong, from)
+  const { atol, rtol } = kernel.tolerance
+  const far = `off by ${error.toExponential(1)} at most, ${(100 * share).toFixed(0)} % of ${atol} + ${rtol} |value|`
+  report(`${kernel.id}: ${atol + rtol === 0 && error === 0 ? 'exact' : far}`, wrong, from)
 }
 for (const name of Object.keys(CHECKS).filter(name =>
   name.toLowerCase().includes(values.only.toLowerCase())

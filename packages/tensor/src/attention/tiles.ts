@@ -11,7 +11,8 @@
  * store in the text (eight branches each), for each value that lives across them, and pairwise for all uses
  * of one private array. So sums live in private arrays, one for each vec4 column of a lane, which some loop
  * indexes by a variable: those stay in memory, where sums of wide heads would be spilled to anyway. And
- * loops take few columns a turn; none has a bound that is a `min` with a number from a constant start, or it is unrolled.
+ * loops take few columns a turn; none has a bound that is a `min` with a number from a constant start, or it is
+ * unrolled.
  *
  * Indices here are in vec4s: head sizes are multiples of 4. `width` = dim / 4.
  */
@@ -64,12 +65,12 @@ export const ATTENTION_SCALARS = {
 const LANES_MEMORY = 32
 const LANES_MAX = 32
 /** Vec4s of sums that a lane may hold: with more, Mesa compiles for over a second. Wider heads get fewer rows. */
-const HELD_MAX = 192
+const HELD_MAX = 160
 /** Vec4s of a head of which workgroup memory, 16 KiB on any adapter, holds two tiles of 8 rows. */
 const MEMORY_WIDTH = 32
 
 const rowsOf = (lanes: number, groups: number, sums: number): number =>
-  Math.max(4, Math.min(lanes <= 8 ? 16 : 8, 4 * Math.floor(HELD_MAX / (4 * groups * sums))))
+  Math.max(4, Math.min(lanes <= 8 ? 16 : 8, 2 * Math.floor(HELD_MAX / (2 * groups * sums))))
 
 /** `sums`: how many (rows, dim) sums a tile holds. */
 export const attentionForm = (
@@ -299,16 +300,18 @@ export class Tile {
     }`
   }
 
-  /**
-   * For each row `i`: `before` declares `value`; `after` finds it reduced over the lanes. The loop's end
-   * is told at run time, or compilers unroll it.
-   */
+  /** `text` for each row `i` that there is, up to `end`. */
+  eachRow(text: string): string {
+    return `for (var here = top; here < end; here++) { let i = here - top; ${text} }`
+  }
+
+  /** For each row `i`: `before` declares `value`; `after` finds it reduced over the lanes. */
   eachRowAcross(op: 'max' | 'add', before: string, after: string): string {
     const { lanes, rows, memory } = this.form
     const combine = (a: string, b: string) => (op === 'max' ? `max(${a}, ${b})` : `${a} + ${b}`)
     if (memory) {
       return `workgroupBarrier();
-    for (var i = 0u; i < present; i++) { ${before} tile_reduce[i * ${lanes}u + lane] = value; }
+    ${this.eachRow(`${before} tile_reduce[i * ${lanes}u + lane] = value;`)}
     workgroupBarrier();
     if (lane < ${rows}u) {
       var all = tile_reduce[lane * ${lanes}u];
@@ -316,28 +319,27 @@ export class Tile {
       tile_row[lane] = all;
     }
     workgroupBarrier();
-    for (var i = 0u; i < present; i++) { let value = tile_row[i]; ${after} }`
+    ${this.eachRow(`let value = tile_row[i]; ${after}`)}`
     }
     const steps: string[] = []
     for (let step = lanes / 2; step >= 1; step /= 2) {
       steps.push(`value = ${combine('value', `subgroupShuffleXor(value, ${step}u)`)};`)
     }
-    return `for (var i = 0u; i < present; i++) { ${before} ${steps.join(' ')} ${after} }`
+    return this.eachRow(`${before} ${steps.join(' ')} ${after}`)
   }
 
-  /** Stores acc, or acc · `factor(i)` of row `i`, as the `present` rows of `array`. */
+  /**
+   * Stores acc, or acc · `factor(i)` of row `i`, as rows of `array`. A row's vec4s are put side by
+   * side first, so that there is one store in the text for all of them.
+   */
   store(acc: string, array: string, factor?: (i: string) => string): string {
     const { lanes, groups } = this.form
     const by = factor === undefined ? '' : ` * ${factor('i')}`
-    const stores = range(groups).map(
-      g => `if (lane + ${g * lanes}u < width) { ${array}[at + ${g * lanes}u] = ${acc}_${g}[i]${by}; }`
-    )
-    return `let end_${array} = top + present;
-  for (var row = top; row < end_${array}; row++) {
-    let i = row - top;
-    let at = base_${array} + row * stride_${array} + lane;
-    ${stores.join('\n    ')}
-  }`
+    return this.eachRow(`let at = base_${array} + (top + i) * stride_${array};
+    var line = array<vec4f, ${groups}>(${range(groups)
+      .map(g => `${acc}_${g}[i]`)
+      .join(', ')});
+    for (var d = lane; d < width; d += ${lanes}u) { ${array}[at + d] = line[d / ${lanes}u]${by}; }`)
   }
 
   /** The module. `rowArrays` are what `openRows` opens. */

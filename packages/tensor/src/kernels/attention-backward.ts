@@ -99,7 +99,7 @@ export const attentionBackwardQ: Kernel<AttentionScalars, AttentionOptions, Atte
   let length = ${lengthOf(form)};
   let limit = ${form.causal ? `min(length, top + ${form.rows}u + past)` : 'length'};
   ${t.declare('o')}
-  let present = min(${form.rows}u, scalars.queries - top);
+  let end = min(top + ${form.rows}u, scalars.queries);
   ${t.openRows('q', 'scalars.queries')}
   ${t.openRows('gradient', 'scalars.queries')}
   ${form.memory ? 'workgroupBarrier();' : ''}
@@ -111,11 +111,9 @@ export const attentionBackwardQ: Kernel<AttentionScalars, AttentionOptions, Atte
       { acc: 'w', row: 'gradient', column: 'v' }
     ])}
     ${t.mine()}
-    for (var i = 0u; i < present; i++) {
-      let row = (b * scalars.queries + top + i) * scalars.heads + head;
+    ${t.eachRow(`let row = (b * scalars.queries + top + i) * scalars.heads + head;
       let sees = mine < vec4u(${form.causal ? 'min(length, top + i + 1u + past)' : 'length'});
-      s[i] = exp4(select(vec4f(NEVER), scalars.scale * s[i] - lse[row], sees)) * (w[i] - delta[row]) * scalars.scale;
-    }
+      s[i] = exp4(select(vec4f(NEVER), scalars.scale * s[i] - lse[row], sees)) * (w[i] - delta[row]) * scalars.scale;`)}
     ${t.accumulate([{ acc: 'o', weights: 's', array: 'k' }], 'scalars.keys')}
   }
   ${t.store('o', 'dq')}`
@@ -161,7 +159,7 @@ export const attentionBackwardKV: Kernel<AttentionScalars, AttentionOptions, Att
   let length = ${lengthOf(form)};
   let first = ${form.causal ? 'select(0u, top - past, top > past)' : '0u'};
   let limit = select(0u, scalars.queries, top < length);
-  let present = min(${form.rows}u, scalars.keys - top);
+  let end = min(top + ${form.rows}u, scalars.keys);
   let share = scalars.heads / scalars.kvHeads;
   ${t.declare('dk')}
   ${t.declare('dv')}
@@ -190,12 +188,10 @@ export const attentionBackwardKV: Kernel<AttentionScalars, AttentionOptions, Att
     }
     let lse_ = vec4f(lses[0], lses[1], lses[2], lses[3]);
     let delta_ = vec4f(deltas[0], deltas[1], deltas[2], deltas[3]);
-    for (var i = 0u; i < present; i++) {
-      let sees = (mine < vec4u(limit)) & vec4<bool>(top + i < length)${form.causal ? ' & (mine + past >= vec4u(top + i))' : ''};
+    ${t.eachRow(`let sees = (mine < vec4u(limit)) & vec4<bool>(top + i < length)${form.causal ? ' & (mine + past >= vec4u(top + i))' : ''};
       let weight = exp4(select(vec4f(NEVER), scalars.scale * s[i] - lse_, sees));
       s[i] = weight;
-      w[i] = weight * (w[i] - delta_) * scalars.scale;
-    }
+      w[i] = weight * (w[i] - delta_) * scalars.scale;`)}
     ${t.accumulate(
       [
         { acc: 'dv', weights: 's', array: 'gradient' },

@@ -53,8 +53,8 @@ export const attention: Kernel<AttentionScalars, AttentionOptions, AttentionForm
   var most: array<f32, ${form.rows}>;
   var part: array<f32, ${form.rows}>;
   var fades: array<f32, ${form.rows}>;
-  let present = min(${form.rows}u, scalars.queries - top);
-  for (var i = 0u; i < present; i++) { most[i] = 0.1 * NEVER; }
+  let end = min(top + ${form.rows}u, scalars.queries);
+  ${t.eachRow('most[i] = 0.1 * NEVER;')}
   ${t.openRows('q', 'scalars.queries')}
   ${form.memory ? 'workgroupBarrier();' : ''}
   for (var column = 0u; column < limit; column += ${4 * form.lanes}u) {

@@ -112,7 +112,12 @@ fn main(
     }
     workgroupBarrier();
   }
-  for (var i = 0u; i < ${v.compact ? `min(${ROWS}u, scalars.m - top)` : `${ROWS}u`}; i++) { finish(top + mineRow + i, left + 4u * mine4, sums[i]); }
+  ${
+    v.compact
+      ? `let first = top + mineRow; let end = min(first + ${ROWS}u, scalars.m);
+  for (var row = first; row < end; row++) { finish(row, left + 4u * mine4, sums[row - first]); }`
+      : `for (var i = 0u; i < ${ROWS}u; i++) { finish(top + mineRow + i, left + 4u * mine4, sums[i]); }`
+  }
 }`
   }
 }

@@ -26,3 +26,18 @@ export const firstDifference = (
   }
   return got.length === want.length ? undefined : `${got.length} elements, want ${want.length}`
 }
+
+/** How far the farthest element is from its value, and as a share of what it may be; an exact kernel's share is 0. */
+export const farthest = (
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  { rtol, atol }: { readonly rtol: number; readonly atol: number }
+): { readonly error: number; readonly share: number } => {
+  let [error, share] = [0, 0]
+  for (let i = 0; i < want.length; i++) {
+    const off = Object.is(got[i], want[i]) ? 0 : Math.abs(got[i]! - want[i]!)
+    error = Math.max(error, off)
+    if (off > 0) share = Math.max(share, off / (atol + rtol * Math.abs(want[i]!)))
+  }
+  return { error, share }
+}

@@ -3,12 +3,16 @@ import { Prng } from '@gradmesh/core'
 import type { Kernel } from '../../src/index.ts'
 import { classBytes } from '../../src/pool.ts'
 import type { Device } from '../../src/runtime.ts'
-import { filled, firstDifference } from './arrays.ts'
+import { farthest, filled, firstDifference } from './arrays.ts'
 
 export interface CaseResult {
   readonly name: string
   /** Array and element where device and reference differ by more than the tolerance. */
   readonly wrong: readonly string[]
+  /** Over all arrays; NaN where one is. */
+  readonly error: number
+  /** Of the tolerance at its place. */
+  readonly share: number
 }
 
 /** Leaves buffers full of NaN in the pool, for these lengths: padding belongs to nobody, so it may hold anything. */
@@ -47,6 +51,12 @@ export async function* runCases(device: Device, kernel: Kernel, seed = ''): Asyn
       const difference = firstDifference(got[i]!, want[name]!, kernel.tolerance)
       return difference === undefined ? [] : [`${name} ${difference}`]
     })
-    yield { name: `${JSON.stringify(scalars)} ${JSON.stringify(options)}`, wrong }
+    const far = inputs.map(({ name }, i) => farthest(got[i]!, want[name]!, kernel.tolerance))
+    yield {
+      name: `${JSON.stringify(scalars)} ${JSON.stringify(options)}`,
+      wrong,
+      error: Math.max(...far.map(({ error }) => error)),
+      share: Math.max(...far.map(({ share }) => share))
+    }
   }
 }
