@@ -56,8 +56,8 @@ const SOURCES = {
   },
   fashion: {
     task: 'images',
-    options: { shift: 1, mirror: 1, dropoutPercent: 20 },
-    recipe: { rounds: 30 },
+    options: { channels: '16 32 64', shift: 1, mirror: 1, dropoutPercent: 20 },
+    recipe: { rounds: 30, innerSteps: 40 },
     singleRateMicro: 1000,
     folders: [join(SHARED, 'img-fashion-mnist')]
   },
