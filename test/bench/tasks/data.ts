@@ -56,8 +56,8 @@ const SOURCES = {
   },
   fashion: {
     task: 'images',
-    options: { channels: '16 32 64', shift: 1, mirror: 1, dropoutPercent: 20 },
-    recipe: { rounds: 30, innerSteps: 40 },
+    options: { width: 256, shift: 1, mirror: 1, dropoutPercent: 50 },
+    recipe: { rounds: 30, innerSteps: 60 },
     singleRateMicro: 1000,
     folders: [join(SHARED, 'img-fashion-mnist')]
   },
@@ -68,7 +68,13 @@ const SOURCES = {
     inFull: { options: { start: 'full' }, singleRateMicro: 2000 },
     folders: [STORIES, SHAKESPEARE]
   },
-  masked: { task: 'masked', options: {}, singleRateMicro: 2000, folders: [BOOKS] }
+  masked: {
+    task: 'masked',
+    options: { vocabulary: 1024 },
+    recipe: { rounds: 40, innerRateMicro: 4000 },
+    singleRateMicro: 2000,
+    folders: [BOOKS]
+  }
 } as const satisfies Record<string, Source>
 
 export type Name = keyof typeof SOURCES

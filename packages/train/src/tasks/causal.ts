@@ -44,8 +44,8 @@ const RECIPE: Recipe = { ...COMMON, rounds: 20, innerSteps: 10, batch: 8, innerR
 
 const RECIPES: Readonly<Record<Start, Recipe>> = {
   new: RECIPE,
-  full: RECIPE,
-  lora: { ...RECIPE, innerRateMicro: 10_000 }
+  full: { ...RECIPE, rounds: 40, innerSteps: 5, innerRateMicro: 4000, chunk: 128 },
+  lora: { ...RECIPE, innerRateMicro: 15_000, chunk: 256 }
 }
 
 export const causal: TaskKind = {
