@@ -6,7 +6,7 @@
  *
  * A key of small order verifies signatures that nobody made. Such a key harms its owner alone.
  */
-import { assert, utf8 } from '@gradmesh/core'
+import { assert, remember, toHex, utf8 } from '@gradmesh/core'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { assertBytes, assertUint, DIGEST_BYTES, KEY_BYTES, SIGNATURE_BYTES } from './binary.ts'
 import type { PublicKey, Signature } from './types.ts'
@@ -59,11 +59,26 @@ export const verifyBytesNative = (
   // Past a key of 32 bytes OpenSSL would not look: DER says how long it is.
   if (native === undefined || publicKey.length !== KEY_BYTES) return false
   try {
-    const key = native.createPublicKey({ key: Buffer.concat([SPKI, publicKey]), format: 'der', type: 'spki' })
-    return native.verify(null, message, key, signature)
+    return native.verify(null, message, keyObjectOf(native, publicKey), signature)
   } catch {
     return false
   }
+}
+
+/**
+ * OpenSSL's own form of the public keys that were used last. Making one takes 29 of the 87 microseconds of a
+ * verification, and the same validators and trainers sign again and again.
+ */
+const keyObjects = new Map<string, import('node:crypto').KeyObject>()
+const KEY_OBJECTS_MAX = 1024
+
+const keyObjectOf = (crypto: NodeCrypto, publicKey: PublicKey): import('node:crypto').KeyObject => {
+  const name = toHex(publicKey)
+  const key =
+    keyObjects.get(name) ??
+    crypto.createPublicKey({ key: Buffer.concat([SPKI, publicKey]), format: 'der', type: 'spki' })
+  remember(keyObjects, name, key, KEY_OBJECTS_MAX)
+  return key
 }
 
 /** The norm: ZIP-215. */

@@ -23,7 +23,8 @@ import {
   encodeVote,
   signVote,
   type Vote,
-  type VoteBody
+  type VoteBody,
+  VoteKind
 } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
 import type { FaultCode } from '../faults.ts'
@@ -263,6 +264,8 @@ export class Driver implements Voting {
       }
       case 'certificate':
         this.#spreading.keep(effect.certificate)
+        if (effect.certificate.kind === VoteKind.SKIP)
+          void this.#parts.ledger.skip(effect.certificate.slot).catch(this.#context.fail)
         await this.#context.chain.putCertificate(effect.certificate)
         await this.#spreading.publish(effect.certificate, epoch)
         return

@@ -79,6 +79,8 @@ export class Ledger {
   readonly #pool: DeltaPool
   readonly #blocks = new Map<string, Block>()
   readonly #heads = new Map<string, StateHead>()
+  /** Slots above the final one that a SKIP certificate has closed. */
+  readonly #skipped = new Set<number>()
   readonly #serial = new Serial()
   #final: FinalPoint
   #checkpointed: number
@@ -109,9 +111,12 @@ export class Ledger {
     return [...this.#blocks.values()]
   }
 
-  held({ liveBlocks }: Extent): readonly Held[] {
-    // Besides the final one, those that are on the way to it, as many as come at once while syncing.
-    return [{ what: 'states', entries: this.#heads.size, max: liveBlocks + 1 + BOUNDS.syncBlocksMax }]
+  held({ liveBlocks, slots }: Extent): readonly Held[] {
+    return [
+      // Besides the final one, those that are on the way to it, as many as come at once while syncing.
+      { what: 'states', entries: this.#heads.size, max: liveBlocks + 1 + BOUNDS.syncBlocksMax },
+      { what: 'skipped slots', entries: this.#skipped.size, max: slots }
+    ]
   }
 
   add(block: Block): string {
@@ -147,7 +152,32 @@ export class Ledger {
       deltas.map(delta => delta.signed)
     )
     await this.#execute(block)
+    if (this.#skipped.has(block.header.slot)) await this.#shed()
     return null
+  }
+
+  /**
+   * A SKIP certificate has closed this slot. The states of its proposals take 4 bytes a parameter each and go, unless
+   * something is built on them: a quorum whose leaders are late would hold one for every slot. A block that becomes an
+   * ancestor of others all the same is executed anew.
+   */
+  skip(slot: number): Promise<void> {
+    if (slot > this.#final.slot) this.#skipped.add(slot)
+    return this.#shed()
+  }
+
+  /** In turn with commits, whose blocks stand on each other's states. */
+  #shed(): Promise<void> {
+    return this.#serial.run(async () => {
+      if (this.#stopped) return
+      const parents = new Set([...this.#blocks.values()].map(({ header }) => toHex(header.parentId)))
+      const ids: string[] = []
+      for (const [id, { header }] of this.#blocks) {
+        if (!this.#skipped.has(header.slot) || parents.has(id) || !this.#heads.delete(id)) continue
+        ids.push(id)
+      }
+      if (ids.length > 0) await this.#context.state.forget({ ids })
+    })
   }
 
   /** Makes these consecutive blocks final; ones that are final already are passed over. */
@@ -195,6 +225,7 @@ export class Ledger {
       const adopted = await fetch(() => {
         this.#blocks.clear()
         this.#heads.clear()
+        this.#skipped.clear()
       })
       if (adopted === undefined) return false
       const before = this.#final
@@ -223,6 +254,7 @@ export class Ledger {
     this.#context.epochs.turn(head.accounts)
     for (const [other, block] of this.#blocks)
       if (block.header.slot <= last.header.slot) this.#blocks.delete(other)
+    for (const slot of this.#skipped) if (slot <= last.header.slot) this.#skipped.delete(slot)
     for (const other of this.#heads.keys())
       if (other !== id && !this.#blocks.has(other)) this.#heads.delete(other)
     this.#heads.set(id, head)

@@ -1,7 +1,7 @@
 /**
  * What the ledger's thread does: executes blocks, hashes, decodes deltas. It holds the state after the newest
- * final block and after every live block on top of it, each under its block's id; final moves the
- * foot of that tree and drops what is not above it.
+ * final block and after live blocks on top of it, each under its block's id; final moves the
+ * foot of that tree and drops what is not above it, and the ledger has it forget what a skipped slot left.
  */
 import { equalBytes, type Fault, isFault, MeshError, sha256, toHex } from '@gradmesh/core'
 import { type Delta, decodeDelta, type Layout } from '@gradmesh/delta'
@@ -270,6 +270,11 @@ export const makeStateTable = () => {
         if (header.round < foot.state.accounts.round) decoded.delete(digest)
       }
       return foot.head
+    },
+
+    /** The states after these blocks go. Nothing that is held may stand on them. */
+    forget({ ids }: { ids: readonly string[] }): void {
+      for (const id of ids) nodes.delete(id)
     },
 
     /** A copy of the weights after a block, or null when a newer block has become final since. */

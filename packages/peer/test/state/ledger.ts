@@ -1,7 +1,15 @@
 import { toHex } from '@gradmesh/core'
 import { createMemoryHub } from '@gradmesh/net/memory'
-import { blockIdOf, deltaDigest, encodeSignedDelta } from '@gradmesh/wire'
+import {
+  type Block,
+  type BlockHeader,
+  blockIdOf,
+  deltaDigest,
+  encodeSignedDelta,
+  signBlock
+} from '@gradmesh/wire'
 import t, { type Test } from 'tap'
+import { digestOf } from '../../src/context.ts'
 import { DeltaPool } from '../../src/round/delta-pool.ts'
 import { Evidences } from '../../src/round/evidences.ts'
 import { type FinalChange, FinalPoint, Ledger } from '../../src/state/ledger.ts'
@@ -77,6 +85,47 @@ t.test('a block of a round that has not begun here is held with its payloads', a
   t.notOk(ofSecond.includes(pool.ofTrainer(trainer)?.digest ?? ''), 'it counts for no round of ours yet')
   await ledger.commit([first!.block], first!.certificate)
   t.ok(ofSecond.includes(pool.ofTrainer(trainer)?.digest ?? ''), 'and counts when that round begins')
+})
+
+const leader = validatorKeys[0]!
+
+/** A block as in the script, but elsewhere: in another slot, or on another parent. */
+const moved = (of: number, change: Partial<BlockHeader>): Block => {
+  const { header, body } = script.written[of]!.block
+  return signBlock({ ...header, ...change }, body, leader)
+}
+
+const states = (ledger: Ledger): number | undefined =>
+  ledger
+    .held({ trainers: 4, seats: 4, connections: 1, slots: 16, liveBlocks: 16 })
+    .find(({ what }) => what === 'states')?.entries
+
+t.test('the states of proposals in skipped slots go, and come back where the chain goes on from one', async t => {
+  const { ledger, node } = await behind(t)
+  const proposals = [1, 2, 3, 4, 5].map(slot => moved(0, { slot }))
+  const ids = proposals.map(block => ledger.add(block))
+  for (const [i, id] of ids.entries()) {
+    t.equal(await ledger.prepare(id, leader.publicKey), null)
+    t.equal(states(ledger), 2, 'the final one, and that of the open slot')
+    await ledger.skip(i + 1)
+    t.equal(states(ledger), 1)
+    await t.rejects(node.context.state.setsProof({ id }), { code: 'STATE_UNKNOWN' })
+  }
+  const late = ledger.add(moved(0, { slot: 6 }))
+  await ledger.skip(6)
+  t.equal(await ledger.prepare(late, leader.publicKey), null)
+  t.equal(states(ledger), 1, 'also when the slot was skipped before the block was looked at')
+
+  const child = moved(1, { slot: 7, parentSlot: 2, parentId: digestOf(ids[1]!) })
+  t.equal(await ledger.prepare(ledger.add(child), leader.publicKey), null)
+  t.equal(states(ledger), 3)
+  await ledger.skip(7)
+  t.equal(states(ledger), 2, 'what the skipped child stood on stays')
+  await ledger.commit([proposals[1]!, child], script.certify(child))
+  t.equal(ledger.final.height, 2)
+  t.strictSame(ledger.final.root, script.written[1]!.state.root)
+  t.equal(states(ledger), 1)
+  t.strictSame(node.failures, [])
 })
 
 t.test('a diverging state stops the peer, and says so', async t => {
