@@ -1,14 +1,16 @@
 /**
  * `npm run bench:sync`: a peer with nothing joins a ledger. Sources and joiner are processes of their own on
- * 127.0.0.1, the joiner is a whole peer on LevelDB and libp2p; only its adapter is a twin. Right before it joins and
- * right after, the same process fetches as many bytes as the checkpoint has over a bare libp2p stream from one of the
- * sources: the ratio of the two rates is the figure.
+ * 127.0.0.1, started as peers are; the joiner is a whole peer on LevelDB and libp2p; only its adapter is a twin. Right
+ * before it joins and right after, the same process fetches as many bytes as the checkpoint has over a bare libp2p stream
+ * from one of the sources: the ratio of the two rates is the figure. Sources run for days where peers do, so the first
+ * joins, in which their code is compiled, do not count; a joiner is always new.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { steadyMemory } from '@gradmesh/cli'
 import { runCommand, type Teller, type Values, WrongArgument } from '../../e2e/command.ts'
 import { quantile } from '../../e2e/harness.ts'
 import type { Joined, Task } from './joiner.ts'
@@ -21,6 +23,7 @@ const HELP = `npm run bench:sync -- [OPTIONS]
   --rounds N       above the checkpoint, each with four deltas: what is replayed (24)
   --sources N      peers that serve it (3)
   --repeats N      joins, each beside a bare stream; medians count (5)
+  --warm-ups N     joins before them, which do not count (2)
   --verbose        what the joiner logs
   --json           the last line is one object: ratio, replayBlocksPerSecond, …
   --help           this page
@@ -47,15 +50,24 @@ interface Figures {
 interface Plan extends Shape {
   readonly sources: number
   readonly repeats: number
+  readonly warmUps: number
   readonly verbose: boolean
 }
 
-const NUMBERS = { blocks: 2000, parameters: 10_000_000, rounds: 24, sources: 3, repeats: 5 } as const
+const NUMBERS = {
+  blocks: 2000,
+  parameters: 10_000_000,
+  rounds: 24,
+  sources: 3,
+  repeats: 5,
+  'warm-ups': 2
+} as const
 
 const planOf = (values: Values): Plan => {
   const read = (name: keyof typeof NUMBERS): number => {
     const value = Number(values[name] ?? NUMBERS[name])
-    if (!Number.isSafeInteger(value) || value < 1) throw new WrongArgument(`--${name} takes a whole number`)
+    if (!Number.isSafeInteger(value) || value < (name === 'warm-ups' ? 0 : 1))
+      throw new WrongArgument(`--${name} takes a whole number`)
     return value
   }
   const [blocks, parameters, rounds] = [read('blocks'), read('parameters'), read('rounds')]
@@ -67,13 +79,15 @@ const planOf = (values: Values): Plan => {
     rounds,
     sources: read('sources'),
     repeats: read('repeats'),
+    warmUps: read('warm-ups'),
     verbose: verbose === true
   }
 }
 
 const start = (file: string, words: readonly string[]): ChildProcess =>
-  spawn(process.execPath, [join(import.meta.dirname, file), ...words], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+  spawn(process.execPath, [...steadyMemory.execArgv, join(import.meta.dirname, file), ...words], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...steadyMemory.env }
   })
 
 const firstWord = async <T>(child: ChildProcess): Promise<T> => {
@@ -105,15 +119,16 @@ const measure = async (plan: Plan, { say }: Teller): Promise<Figures> => {
       verbose: plan.verbose
     }
     const all: Joined[] = []
-    for (let i = 0; i < plan.repeats; i++) {
+    for (let i = 0; i < plan.warmUps + plan.repeats; i++) {
       const home = join(folder, `joiner-${i}`)
       const child = start('joiner.ts', [home, JSON.stringify(task)])
       children.push(child)
       const joined = await firstWord<Joined>(child)
       if (child.exitCode === null) await once(child, 'exit')
       await rm(home, { recursive: true, force: true })
-      all.push(joined)
-      say(tell(joined))
+      const counts = i >= plan.warmUps
+      if (counts) all.push(joined)
+      say(`${counts ? '' : 'not counted: '}${tell(joined)}`)
     }
     return figuresOf(plan, all)
   } finally {

@@ -15,7 +15,7 @@ import { PROTOCOLS } from '../topics.ts'
 /** Runs under way: with one source, and with all of them. Of 1 MiB at most, so this bounds what is held in memory. */
 const LANES_PER_SOURCE = 4
 const LANES = 6
-const FIRST_RUN = 4
+const FIRST_RUN = 8
 /** A run that comes faster doubles the next, one that comes slower halves it. */
 const QUICK_MS = 400
 const SLOW_MS = 2000

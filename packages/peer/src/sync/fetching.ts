@@ -141,8 +141,10 @@ const download = async (
 ): Promise<{ head: StateHead; bytes: number } | undefined> => {
   const { chain, state, log } = context
   const { block, accounts, leaves, height } = manifest
-  await chain.putMeta(UNDER_WAY, encodeCheckpointManifest(manifest))
-  const bytes = await new Download(context, manifest, sources, onProgress).run()
+  const [bytes] = await Promise.all([
+    new Download(context, manifest, sources, onProgress).run(),
+    chain.putMeta(UNDER_WAY, encodeCheckpointManifest(manifest))
+  ])
   if (bytes === undefined) {
     log.info({ height }, 'a checkpoint could not be fetched whole; what has come is kept')
     return undefined

@@ -41,6 +41,12 @@ export interface SyncProgress {
   readonly target: number
 }
 
+/** Consecutive blocks, the last of which the certificate proves. */
+interface Group {
+  readonly blocks: readonly Block[]
+  readonly certificate: Certificate
+}
+
 export class Syncing {
   readonly #context: Context
   readonly #ledger: Ledger
@@ -214,14 +220,27 @@ export class Syncing {
 
   async #take(reply: SyncReply, peer: PeerKey): Promise<Fault<FaultCode> | null> {
     const groups = certified(reply.blocks)
-    for (const { blocks, certificate } of groups) {
+    let proven: Group | undefined
+    let ahead = Promise.resolve()
+    for (const [i, group] of groups.entries()) {
+      const { blocks, certificate } = group
       const news = blocks.filter(block => block.header.height > this.#ledger.final.height)
       if (news.length === 0) continue
-      const wrong = this.#check(blocks, news, certificate)
+      const wrong =
+        (group === proven ? null : this.#checkCertificate(group)) ??
+        this.#checkChain(news, this.#ledger.final.id)
       if (wrong !== null) return wrong
+      await ahead
       await this.#prefetch(news, peer)
+      const next = groups[i + 1]
+      const last = news.at(-1)!
+      // The payloads of the next come while these are executed.
+      if (next !== undefined && this.#isProven(next, toHex(blockIdOf(last.header)))) {
+        proven = next
+        ahead = this.#prefetch(next.blocks, peer)
+      }
       await this.#ledger.commit(news, certificate)
-      this.#driver().jump(news.at(-1)!, certificate)
+      this.#driver().jump(last, certificate)
     }
     const driver = this.#driver()
     for (const block of reply.live.blocks) driver.admitting.takeBlock(block)
@@ -230,23 +249,28 @@ export class Syncing {
     return null
   }
 
-  /** The certificate proves the last block; hashes prove the way down to what is final here. */
-  #check(
-    blocks: readonly Block[],
-    news: readonly Block[],
-    certificate: Certificate
-  ): Fault<FaultCode> | null {
-    const { epochs, chainId, genesis } = this.#context
-    const last = blocks.at(-1)!
+  #isProven(group: Group, parent: string): boolean {
+    return this.#checkCertificate(group) === null && this.#checkChain(group.blocks, parent) === null
+  }
+
+  /** It proves the last block, and with it those below. */
+  #checkCertificate({ blocks, certificate }: Group): Fault<FaultCode> | null {
+    const { epochs, chainId } = this.#context
     if (certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
-    if (!equalBytes(certificate.blockId, blockIdOf(last.header))) return peerFault('SYNC_CERTIFICATE')
-    // Across a boundary the next epoch's first certificate proves it too: nobody builds there on what is not final.
-    if (epochs.at(certificate.epoch)?.certifies(certificate, chainId) !== true)
+    if (!equalBytes(certificate.blockId, blockIdOf(blocks.at(-1)!.header)))
       return peerFault('SYNC_CERTIFICATE')
-    let parent = this.#ledger.final.id
-    for (const block of news) {
+    // Across a boundary the next epoch's first certificate proves it too: nobody builds there on what is not final.
+    return epochs.at(certificate.epoch)?.certifies(certificate, chainId) === true
+      ? null
+      : peerFault('SYNC_CERTIFICATE')
+  }
+
+  /** Hashes prove the way down from the last block to what is final here. */
+  #checkChain(blocks: readonly Block[], from: string): Fault<FaultCode> | null {
+    let parent = from
+    for (const block of blocks) {
       if (toHex(block.header.parentId) !== parent) return peerFault('SYNC_GAP')
-      if (hasVanished(genesis.epochs, block.header)) return peerFault('SYNC_EPOCH')
+      if (hasVanished(this.#context.genesis.epochs, block.header)) return peerFault('SYNC_EPOCH')
       if (!equalBytes(block.header.bodyHash, bodyHashOf(block.body))) return peerFault('SYNC_BODY')
       parent = toHex(blockIdOf(block.header))
     }
@@ -291,8 +315,8 @@ export class Syncing {
 }
 
 /** Cuts a run of blocks after each that has a certificate of its own; an uncovered rest is left out. */
-const certified = (run: readonly FinalBlock[]): { blocks: Block[]; certificate: Certificate }[] => {
-  const groups: { blocks: Block[]; certificate: Certificate }[] = []
+const certified = (run: readonly FinalBlock[]): Group[] => {
+  const groups: Group[] = []
   let blocks: Block[] = []
   for (const { block, certificate } of run) {
     blocks.push(block)

@@ -100,33 +100,36 @@ const states = (ledger: Ledger): number | undefined =>
     .held({ trainers: 4, seats: 4, connections: 1, slots: 16, liveBlocks: 16 })
     .find(({ what }) => what === 'states')?.entries
 
-t.test('the states of proposals in skipped slots go, and come back where the chain goes on from one', async t => {
-  const { ledger, node } = await behind(t)
-  const proposals = [1, 2, 3, 4, 5].map(slot => moved(0, { slot }))
-  const ids = proposals.map(block => ledger.add(block))
-  for (const [i, id] of ids.entries()) {
-    t.equal(await ledger.prepare(id, leader.publicKey), null)
-    t.equal(states(ledger), 2, 'the final one, and that of the open slot')
-    await ledger.skip(i + 1)
-    t.equal(states(ledger), 1)
-    await t.rejects(node.context.state.setsProof({ id }), { code: 'STATE_UNKNOWN' })
-  }
-  const late = ledger.add(moved(0, { slot: 6 }))
-  await ledger.skip(6)
-  t.equal(await ledger.prepare(late, leader.publicKey), null)
-  t.equal(states(ledger), 1, 'also when the slot was skipped before the block was looked at')
+t.test(
+  'the states of proposals in skipped slots go, and come back where the chain goes on from one',
+  async t => {
+    const { ledger, node } = await behind(t)
+    const proposals = [1, 2, 3, 4, 5].map(slot => moved(0, { slot }))
+    const ids = proposals.map(block => ledger.add(block))
+    for (const [i, id] of ids.entries()) {
+      t.equal(await ledger.prepare(id, leader.publicKey), null)
+      t.equal(states(ledger), 2, 'the final one, and that of the open slot')
+      await ledger.skip(i + 1)
+      t.equal(states(ledger), 1)
+      await t.rejects(node.context.state.setsProof({ id }), { code: 'STATE_UNKNOWN' })
+    }
+    const late = ledger.add(moved(0, { slot: 6 }))
+    await ledger.skip(6)
+    t.equal(await ledger.prepare(late, leader.publicKey), null)
+    t.equal(states(ledger), 1, 'also when the slot was skipped before the block was looked at')
 
-  const child = moved(1, { slot: 7, parentSlot: 2, parentId: digestOf(ids[1]!) })
-  t.equal(await ledger.prepare(ledger.add(child), leader.publicKey), null)
-  t.equal(states(ledger), 3)
-  await ledger.skip(7)
-  t.equal(states(ledger), 2, 'what the skipped child stood on stays')
-  await ledger.commit([proposals[1]!, child], script.certify(child))
-  t.equal(ledger.final.height, 2)
-  t.strictSame(ledger.final.root, script.written[1]!.state.root)
-  t.equal(states(ledger), 1)
-  t.strictSame(node.failures, [])
-})
+    const child = moved(1, { slot: 7, parentSlot: 2, parentId: digestOf(ids[1]!) })
+    t.equal(await ledger.prepare(ledger.add(child), leader.publicKey), null)
+    t.equal(states(ledger), 3)
+    await ledger.skip(7)
+    t.equal(states(ledger), 2, 'what the skipped child stood on stays')
+    await ledger.commit([proposals[1]!, child], script.certify(child))
+    t.equal(ledger.final.height, 2)
+    t.strictSame(ledger.final.root, script.written[1]!.state.root)
+    t.equal(states(ledger), 1)
+    t.strictSame(node.failures, [])
+  }
+)
 
 t.test('a diverging state stops the peer, and says so', async t => {
   const { ledger } = await behind(t)
