@@ -198,11 +198,13 @@ export class Download {
     const taken = await state.take({ first: run.first, bytes: reply }, [reply.buffer as ArrayBuffer])
     if (!this.#asked.has(run)) return false
     if (taken.right < run.count) {
-      source.dropped = taken.bytes.length === 0 ? 'lacks' : 'lied'
-      if (source.dropped === 'lied') {
+      const isLie = taken.bytes.length > 0
+      // Several runs of one source may be under way.
+      if (isLie && source.dropped !== 'lied') {
         faults.count(peerFault('SYNC_LEAF'))
         log.warn({ source: source.key, height, leaf: run.first + taken.right }, 'a peer sent a wrong leaf')
       }
+      source.dropped = isLie ? 'lied' : 'lacks'
       this.#giveBack(run, source)
       return false
     }
