@@ -265,7 +265,7 @@ export class Driver implements Voting {
       case 'certificate':
         this.#spreading.keep(effect.certificate)
         if (effect.certificate.kind === VoteKind.SKIP)
-          void this.#parts.ledger.skip(effect.certificate.slot).catch(this.#context.fail)
+          void this.#parts.ledger.skipped(effect.certificate.slot).catch(this.#context.fail)
         await this.#context.chain.putCertificate(effect.certificate)
         await this.#spreading.publish(effect.certificate, epoch)
         return

@@ -161,7 +161,7 @@ export class Ledger {
    * something is built on them: a quorum whose leaders are late would hold one for every slot. A block that becomes an
    * ancestor of others all the same is executed anew.
    */
-  skip(slot: number): Promise<void> {
+  skipped(slot: number): Promise<void> {
     if (slot > this.#final.slot) this.#skipped.add(slot)
     return this.#shed()
   }

@@ -109,19 +109,19 @@ t.test(
     for (const [i, id] of ids.entries()) {
       t.equal(await ledger.prepare(id, leader.publicKey), null)
       t.equal(states(ledger), 2, 'the final one, and that of the open slot')
-      await ledger.skip(i + 1)
+      await ledger.skipped(i + 1)
       t.equal(states(ledger), 1)
       await t.rejects(node.context.state.setsProof({ id }), { code: 'STATE_UNKNOWN' })
     }
     const late = ledger.add(moved(0, { slot: 6 }))
-    await ledger.skip(6)
+    await ledger.skipped(6)
     t.equal(await ledger.prepare(late, leader.publicKey), null)
     t.equal(states(ledger), 1, 'also when the slot was skipped before the block was looked at')
 
     const child = moved(1, { slot: 7, parentSlot: 2, parentId: digestOf(ids[1]!) })
     t.equal(await ledger.prepare(ledger.add(child), leader.publicKey), null)
     t.equal(states(ledger), 3)
-    await ledger.skip(7)
+    await ledger.skipped(7)
     t.equal(states(ledger), 2, 'what the skipped child stood on stays')
     await ledger.commit([proposals[1]!, child], script.certify(child))
     t.equal(ledger.final.height, 2)
