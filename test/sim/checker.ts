@@ -6,6 +6,7 @@
  */
 import type { BlockRef } from '@gradmesh/consensus'
 import type { Vote, VoteBody } from '@gradmesh/wire'
+import type { Turns } from './epochs.ts'
 import type { SimBlock } from './types.ts'
 
 const [NOTAR, SKIP, FINAL] = [1, 2, 3]
@@ -25,7 +26,7 @@ const fail = (message: string): never => {
 
 export class Checker {
   accusations = 0
-  readonly #stakes: readonly bigint[]
+  readonly #turns: Turns
   readonly #liar: number | null
   /** What each honest validator signed: `validator/slot/kind` to block id. */
   readonly #signed = new Map<string, string>()
@@ -36,8 +37,8 @@ export class Checker {
   readonly #heights = new Map<number, number>()
   readonly #proposed = new Map<number, string>()
 
-  constructor(stakes: readonly bigint[], liar: number | null) {
-    this.#stakes = stakes
+  constructor(turns: Turns, liar: number | null) {
+    this.#turns = turns
     this.#liar = liar
   }
 
@@ -46,12 +47,13 @@ export class Checker {
   }
 
   /** An honest validator published this; `block` is what its driver knows under the vote's id. */
-  vote({ validator, slot, kind, blockId }: Vote, block: SimBlock | undefined): void {
+  vote({ validator, epoch, slot, kind, blockId }: Vote, block: SimBlock | undefined): void {
     const id = Buffer.from(blockId).toString('hex')
     const said = (other: number | undefined) => this.#signed.get(`${validator}/${slot}/${other}`)
     const before = said(kind)
     if (before === id) return
     if (before !== undefined) fail(`validator ${validator} signed two ${KINDS[kind]} in slot ${slot}`)
+    this.#mayVote(validator, epoch, slot)
     if (kind === SKIP && said(FINAL)) fail(`validator ${validator} signed SKIP after FINAL in slot ${slot}`)
     if (kind === FINAL && said(SKIP)) fail(`validator ${validator} signed FINAL after SKIP in slot ${slot}`)
     if (kind === NOTAR) this.#mayNotarise(validator, slot, block)
@@ -60,9 +62,9 @@ export class Checker {
     }
     this.#signed.set(`${validator}/${slot}/${kind}`, id)
     const key = `${slot}/${kind}/${id}`
-    const weight = (this.#weights.get(key) ?? this.#liarStake()) + this.#stakes[validator]!
+    const weight = (this.#weights.get(key) ?? this.#liarStake(slot)) + this.#stakes(slot)[validator]!
     this.#weights.set(key, weight)
-    if (3n * weight > 2n * this.#total()) this.#certify(slot, kind, id)
+    if (3n * weight > 2n * this.#total(slot)) this.#certify(slot, kind, id)
   }
 
   /** An honest leader published this block. */
@@ -128,7 +130,8 @@ export class Checker {
     if (parentSlot > 0 && this.#certified.get(`${parentSlot}/${NOTAR}`) !== parentId) {
       wrong('a child of a block without NOTAR')
     }
-    for (let gap = parentSlot + 1; gap < slot; gap++) {
+    const { firstSlot } = this.#turns.begun(this.#turns.epochOf(slot))
+    for (let gap = Math.max(parentSlot + 1, firstSlot); gap < slot; gap++) {
       if (!this.#certified.has(`${gap}/${SKIP}`)) wrong(`a block that passes slot ${gap} by without SKIP`)
     }
     const final = this.#heights.get(validator) ?? 0
@@ -147,11 +150,24 @@ export class Checker {
     }
   }
 
-  #liarStake(): bigint {
-    return this.#liar === null ? 0n : this.#stakes[this.#liar]!
+  /** Slots belong to one epoch, and who votes in one knows how the one before it ended. */
+  #mayVote(validator: number, epoch: number, slot: number): void {
+    const due = this.#turns.epochOf(slot)
+    if (epoch !== due)
+      fail(`validator ${validator} signed for epoch ${epoch} in slot ${slot} of epoch ${due}`)
+    if ((this.#heights.get(validator) ?? 0) < this.#turns.begun(epoch).height)
+      fail(`validator ${validator} votes in epoch ${epoch} and does not hold its start final`)
   }
 
-  #total(): bigint {
-    return this.#stakes.reduce((sum, stake) => sum + stake, 0n)
+  #liarStake(slot: number): bigint {
+    return this.#liar === null ? 0n : this.#stakes(slot)[this.#liar]!
+  }
+
+  #total(slot: number): bigint {
+    return this.#stakes(slot).reduce((sum, stake) => sum + stake, 0n)
+  }
+
+  #stakes(slot: number): readonly bigint[] {
+    return this.#turns.validators(this.#turns.epochOf(slot)).map(({ stake }) => stake)
   }
 }

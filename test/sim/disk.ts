@@ -65,10 +65,12 @@ export class Disk {
     const last = this.finals().at(-1)
     const floor = last?.certificate.slot ?? 0
     const votes = this.all('vote')
+    const block = last?.blocks.at(-1)
     return {
       facts: [...new Map(votes.map(({ facts }) => [facts.slot, facts])).values()],
-      finalBlock: last?.blocks.at(-1) ?? null,
-      finalCertificate: last?.certificate ?? null,
+      finalBlock: block ?? null,
+      // Of a boundary the next epoch knows no certificate of its own.
+      finalCertificate: last === undefined || block!.boundary ? null : last.certificate,
       highWaterSlot: this.#highWaterSlot,
       blocks: this.all('block').flatMap(({ block }) => (block.slot > floor ? block : [])),
       certificates: this.all('certificate').flatMap(({ certificate }) =>

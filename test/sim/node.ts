@@ -6,12 +6,15 @@ import type { BlockRef, ConsensusConfig, Effect, Input, State } from '@gradmesh/
 import { toHex } from '@gradmesh/core'
 import type { Vote, VoteBody } from '@gradmesh/wire'
 import { Disk } from './disk.ts'
+import type { Turns } from './epochs.ts'
 import { isSignedBlock, isSignedCertificate, type Signatures, signBlock } from './signature.ts'
 import type { Message, Rules, SimBlock } from './types.ts'
 
 /** What the world does for a node and wants to hear from it. */
 export interface Surroundings {
   readonly rules: Rules
+  readonly turns: Turns
+  configOf(epoch: number): ConsensusConfig
   readonly signatures: Signatures
   readonly honest: boolean
   /** The node's own clock. */
@@ -38,7 +41,8 @@ export class SimNode {
   readonly disk = new Disk()
   fuse: number | null = null
   state: State | null = null
-  readonly #config: ConsensusConfig
+  /** The epoch before: it still answers those who did not hear of its end. */
+  #before: State | null = null
   readonly #world: Surroundings
   #blocks = new Map<string, SimBlock>()
   #finalHeight = 0
@@ -48,14 +52,12 @@ export class SimNode {
   #life = 0
   #wake = 0
 
-  constructor(config: ConsensusConfig, world: Surroundings) {
-    this.index = config.self!
-    this.#config = config
+  constructor(index: number, world: Surroundings) {
+    this.index = index
     this.#world = world
   }
 
   start(): void {
-    const restored = this.disk.restored()
     this.#blocks = new Map(this.disk.all('block').map(({ block }) => [block.id, block]))
     const finals = this.disk.finals().flatMap(({ blocks }) => blocks)
     for (const block of finals) this.#blocks.set(block.id, block)
@@ -63,15 +65,34 @@ export class SimNode {
     for (const block of finals) if (block.height > this.#finalHeight) this.#world.finalised(block)
     this.#finalHeight = finals.at(-1)?.height ?? 0
     this.#world.restarted(this.#finalHeight)
-    this.state = this.#world.rules.createConsensus(this.#config, restored)
-    const votes = this.disk.votesAbove(this.state.final.slot)
+    this.#begin()
+    const votes = this.disk.votesAbove(this.state!.final.slot)
     for (const vote of votes) this.#world.signed(vote, this.#voted(vote))
     this.feed({ type: 'tick' })
     for (const vote of votes) this.feed({ type: 'vote', vote })
   }
 
+  /** With the epoch that the newest final block is in, or ends. */
+  #begin(): void {
+    const { turns, configOf, rules } = this.#world
+    const boundaries = this.#finals().filter(({ boundary }) => boundary)
+    for (const [epoch, boundary] of boundaries.entries()) turns.end(epoch, boundary)
+    this.state = rules.createConsensus(configOf(boundaries.length), this.disk.restored())
+  }
+
+  #turn(): void {
+    this.#before = this.state
+    this.#begin()
+    this.feed({ type: 'tick' })
+  }
+
+  #finals(): SimBlock[] {
+    return this.disk.finals().flatMap(({ blocks }) => blocks)
+  }
+
   crash(): void {
     this.state = null
+    this.#before = null
     this.fuse = null
     this.#inbox = []
     this.#life++
@@ -92,9 +113,9 @@ export class SimNode {
     if (message.type === 'block') {
       if (this.#isFromLeader(message.block)) this.#learn(message.block)
     } else if (message.type === 'vote') {
-      if (this.#world.signatures.isSignedVote(message.vote)) this.feed(message)
+      if (this.#world.signatures.isSignedVote(message.vote)) this.#heard(message)
     } else if (message.type === 'certificate') {
-      if (isSignedCertificate(this.#world.signatures, message.certificate)) this.feed(message)
+      if (isSignedCertificate(this.#world.signatures, message.certificate)) this.#heard(message)
     } else if (message.type === 'get') {
       const block = this.#blocks.get(message.id)
       if (block !== undefined) this.#world.send(from, { type: 'block', block })
@@ -103,6 +124,18 @@ export class SimNode {
     } else {
       this.#catchUp(message)
     }
+  }
+
+  #heard(message: Extract<Message, { type: 'vote' | 'certificate' }>): void {
+    const { epoch } = message.type === 'vote' ? message.vote : message.certificate
+    if (this.#before?.config.epoch !== epoch) {
+      this.feed(message)
+      return
+    }
+    const [state, effects] = this.#world.rules.step(this.#before, this.#world.nowMs(), message)
+    this.#before = state
+    for (const effect of effects)
+      if (effect.type === 'answer' || effect.type === 'evidence') this.#perform(effect)
   }
 
   feed(input: Input): void {
@@ -120,6 +153,7 @@ export class SimNode {
         this.#perform(effect)
         if (this.state === null) break
       }
+      if (this.state?.ended) this.#turn()
     }
     this.#busy = false
   }
@@ -172,7 +206,7 @@ export class SimNode {
   #onPropose(effect: Extract<Effect, { type: 'propose' }>): void {
     if (effect.empty || this.#own(effect.slot).length > 0) this.#propose(effect)
     else {
-      this.#after(this.#world.below(this.#config.roundDeadlineMs), () => {
+      this.#after(this.#world.below(this.state!.config.roundDeadlineMs), () => {
         if (this.state?.frontier === effect.slot) this.#propose(effect)
       })
     }
@@ -201,7 +235,8 @@ export class SimNode {
   }
 
   #judge(block: SimBlock): void {
-    const valid = block.valid || !this.#world.honest
+    const isRight = block.valid && block.boundary === this.#world.turns.closes(block, () => this.#finals())
+    const valid = isRight || !this.#world.honest
     if (valid) {
       this.disk.write({ type: 'block', block })
       this.disk.sync()
@@ -217,7 +252,14 @@ export class SimNode {
       block = signBlock(
         this.#world.signatures,
         this.index,
-        { slot, height, parentSlot, parentId, empty, boundary: false },
+        {
+          slot,
+          height,
+          parentSlot,
+          parentId,
+          empty,
+          boundary: this.#world.turns.closes({ empty, height }, () => this.#finals())
+        },
         true,
         salt
       )
@@ -266,13 +308,16 @@ export class SimNode {
     if (
       last === undefined ||
       !isSignedCertificate(this.#world.signatures, certificate) ||
-      certificate.slot !== last.slot
+      // A boundary may be final by a descendant that vanished with the epoch's end.
+      (last.boundary ? certificate.slot < last.slot : certificate.slot !== last.slot)
     )
       return
     if (news[0]!.height !== this.#finalHeight + 1) return
     for (const block of news) this.#blocks.set(block.id, block)
     this.#finalise(news, certificate)
-    if (this.state !== null) this.feed({ type: 'final', block: last, certificate })
+    if (this.state === null) return
+    if (news.some(({ boundary }) => boundary)) this.#turn()
+    else this.feed({ type: 'final', block: last, certificate })
   }
 
   #learn(block: SimBlock): void {

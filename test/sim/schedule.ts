@@ -4,6 +4,7 @@
  */
 import type { Validator } from '@gradmesh/consensus'
 import { Prng } from '@gradmesh/core'
+import { type Epochs, oneEpoch } from './epochs.ts'
 import { healedAt } from './shrink.ts'
 import { keyOf } from './signature.ts'
 import type { Adversary } from './types.ts'
@@ -33,7 +34,9 @@ export interface Pause {
 
 export interface Schedule {
   readonly seed: number
+  /** Of the first epoch. */
   readonly validators: readonly Validator[]
+  readonly epochs: Epochs
   /** Null: everybody is honest. */
   readonly adversary: Adversary | null
   readonly liar: number | null
@@ -83,6 +86,7 @@ export const drawSchedule = (seed: number, adversaries: readonly Adversary[]): S
   return {
     seed,
     validators,
+    epochs: drawEpochs(seed, validators, suspect),
     adversary,
     liar: adversary === null ? null : suspect,
     roundDeadlineMs: prng.pick([0, 100, 400]),
@@ -112,6 +116,24 @@ export const drawSchedule = (seed: number, adversaries: readonly Adversary[]): S
   }
 }
 
+/** Which schedules have short epochs. */
+const EPOCHS_EVERY = 11
+const EPOCHS_THAT = 5
+
+/** Drawn apart. Who may lie or lose votes has less than a third of the stake in every epoch. */
+const drawEpochs = (seed: number, validators: readonly Validator[], suspect: number | null): Epochs => {
+  if (seed % EPOCHS_EVERY !== EPOCHS_THAT) return oneEpoch(validators)
+  const prng = new Prng(`epochs ${seed}`)
+  const drawn = (): Validator[] => {
+    const stakes = validators.map(() => BigInt(1 + prng.below(10)))
+    const isLight =
+      suspect === null ||
+      lightest(validators.map((each, i) => ({ ...each, stake: stakes[i]! }))).includes(suspect)
+    return validators.map(({ key }, i) => ({ key, stake: isLight || i !== suspect ? stakes[i]! : 1n }))
+  }
+  return { rounds: 2 + prng.below(2), sets: [validators, drawn(), drawn()] }
+}
+
 /** Lost certificates and rotten votes together can leave a slot open for good: one of the two at a time. */
 const rotOrLoss = (loses: boolean, rots: number | null): Pick<Schedule, 'losesCertificates' | 'rots'> => ({
   losesCertificates: loses && rots === null,
@@ -138,6 +160,7 @@ export const faultsOf = (schedule: Schedule): string[] => [
   ...(schedule.losesCertificates ? ['lost-certificates'] : []),
   ...(schedule.duplicates ? ['duplicates'] : []),
   ...(schedule.skews ? ['skew'] : []),
+  ...(schedule.epochs.sets.length === 1 ? [] : ['epochs']),
   ...schedule.partitions.map((_, i) => `${LISTS[0]}:${i}`),
   ...schedule.crashes.map((_, i) => `${LISTS[1]}:${i}`),
   ...schedule.pauses.map((_, i) => `${LISTS[2]}:${i}`)
@@ -154,6 +177,7 @@ export const without = (schedule: Schedule, names: Iterable<string>): Schedule =
     liar: honest ? null : schedule.liar,
     lossPercent: left.has('loss') ? 0 : schedule.lossPercent,
     rots: left.has('rot') ? null : schedule.rots,
+    epochs: left.has('epochs') ? oneEpoch(schedule.validators) : schedule.epochs,
     losesCertificates: schedule.losesCertificates && !left.has('lost-certificates'),
     duplicates: schedule.duplicates && !left.has('duplicates'),
     skews: schedule.skews && !left.has('skew'),

@@ -127,8 +127,16 @@ export const signBlock = (
   valid: boolean,
   salt: number
 ): SimBlock => {
-  const { slot, height, parentSlot, parentId, empty } = block
-  const words = [leader, slot, height, parentSlot, empty ? 1 : 0, valid ? 1 : 0, salt].map(u32)
+  const { slot, height, parentSlot, parentId, empty, boundary } = block
+  const words = [
+    leader,
+    slot,
+    height,
+    parentSlot,
+    (empty ? 1 : 0) + (boundary ? 2 : 0),
+    valid ? 1 : 0,
+    salt
+  ].map(u32)
   const digest = sha256(concatBytes(...words), utf8(parentId))
   return { ...block, id: toHex(digest), leader, valid, signature: signatures.signId(leader, slot, digest) }
 }

@@ -7,6 +7,7 @@
 import type { ConsensusConfig } from '@gradmesh/consensus'
 import { Prng, sha256, toHex, utf8 } from '@gradmesh/core'
 import { Checker } from './checker.ts'
+import { Turns } from './epochs.ts'
 import { Events } from './events.ts'
 import { drawLeader } from './lottery.ts'
 import { SimNode } from './node.ts'
@@ -36,6 +37,7 @@ const SIMULATED_MS_MAX = 200_000
 const EVENTS_MAX = 400_000
 /** Ed25519 is slow and its twin enough to find a forgery, so one seed in so many signs for real. */
 const REAL_SIGNATURES_EVERY = 100
+const GENESIS_ID = toHex(sha256(utf8('genesis')))
 
 /** What fails besides the invariants is a defect of the rules too, so it counts as a violation. */
 export const simulate = (schedule: Schedule, rules: Rules): Outcome => {
@@ -60,7 +62,8 @@ class World {
   /** Whom each node talks to: null for everybody. */
   readonly #reaches: (ReadonlySet<number> | null)[] = []
   readonly #checker: Checker
-  readonly #config: Omit<ConsensusConfig, 'self'>
+  readonly #turns: Turns
+  readonly #configs: Omit<ConsensusConfig, 'self'>[] = []
   readonly #leaders = new Map<number, number>()
   readonly #trace = new Trace()
   readonly #second = new Map<number, SimBlock>()
@@ -70,6 +73,7 @@ class World {
   /** Highest honest frontier when the mesh was healed. */
   #healedSlot: number | null = null
   #healedHeight = 0
+  #healedEpoch = 0
 
   constructor(schedule: Schedule, rules: Rules) {
     const { seed, validators, adversary, liar } = schedule
@@ -78,22 +82,8 @@ class World {
     this.#prng = new Prng(seed)
     this.#signatures = seed % REAL_SIGNATURES_EVERY === 0 ? realSignatures() : twinSignatures
     this.#places = validators.map(() => [])
-    this.#checker = new Checker(
-      validators.map(({ stake }) => stake),
-      liar
-    )
-    this.#config = {
-      epoch: 0,
-      firstSlot: 1,
-      validators,
-      leaderSeed: sha256(utf8(`leaders ${seed}`)),
-      genesisId: toHex(sha256(utf8('genesis'))),
-      roundDeadlineMs: schedule.roundDeadlineMs,
-      delayMs: { min: 20, max: schedule.estimateMsMax, start: 60 },
-      timeoutCapMs: 3_000,
-      resendMs: 150,
-      syncAfterMs: 700
-    }
+    this.#turns = new Turns(schedule.epochs)
+    this.#checker = new Checker(this.#turns, liar)
     const halves = adversary?.twin ? this.#halves(liar!) : null
     for (const index of validators.keys()) this.#add(index, index === liar ? (halves?.[0] ?? null) : null)
     if (halves !== null) this.#add(liar!, halves[1])
@@ -116,7 +106,7 @@ class World {
     return {
       seed: this.#schedule.seed,
       adversary: this.#schedule.adversary?.name ?? 'none',
-      nodes: this.#config.validators.length,
+      nodes: this.#schedule.validators.length,
       height: this.#checker.height,
       accusations: this.#checker.accusations,
       simulatedMs: this.#nowMs,
@@ -124,6 +114,24 @@ class World {
       trace: this.#trace.digest(),
       violation
     }
+  }
+
+  /** As it is once somebody has seen the epoch before end. */
+  #configOf(epoch: number): Omit<ConsensusConfig, 'self'> {
+    const { seed, roundDeadlineMs, estimateMsMax } = this.#schedule
+    this.#configs[epoch] ??= {
+      epoch,
+      firstSlot: this.#turns.begun(epoch).firstSlot,
+      validators: this.#turns.validators(epoch),
+      leaderSeed: sha256(utf8(`leaders ${seed}${epoch === 0 ? '' : ` of ${epoch}`}`)),
+      genesisId: GENESIS_ID,
+      roundDeadlineMs,
+      delayMs: { min: 20, max: estimateMsMax, start: 60 },
+      timeoutCapMs: 3_000,
+      resendMs: 150,
+      syncAfterMs: 700
+    }
+    return this.#configs[epoch]
   }
 
   // ---------------------------------------------------------------- who takes part
@@ -135,46 +143,45 @@ class World {
     const drawn = 90 + this.#prng.below(21)
     const ratePercent = skews ? drawn : 100
     const place = this.#nodes.length
-    const others = this.#config.validators.map((_, i) => i).filter(i => i !== index)
+    const others = this.#schedule.validators.map((_, i) => i).filter(i => i !== index)
     const tell = (to: number, message: Message) => {
       if (reaches === null || reaches.has(to)) this.#transmit(place, index, to, message)
     }
     const checker = this.#checker
-    const node: SimNode = new SimNode(
-      { ...this.#config, self: index },
-      {
-        rules: this.#rules,
-        signatures: this.#signatures,
-        honest,
-        nowMs: () => skewMs + Math.floor((this.#nowMs * ratePercent) / 100),
-        after: (delayMs, run) =>
-          this.#at(this.#nowMs + Math.ceil((delayMs * 100) / ratePercent), () => this.#awake(place, run)),
-        leaderOf: slot => this.#leaderOf(slot),
-        broadcast: message => {
-          if (honest) for (const to of others) tell(to, message)
-          else
-            for (const { to, message: lie } of adversary!.tell(this.#liarAt(node, others), message))
-              tell(to, lie)
-        },
-        send: tell,
-        anyPeer: () => this.#prng.pick(others),
-        below: bound => this.#prng.below(Math.max(1, bound)),
-        signed: (vote, block) => honest && checker.vote(vote, block),
-        proposed: block => honest && checker.proposed(block),
-        believes: certificate => honest && checker.certificate(certificate),
-        finalised: block => honest && checker.final(index, block),
-        restarted: height => honest && checker.restart(index, height),
-        accuses: validator => honest && checker.accused(validator),
-        broke: () => honest && checker.broke(index),
-        crashed: () => {
-          this.#note(place, 'crash')
-          node.disk.crash(this.#prng, losesCertificates)
-          if (index === rots) node.disk.rot(this.#prng)
-          const back = this.#nowMs + 50 + this.#prng.below(1_000)
-          this.#at(Math.min(back, Math.max(this.#nowMs, healMs)), () => node.start())
-        }
+    const node: SimNode = new SimNode(index, {
+      rules: this.#rules,
+      turns: this.#turns,
+      configOf: epoch => ({ ...this.#configOf(epoch), self: index }),
+      signatures: this.#signatures,
+      honest,
+      nowMs: () => skewMs + Math.floor((this.#nowMs * ratePercent) / 100),
+      after: (delayMs, run) =>
+        this.#at(this.#nowMs + Math.ceil((delayMs * 100) / ratePercent), () => this.#awake(place, run)),
+      leaderOf: slot => this.#leaderOf(slot),
+      broadcast: message => {
+        if (honest) for (const to of others) tell(to, message)
+        else
+          for (const { to, message: lie } of adversary!.tell(this.#liarAt(node, others), message))
+            tell(to, lie)
+      },
+      send: tell,
+      anyPeer: () => this.#prng.pick(others),
+      below: bound => this.#prng.below(Math.max(1, bound)),
+      signed: (vote, block) => honest && checker.vote(vote, block),
+      proposed: block => honest && checker.proposed(block),
+      believes: certificate => honest && checker.certificate(certificate),
+      finalised: block => honest && checker.final(index, block),
+      restarted: height => honest && checker.restart(index, height),
+      accuses: validator => honest && checker.accused(validator),
+      broke: () => honest && checker.broke(index),
+      crashed: () => {
+        this.#note(place, 'crash')
+        node.disk.crash(this.#prng, losesCertificates)
+        if (index === rots) node.disk.rot(this.#prng)
+        const back = this.#nowMs + 50 + this.#prng.below(1_000)
+        this.#at(Math.min(back, Math.max(this.#nowMs, healMs)), () => node.start())
       }
-    )
+    })
     this.#nodes.push(node)
     if (honest) this.#honest.push(node)
     this.#places[index]!.push(place)
@@ -184,15 +191,16 @@ class World {
   #leaderOf(slot: number): number {
     const known = this.#leaders.get(slot)
     if (known !== undefined) return known
-    const leader = this.#rules.leaderOf(this.#config, slot)
-    if (leader !== drawLeader(this.#config, slot)) this.#checker.ledByAnother(slot, leader)
+    const config = this.#configOf(this.#turns.epochOf(slot))
+    const leader = this.#rules.leaderOf(config, slot)
+    if (leader !== drawLeader(config, slot)) this.#checker.ledByAnother(slot, leader)
     this.#leaders.set(slot, leader)
     return leader
   }
 
   /** What each of a liar's two bodies reaches and hears. */
   #halves(liar: number): readonly [ReadonlySet<number>, ReadonlySet<number>] {
-    const others = this.#prng.shuffle(this.#config.validators.map((_, i) => i).filter(i => i !== liar))
+    const others = this.#prng.shuffle(this.#schedule.validators.map((_, i) => i).filter(i => i !== liar))
     const middle = others.length >> 1
     return [new Set(others.slice(0, middle)), new Set(others.slice(middle))]
   }
@@ -291,8 +299,10 @@ class World {
     let frontier = 0
     let final = 0
     let lowest = Number.POSITIVE_INFINITY
+    let epoch = 0
     for (const { state } of this.#honest) {
       if (state === null) return false
+      epoch = Math.max(epoch, state.config.epoch)
       frontier = Math.max(frontier, state.frontier)
       final = Math.max(final, state.final.slot)
       lowest = Math.min(lowest, state.final.height)
@@ -300,8 +310,10 @@ class World {
     if (this.#healedSlot === null) {
       this.#healedSlot = frontier
       this.#healedHeight = this.#checker.height
+      this.#healedEpoch = epoch
     }
-    if (final < this.#healedSlot) {
+    // Where an epoch has turned, its boundary became final, and slots between two epochs do not exist.
+    if (epoch === this.#healedEpoch && final < this.#healedSlot) {
       let liarLed = 0
       for (let slot = this.#healedSlot; slot < frontier; slot++) {
         if (this.#leaderOf(slot) === this.#schedule.liar) liarLed++

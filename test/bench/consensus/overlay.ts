@@ -6,6 +6,7 @@
 import * as rules from '@gradmesh/consensus'
 import { Prng, sha256, toHex, utf8 } from '@gradmesh/core'
 import { type Certificate, VoteKind } from '@gradmesh/wire'
+import { oneEpoch, Turns } from '../../sim/epochs.ts'
 import { SimNode } from '../../sim/node.ts'
 import { keyOf, twinSignatures } from '../../sim/signature.ts'
 import type { Message, SimBlock } from '../../sim/types.ts'
@@ -105,34 +106,33 @@ class Overlay {
   #node(index: number): SimNode {
     const prng = this.#prng
     const none = (): void => {}
-    return new SimNode(
-      { ...this.#config, self: index },
-      {
-        rules,
-        signatures: twinSignatures,
-        leaderOf: slot => rules.leaderOf(this.#config, slot),
-        honest: true,
-        nowMs: () => this.#calendar.nowMs,
-        after: (delayMs, run) => this.#calendar.after(delayMs, run),
-        broadcast: message => this.#publish(index, message),
-        send: (to, message) =>
-          this.#transmit(index, to, message, () => this.#nodes[to]!.receive(index, message)),
-        anyPeer: () => prng.pick(this.#neighbours[index]!),
-        below: bound => prng.below(Math.max(1, bound)),
-        finalised: block => {
-          this.#heights[index] = block.height
-          const proposedMs = this.#proposedMs.get(block.id)
-          if (proposedMs !== undefined) this.#finalityMs.push(this.#calendar.nowMs - proposedMs)
-        },
-        signed: none,
-        proposed: none,
-        believes: none,
-        restarted: none,
-        accuses: none,
-        broke: none,
-        crashed: none
-      }
-    )
+    return new SimNode(index, {
+      rules,
+      turns: new Turns(oneEpoch(this.#config.validators)),
+      configOf: () => ({ ...this.#config, self: index }),
+      signatures: twinSignatures,
+      leaderOf: slot => rules.leaderOf(this.#config, slot),
+      honest: true,
+      nowMs: () => this.#calendar.nowMs,
+      after: (delayMs, run) => this.#calendar.after(delayMs, run),
+      broadcast: message => this.#publish(index, message),
+      send: (to, message) =>
+        this.#transmit(index, to, message, () => this.#nodes[to]!.receive(index, message)),
+      anyPeer: () => prng.pick(this.#neighbours[index]!),
+      below: bound => prng.below(Math.max(1, bound)),
+      finalised: block => {
+        this.#heights[index] = block.height
+        const proposedMs = this.#proposedMs.get(block.id)
+        if (proposedMs !== undefined) this.#finalityMs.push(this.#calendar.nowMs - proposedMs)
+      },
+      signed: none,
+      proposed: none,
+      believes: none,
+      restarted: none,
+      accuses: none,
+      broke: none,
+      crashed: none
+    })
   }
 
   // ---------------------------------------------------------------- gossip

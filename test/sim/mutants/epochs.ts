@@ -16,6 +16,7 @@ const turned = by('packages/ledger/test/epochs.ts')
 const forked = by('packages/ledger/test/fork.ts')
 const renewed = by('packages/peer/test/round/renewing.ts')
 const tailed = by('packages/consensus/test/epochs.ts')
+const voted = by('consensus')
 const simulated = by('mesh')
 const told = by('packages/peer/test/telling/quorum.ts')
 
@@ -73,6 +74,24 @@ export const epochMutants: readonly Mutant[] = [
     'peer/src/telling/quorum.ts',
     'open.deadlineMs + PATIENCE_MS',
     'open.deadlineMs'
+  ),
+  voted(
+    'final-beyond-the-boundary',
+    'consensus/src/finality.ts',
+    'const final = boundary === -1 ? blocks : blocks.slice(0, boundary + 1)',
+    'const final = boundary === -1 ? blocks : blocks.slice(0)'
+  ),
+  voted(
+    'a-final-boundary-ends-nothing',
+    'consensus/src/finality.ts',
+    'draft.ended = block.boundary',
+    'draft.ended = block.boundary && draft.broken'
+  ),
+  voted(
+    'an-epoch-begins-where-the-last-ended',
+    'wire/src/bounds.ts',
+    'slotsBetweenEpochs: 4_096',
+    'slotsBetweenEpochs: 1'
   ),
   simulated('mesh-churn-unbounded', ELECTION, '1n : total / CHURN_PARTS', '1n : total'),
   simulated('mesh-absent-keep-their-seats', ELECTION, 'absent >= rules.absentRounds ||', 'absent < 0 ||'),
