@@ -118,11 +118,15 @@ const assertWhole = async (folder: string): Promise<void> => {
   if (names.includes(MIRROR)) {
     throw mirrorDamage(folder, 'the database is missing')
   }
-  throw storeError('STORE_MISSING', `the record of what this key signed is missing: ${folder}`, {
+  throw recordMissing(folder)
+}
+
+/** `STORE_MISSING` where a record was, which must not be begun anew. */
+export const recordMissing = (folder: string): Error =>
+  storeError('STORE_MISSING', `the record of what this key signed is missing: ${folder}`, {
     remedy: MOVE_KEY,
     data: { folder }
   })
-}
 
 /**
  * `undefined` where there is no database. A peer that still runs may be changing the files: what it does

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFault, MeshError } from '@gradmesh/core'
-import { initSafety } from '@gradmesh/store'
+import { initSafety, recordMissing } from '@gradmesh/store'
 import {
   decodeGenesis,
   encodeGenesis,
@@ -169,24 +169,30 @@ export const parseGenesis = (bytes: Uint8Array, where: string): Genesis => {
 }
 
 /**
- * Puts the genesis in place and opens the safety record: from here on this key may vote.
- * @throws MeshError `GENESIS_INVALID` before anything is written, `GENESIS_OTHER`
+ * Begins the safety record and puts the genesis in place, which comes last: a folder that has it has all else. Where
+ * it lies already and the record is gone, none is begun anew, unless the key waits to be renewed: it could contradict
+ * what it signed. `vouch` writes what has to be there before the genesis.
+ * @throws MeshError `GENESIS_INVALID`, `GENESIS_OTHER`, `STORE_MISSING` before anything is written
  */
 export const settleFolder = async (
   folder: string,
   genesis: Genesis,
-  { publicKey }: Pick<KeyPair, 'publicKey'>
+  { publicKey }: Pick<KeyPair, 'publicKey'>,
+  vouch: () => Promise<void> = async () => {}
 ): Promise<void> => {
-  const { genesis: path, safety } = paths(folder)
+  const { genesis: path, safety, restored } = paths(folder)
   const bytes = encodeGenesis(genesis)
   parseGenesis(bytes, 'the new mesh')
-  if (await exists(path)) {
-    const held = await readFile(path)
-    if (!held.equals(bytes)) {
-      throw new MeshError('GENESIS_OTHER', `${folder} already belongs to another mesh`, {
-        remedy: 'Name a new folder with --data DIR; never reuse a folder for a second mesh.'
-      })
-    }
-  } else await writeDurably(path, bytes, 0o644)
-  if (!(await exists(safety))) await initSafety(safety, publicKey)
+  const isSettled = await exists(path)
+  if (isSettled && !(await readFile(path)).equals(bytes)) {
+    throw new MeshError('GENESIS_OTHER', `${folder} already belongs to another mesh`, {
+      remedy: 'Name a new folder with --data DIR; never reuse a folder for a second mesh.'
+    })
+  }
+  if (!(await exists(safety))) {
+    if (isSettled && !(await exists(restored))) throw recordMissing(safety)
+    await initSafety(safety, publicKey)
+  }
+  await vouch()
+  if (!isSettled) await writeDurably(path, bytes, 0o644)
 }

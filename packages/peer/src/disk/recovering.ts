@@ -7,7 +7,7 @@ import { equalBytes, isFault, MeshError, toHex } from '@gradmesh/core'
 import { type Forked, fork, type LedgerState, layoutOf, leafDigests, stakeOf } from '@gradmesh/ledger'
 import { chainIdOf, type Digest, type Genesis, type PublicKey } from '@gradmesh/wire'
 import { cannotWrite } from './cannot-write.ts'
-import { paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
+import { keepPlugin, paths, pluginIn, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { withNewestState } from './newest-state.ts'
 import { writeStart } from './start.ts'
 
@@ -76,7 +76,7 @@ export const planRecovery = async ({
   }
 }
 
-/** Makes the folder of the new mesh, with the key of the old. @throws MeshError `RECOVER_FOLDER_USED`, `FOLDER_WRITE` */
+/** Makes the folder of the new mesh, with the key of the old, and where its task lies. @throws MeshError `RECOVER_FOLDER_USED`, `FOLDER_WRITE` */
 export const settleRecovery = async (from: string, to: string, recovery: Recovery): Promise<void> => {
   if (await stat(to).catch(() => null)) {
     throw new MeshError('RECOVER_FOLDER_USED', `${to} exists already`, {
@@ -88,7 +88,11 @@ export const settleRecovery = async (from: string, to: string, recovery: Recover
     throw cannotWrite('FOLDER_WRITE', to, cause)
   })
   await writeStart(to, recovery.state)
-  await copyFile(paths(from).key, paths(to).key)
+  await copyFile(paths(from).key, paths(to).key).catch(cause => {
+    throw cannotWrite('FOLDER_WRITE', paths(to).key, cause)
+  })
+  const plugin = await pluginIn(from, recovery.genesis)
+  if (plugin !== null) await keepPlugin(to, plugin)
   await settleFolder(to, recovery.genesis, { publicKey })
 }
 

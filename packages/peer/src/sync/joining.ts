@@ -68,8 +68,7 @@ export const joinMesh = async ({
   try {
     const addresses = withRelays(ticket.addresses)
     const genesis = await fetchFromAny(net, { ...ticket, addresses })
-    await settleFolder(folder, genesis, keys)
-    await writeTrust(folder, ticket)
+    await settleFolder(folder, genesis, keys, () => writeTrust(folder, ticket))
     return { genesis, bootstrap: addresses }
   } finally {
     await net.stop()

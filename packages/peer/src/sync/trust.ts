@@ -9,7 +9,7 @@ import type { ChainStore } from '@gradmesh/store'
 import { chainIdOf, type Genesis, type Ticket } from '@gradmesh/wire'
 import { digestOf } from '../context.ts'
 import { exists, paths } from '../disk/folder.ts'
-import { writeDurably } from '../disk/write-durably.ts'
+import { reason, replaceDurably } from '../disk/write-durably.ts'
 import type { Epochs } from '../round/epochs.ts'
 import { setsProofAt, walkEpochs } from './sets-proofs.ts'
 
@@ -19,14 +19,19 @@ export const writeTrust = async (
 ): Promise<void> => {
   const path = paths(folder).trust
   if (height === 0 || (await exists(path))) return
-  await writeDurably(path, `${height} ${toHex(blockId)} ${toHex(validatorSetHash)}\n`, 0o644)
+  await replaceDurably(path, `${height} ${toHex(blockId)} ${toHex(validatorSetHash)}\n`, 0o644)
 }
 
 /** @throws MeshError `JOIN_TRUST` */
 export const checkTrust = async (folder: string, chain: ChainStore, genesis: Genesis): Promise<void> => {
-  const text = await readFile(paths(folder).trust, 'utf8').catch(() => undefined)
-  const [, height, id, set = ''] = /^(\d+) ([0-9a-f]{64}) ([0-9a-f]{64})\s*$/.exec(text ?? '') ?? []
-  if (height === undefined) return
+  const path = paths(folder).trust
+  if (!(await exists(path))) return
+  const text = await readFile(path, 'utf8').catch(reason)
+  const [, height, id, set = ''] = /^(\d+) ([0-9a-f]{64}) ([0-9a-f]{64})\s*$/.exec(text) ?? []
+  if (height === undefined)
+    throw new MeshError('JOIN_TRUST', `${path}, which says what the ticket vouched for, can't be read`, {
+      remedy: 'Move it away and run `gradmesh join TICKET` once more: the ticket of an operator says it anew.'
+    })
   const held = await chain.idAt(Number(height))
   if (held === undefined) {
     const startsAbove = chain.base().height > Number(height)

@@ -1,8 +1,17 @@
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toHex } from '@gradmesh/core'
 import t from 'tap'
-import { ensureKey, paths, readKey, readPublicKey, rewriteKey } from '../../src/disk/folder.ts'
+import {
+  ensureKey,
+  exists,
+  paths,
+  readKey,
+  readPublicKey,
+  rewriteKey,
+  settleFolder
+} from '../../src/disk/folder.ts'
+import { smallGenesis } from '../fixtures/script.ts'
 
 const passphrase = 'correct horse Bättery'
 
@@ -73,4 +82,27 @@ t.test('what is no key', async t => {
     await writeFile(paths(folder).key, text)
     await t.rejects(readKey(folder), { code: 'KEY_UNREADABLE' }, text)
   }
+})
+
+t.test('the genesis comes last, and a record that is gone is not begun anew', async t => {
+  const folder = t.testdir()
+  const { genesis: path, safety, restored } = paths(folder)
+  const keys = await ensureKey(folder)
+  const genesis = smallGenesis()
+  const dead = async (): Promise<void> => {
+    t.notOk(await exists(path), 'what the ticket vouched for is there before the genesis')
+    throw new Error('killed')
+  }
+  await t.rejects(settleFolder(folder, genesis, keys, dead), { message: 'killed' })
+  t.notOk(await exists(path))
+  await settleFolder(folder, genesis, keys)
+  t.ok(await exists(path))
+  await settleFolder(folder, genesis, keys)
+
+  await rm(safety, { recursive: true })
+  await t.rejects(settleFolder(folder, genesis, keys), { code: 'STORE_MISSING', remedy: 'key export' })
+  t.notOk(await exists(safety))
+  await writeFile(restored, '')
+  await settleFolder(folder, genesis, keys)
+  t.ok(await exists(safety), 'a key that waits to be renewed may')
 })

@@ -49,8 +49,11 @@ t.test('the first ticket counts; one of a new mesh vouches for nothing', async t
   await t.rejects(checkTrust(folder, chainWith({ 7: OTHER }), genesis), { code: 'JOIN_TRUST' })
 })
 
-t.test('a damaged file is no reason to refuse', async t => {
+t.test('a damaged file is told, not passed over', async t => {
   const folder = t.testdir({})
   await writeFile(join(folder, 'trust'), 'nonsense')
-  await t.resolves(checkTrust(folder, chainWith({ 7: OTHER }), genesis))
+  await t.rejects(checkTrust(folder, chainWith({ 7: OTHER }), genesis), {
+    code: 'JOIN_TRUST',
+    remedy: 'gradmesh join'
+  })
 })
