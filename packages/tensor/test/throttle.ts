@@ -1,5 +1,5 @@
 import t from 'tap'
-import { throttled } from '../src/throttle.ts'
+import { sleepMs, throttled } from '../src/throttle.ts'
 
 t.test('setImmediate is replaced only while somebody waits', async t => {
   const plain = globalThis.setImmediate
@@ -26,3 +26,23 @@ t.test('a wait that fails leaves nothing behind', async t => {
   await t.rejects(throttled(Promise.reject(new TypeError('no'))), TypeError)
   t.equal(globalThis.setImmediate, plain)
 })
+
+t.test(
+  'looks are rare until a wait is nearly as long as those before it, then frequent, then rarer again',
+  async t => {
+    const looks = (
+      expectedMs: number,
+      endMs: number
+    ): { readonly count: number; readonly lateMs: number } => {
+      let [at, count] = [0, 0]
+      for (; at < endMs; count++) at += sleepMs(at, expectedMs)
+      return { count, lateMs: at - endMs }
+    }
+    t.equal(sleepMs(0, 0), 0.05, 'nothing known: soon')
+    t.equal(sleepMs(0, 500), 1, 'never longer than a millisecond')
+    const known = looks(3, 3.02)
+    t.ok(known.count < 12 && known.lateMs < 0.06, `${known.count} looks, ${known.lateMs} ms late`)
+    const longer = looks(3, 100)
+    t.ok(longer.count < 220 && longer.lateMs <= 1, `${longer.count} looks, ${longer.lateMs} ms late`)
+  }
+)
