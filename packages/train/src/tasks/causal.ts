@@ -45,7 +45,7 @@ const RECIPE: Recipe = { ...COMMON, rounds: 20, innerSteps: 10, batch: 8, innerR
 const RECIPES: Readonly<Record<Start, Recipe>> = {
   new: RECIPE,
   full: { ...RECIPE, rounds: 40, innerSteps: 5, innerRateMicro: 4000, chunk: 128 },
-  lora: { ...RECIPE, innerRateMicro: 15_000, chunk: 256 }
+  lora: { ...RECIPE, rounds: 10, innerSteps: 20, innerRateMicro: 15_000, chunk: 128 }
 }
 
 export const causal: TaskKind = {
