@@ -256,7 +256,7 @@ const swaps = async (t: Test, dir: string, young: string, fresh: () => Promise<s
   await rm(join(folder, 'safety'), { recursive: true })
   t.match(await verifyFolder(folder), {
     ok: false,
-    findings: [{ where: 'chain', what: 'the folder is missing' }]
+    findings: [{ where: 'safety', what: 'the folder is missing' }]
   })
 
   folder = await fresh()
@@ -290,5 +290,8 @@ const swaps = async (t: Test, dir: string, young: string, fresh: () => Promise<s
   await t.rejects(verifyFolder(empty), { code: 'GENESIS_MISSING' }, 'a file')
   folder = await fresh()
   await rename(join(folder, 'chain'), join(folder, 'moved'))
-  t.match(await verifyFolder(folder), { ok: false, findings: [{ what: 'the folder is missing' }] })
+  t.match(await verifyFolder(folder), {
+    ok: false,
+    findings: [{ where: 'chain', what: 'the folder is missing' }]
+  })
 }
