@@ -99,7 +99,8 @@ export const stepOne = (weight: number, sum: number, outerRateQ16: number): numb
 
 /**
  * The positive integer s that makes the sum of (v - c * s)^2 least when every magnitude v takes the
- * better of the codes c = 1 and c = 3, at most `scaleMax`; 0 when it is nearer to 0 than to 1.
+ * better of the codes c = 1 and c = 3, at most `scaleMax`; 0 when it is nearer to 0 than to 1. Splits whose
+ * best scale passes `scaleMax` are not taken, so for values above 5/2 of it the answer may not be the best.
  * `magnitudes` fall.
  *
  * For any s the values from 2s up take 3, so the best choice splits the sorted list: the first k take 3.
