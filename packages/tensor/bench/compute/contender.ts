@@ -1,4 +1,7 @@
-/** One library in a process of its own: it cannot disturb the others, and idle it takes no time. */
+/**
+ * One library in a process of its own, which stands still while it is not asked: thread pools that wait for more work
+ * in a spin (OpenBLAS, OpenMP, onnxruntime) would else take the cores from whoever comes next.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -53,6 +56,7 @@ export class Contender {
 
   async ask<T>(line: string, limitMs = ANSWER_MS_MAX): Promise<T | undefined> {
     if (this.#gone !== undefined) return undefined
+    this.#child.kill('SIGCONT')
     this.#child.stdin!.write(`${line}\n`)
     const timer = setTimeout(() => {
       this.#gone ??= `no answer in ${limitMs / 1000} s`
@@ -66,6 +70,7 @@ export class Contender {
       }
     } finally {
       clearTimeout(timer)
+      this.#child.kill('SIGSTOP')
     }
   }
 
