@@ -282,6 +282,7 @@ export class MeshPeer implements Running {
     net.onDisconnect(peer => {
       this.reporting.disconnected(peer)
       this.#parts?.syncing.forget(peer)
+      this.#parts?.pool.forget(peer)
       this.#parts?.attesting.consider()
     })
     net.onReachability(reachability => {

@@ -3,6 +3,11 @@ import type { Block, Certificate, Digest, SignedDelta, SignedDeltaHeader } from 
 import type { DiskKind } from './chain-keys.ts'
 import type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
 
+export interface Live {
+  readonly blocks: Block[]
+  readonly certificates: Certificate[]
+}
+
 export interface ChainStore {
   readonly chainId: Digest
   readonly genesisBytes: Uint8Array
@@ -38,7 +43,7 @@ export interface ChainStore {
   /** A live certificate, durable when it resolves: a vote, which is kept elsewhere, may rest on it. */
   putCertificate(certificate: Certificate): Promise<void>
   /** What is not final yet, by slot. */
-  live(): Promise<{ readonly blocks: Block[]; readonly certificates: Certificate[] }>
+  live(): Promise<Live>
   pruneLive(belowSlot: number): Promise<void>
 
   /**

@@ -42,7 +42,7 @@ import {
   receiptKey,
   sizesOf
 } from './chain-keys.ts'
-import type { ChainStore } from './chain-store.ts'
+import type { ChainStore, Live } from './chain-store.ts'
 import {
   type Checkpoint,
   type DeltaPlace,
@@ -157,7 +157,9 @@ class OpenChain implements ChainStore {
     const id = await this.idAt(height)
     if (id === undefined) return undefined
     const block = await this.#block(id, height)
-    if (block === undefined) throw corrupt(`the block at height ${height}`, 'it is missing', height)
+    const isPruned = block === undefined && (await this.idAt(height)) === undefined
+    if (block === undefined && !isPruned)
+      throw corrupt(`the block at height ${height}`, 'it is missing', height)
     return block
   }
 
@@ -228,7 +230,7 @@ class OpenChain implements ChainStore {
   pruneDeltas(belowRound: number, fromRound = 0): Promise<number> {
     return this.#inTurn(async () => {
       if (belowRound <= fromRound) return 0
-      const { blocks } = await this.live()
+      const { blocks } = await this.#live()
       const kept = new Set(blocks.flatMap(({ body }) => body.deltas.map(({ digest }) => toHex(digest))))
       const operations: Operation[] = []
       for await (const [key] of this.#database.entries(numbersOf('q', fromRound, belowRound - 1))) {
@@ -276,7 +278,12 @@ class OpenChain implements ChainStore {
     return this.#database.batch([put(key, encodeCertificate(certificate))], { sync: true })
   }
 
-  async live(): Promise<{ readonly blocks: Block[]; readonly certificates: Certificate[] }> {
+  /** In turn: what is pruned while it is read would look like damage. */
+  live(): Promise<Live> {
+    return this.#inTurn(() => this.#live())
+  }
+
+  async #live(): Promise<Live> {
     const blocks: Block[] = []
     for await (const [key, value] of this.#entries(
       allOf('l'),

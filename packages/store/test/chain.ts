@@ -165,6 +165,19 @@ t.test('live blocks and certificates outlive a restart until they are pruned', a
   t.strictSame((await again.live()).blocks, [], 'what is final does not become live again')
 })
 
+t.test('what is pruned while it is read is gone, not damaged', async t => {
+  const { chain, blocks } = await grow()
+  const rival = blockOn(prng, parentOf(blocks.at(-1)!), [], 21)
+  await chain.putProposal(rival, [])
+  const [before, , after] = await Promise.all([chain.live(), chain.pruneLive(22), chain.live()])
+  t.strictSame([before.blocks, after.blocks], [[rival], []])
+  const read: Promise<Block | undefined>[] = []
+  const pruned = chain.prune(3, () => false).then(() => true)
+  while (!(await Promise.race([pruned, Promise.resolve(false)]))) read.push(chain.blockAt(1))
+  t.strictSame(await read.at(-1), undefined)
+  for (const block of await Promise.all(read)) t.strictSame(block, block && blocks[0])
+})
+
 t.test('deltas that nobody named go, those that a block names stay', async t => {
   const { chain, blocks, deltas } = await grow()
   const unnamed = [deltaOf(prng, 1), deltaOf(prng, 2), deltaOf(prng, 7)]

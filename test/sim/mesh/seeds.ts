@@ -19,5 +19,14 @@ export const seeds: readonly { readonly seed: number; readonly found: string }[]
     seed: 1058,
     found:
       'a certificate that came between a restart and the first vote was marked as known and never counted: a slot stood open for good'
+  },
+  {
+    seed: 4904,
+    found: 'what neighbours that had gone announced was still asked for, past the limit of what is on its way'
+  },
+  {
+    seed: 5689,
+    found:
+      'live blocks were pruned while they were read to vote on: the peer called its folder damaged and stopped'
   }
 ]

@@ -92,8 +92,8 @@ export class DeltaPool {
       { what: 'deltas', entries: this.#byDigest.size, max: 2 * trainers + named },
       { what: 'early deltas', entries: this.#early.size, max: EarlyDeltas.max },
       { what: 'bytes of deltas ahead', entries: this.#aheadBytes, max: this.#aheadBytesMax },
-      // Each neighbour is asked for one that it announced and one that it said it holds.
-      { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * connections + named },
+      // One of each trainer whose headers came, wherever they came from, and what blocks name.
+      { what: 'deltas on their way', entries: this.#fetching.size, max: trainers + named },
       { what: 'deltas of trainers on their way', entries: this.#pulling.size, max: trainers },
       { what: 'announcements', entries: waiting, max: (connections + 1) * LINE_MAX },
       { what: 'announcements passed on', entries: this.#passedOn.size, max: 2 * trainers + named }
@@ -218,6 +218,12 @@ export class DeltaPool {
     return 'pulling'
   }
 
+  /** A neighbour that has gone is asked for nothing more: whoever holds what it announced announces it too. */
+  forget(neighbour: PeerKey): void {
+    this.#lines.get(neighbour)?.clear()
+    this.#lines.delete(neighbour)
+  }
+
   /** One after the other: a neighbour that is slow, or lies, holds up what it announced itself. */
   async #pullLine(line: Map<string, SignedDeltaHeader>, from: PeerKey): Promise<void> {
     for (const [digest, signed] of line) {
@@ -227,7 +233,7 @@ export class DeltaPool {
       else this.#passOn(delta, bytes)
       line.delete(digest)
     }
-    this.#lines.delete(from)
+    if (this.#lines.get(from) === line) this.#lines.delete(from)
   }
 
   #passOn({ digest, round }: PooledDelta, announcement: Uint8Array): void {

@@ -160,6 +160,27 @@ t.test('a neighbour is asked for what it announces one after the other, and for 
   t.equal(asked.get('other'), 1)
 })
 
+t.test('a neighbour that has gone is asked for nothing more', async t => {
+  const waiting: (() => void)[] = []
+  const { pool, asked } = await poolAmong(t, {
+    other: () => new Promise(resolve => waiting.push(() => resolve(new Uint8Array(0))))
+  })
+  const extent = { trainers: 2, seats: 2, connections: 0, slots: 0, liveBlocks: 0 }
+  const announcements = (): number => pool.held(extent).find(({ what }) => what === 'announcements')!.entries
+  for (const keys of [AUTHOR, validatorKeys[1]!]) {
+    const header = { ...script.delta(AUTHOR).header, trainer: keys.publicKey }
+    const signed = signDeltaHeader(header, script.chainId, keys)
+    t.equal(pool.announced(encodeSignedDeltaHeader(signed), 'other'), 'pulling')
+  }
+  t.equal(announcements(), 2)
+  while (waiting.length === 0) await new Promise(resolve => setImmediate(resolve))
+  pool.forget('other')
+  t.equal(announcements(), 0)
+  waiting[0]!()
+  await pause(systemClock, 20)
+  t.equal(asked.get('other'), 1)
+})
+
 t.test('an announced delta gets from neighbour to neighbour, past those who know its author', async t => {
   const hub = createMemoryHub()
   const pools: DeltaPool[] = []
