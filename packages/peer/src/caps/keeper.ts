@@ -10,8 +10,6 @@ export interface KeeperInit {
   readonly residentBytes: () => number
   /** Gives back what can be fetched again. */
   readonly shed: () => void
-  /** Training has to stop, or may go on. */
-  readonly onChange: () => void
   /** IANA name; this machine's when left out. */
   readonly timeZone?: string
 }
@@ -19,6 +17,8 @@ export interface KeeperInit {
 type Cause = 'hours' | 'memory'
 
 export class CapKeeper {
+  /** Training has to stop, or may go on. */
+  onChange: () => void = () => {}
   readonly #init: KeeperInit
   readonly #memory: MemoryJudge | null
   readonly #reasons = new Map<Cause, string>()
@@ -42,7 +42,7 @@ export class CapKeeper {
     const before = this.pause
     this.#lookAtHours(wallMs)
     this.#lookAtMemory(nowMs)
-    if (before !== this.pause) this.#init.onChange()
+    if (before !== this.pause) this.onChange()
   }
 
   #lookAtHours(wallMs: number): void {

@@ -2,7 +2,11 @@
  * What the mesh asks of a peer's line each round. Everybody publishes a delta to every neighbour, and
  * passes on each of the others' to all but the one that it came from; what comes in is as much.
  */
-import type { Caps } from './caps.ts'
+import { payloadBytesMax } from '@gradmesh/delta'
+import { layoutOf } from '@gradmesh/ledger'
+import { BOUNDS, SIGNED_DELTA_HEADER_BYTES } from '@gradmesh/wire'
+import type { Context } from '../context.ts'
+import { type Caps, noCaps } from './caps.ts'
 
 /** Gossip's mesh keeps about so many neighbours (`D` in net's README). */
 const NEIGHBOURS_MAX = 8
@@ -49,4 +53,18 @@ export const tightCaps = (
     if (allowedBytes >= needed) return []
     return [{ cap, bytesPerRound: needed, allowedBytes, suggested: Math.ceil((needed * 1000) / roundMs) }]
   })
+}
+
+/** A cap that is too low for this mesh is the operator's to know, with figures, before it is felt. */
+export const warnOfTightCaps = (
+  { genesis, options, log }: Pick<Context, 'genesis' | 'options' | 'log'>,
+  registered: number
+): void => {
+  const deltaBytes = SIGNED_DELTA_HEADER_BYTES + payloadBytesMax(layoutOf(genesis))
+  const size = { deltaBytes, trainers: Math.min(registered, BOUNDS.deltasPerBlockMax) }
+  for (const tight of tightCaps(options.caps ?? noCaps, size, genesis.timing.roundDeadlineMs))
+    log.warn(
+      { ...tight },
+      'a cap on bandwidth is lower than a round of this mesh needs: deltas will come too late to count'
+    )
 }

@@ -1,6 +1,11 @@
-/** Which of its addresses a peer puts into a ticket. */
+/** Tickets: what a peer hands out so that others find its mesh, and know it when they have found it. */
+import type { Ticket } from '@gradmesh/api'
 import { type Reach, reachOf, widest } from '@gradmesh/net'
-import { BOUNDS } from '@gradmesh/wire'
+import { BOUNDS, blockIdOf, encodeTicket, PROTOCOL_VERSION } from '@gradmesh/wire'
+import type { Context } from '../context.ts'
+import type { FinalPoint } from '../state/ledger.ts'
+
+const TICKET_SECONDS = 12 * 3600
 
 export interface InvitingAddresses {
   readonly addresses: readonly string[]
@@ -16,4 +21,20 @@ export const invitingAddresses = (own: readonly string[]): InvitingAddresses => 
     .filter(address => reach === 'host' || reachOf(address) !== 'host')
     .slice(0, BOUNDS.ticketAddressesMax)
   return { addresses, reach }
+}
+
+/** Vouches for the newest final block, and for who may vote after it. */
+export const ticketOf = ({ net, clock, chainId, epochs }: Context, final: FinalPoint): Ticket => {
+  const { addresses, reach } = invitingAddresses(net.addresses())
+  const expiresAt = Math.floor(clock.wallMs() / 1000) + TICKET_SECONDS
+  const ticket = encodeTicket({
+    protocol: PROTOCOL_VERSION,
+    chainId,
+    addresses,
+    height: final.height,
+    blockId: final.header === null ? chainId : blockIdOf(final.header),
+    validatorSetHash: epochs.running.setHash,
+    expiresAt
+  })
+  return { ticket, addresses: [...addresses], reach, expiresAt }
 }

@@ -3,8 +3,8 @@
  * Nothing here decides anything, and everything is bounded.
  */
 
-import type { MeshEvent, Phase } from '@gradmesh/api'
-import { remember } from '@gradmesh/core'
+import type { LastError, MeshEvent, Phase } from '@gradmesh/api'
+import { type MeshError, remember } from '@gradmesh/core'
 
 const FINALITY_MAX = 1024
 const BLOCKS_MAX = 4096
@@ -34,6 +34,8 @@ export interface FinalitySummary {
 }
 
 export class Journal {
+  /** What an operator must know of; null again once it is over. */
+  lastError: LastError | null = null
   readonly #listeners = new Set<(event: MeshEvent) => void>()
   readonly #finalityMs: number[] = []
   #summary: FinalitySummary | undefined
@@ -71,6 +73,10 @@ export class Journal {
     this.#phase = phase
     this.#phaseReason = reason
     if (phase !== before) this.tell({ type: 'phase', phase, before, reason })
+  }
+
+  failed({ code, message, remedy }: MeshError, atMs: number): void {
+    this.lastError = { code, message, remedy: remedy ?? null, at: atMs }
   }
 
   finality(height: number, milliseconds: number): void {

@@ -21,9 +21,9 @@ t.test('it trains in its hours only, and says when it pauses and goes on', async
     log,
     residentBytes: () => 0,
     shed: () => t.fail('nothing to shed'),
-    onChange: () => changes++,
     timeZone: 'Europe/Berlin'
   })
+  keeper.onChange = () => changes++
   let trainedMinutes = 0
   const start = Date.parse('2026-10-24T10:00:00Z')
   for (let at = start; at < start + 48 * 3_600_000; at += 60_000) {
@@ -49,8 +49,7 @@ t.test('memory above the cap pauses training whatever the hour', async t => {
     caps: { ...noCaps, memoryBytes: 1000 },
     log,
     residentBytes: () => resident,
-    shed: () => shed++,
-    onChange: () => {}
+    shed: () => shed++
   })
   keeper.tick(0, 0)
   t.equal(keeper.pause, null)

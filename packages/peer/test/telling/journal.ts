@@ -1,4 +1,5 @@
 import type { MeshEvent } from '@gradmesh/api'
+import { MeshError } from '@gradmesh/core'
 import t from 'tap'
 import { Journal } from '../../src/telling/journal.ts'
 
@@ -38,4 +39,13 @@ t.test('listeners hear each change of phase once, until they leave', async t => 
   ])
   t.equal(journal.phase, 'finished')
   t.equal(journal.phaseReason, null)
+})
+
+t.test('the last error stays until it is over', async t => {
+  const journal = new Journal()
+  t.equal(journal.lastError, null)
+  journal.failed(new MeshError('TEST', 'no remedy'), 7)
+  t.strictSame(journal.lastError, { code: 'TEST', message: 'no remedy', remedy: null, at: 7 })
+  journal.failed(new MeshError('TEST', 'again', { remedy: 'wait' }), 8)
+  t.match(journal.lastError, { remedy: 'wait', at: 8 })
 })

@@ -5,20 +5,18 @@ import type { Net } from '@gradmesh/net'
 import { type ChainStore, createChain, type SafetyStore } from '@gradmesh/store'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { chainIdOf, type Genesis, type KeyPair } from '@gradmesh/wire'
-import type { Context } from './context.ts'
-import { pluginIn } from './disk/folder.ts'
-import { FaultCounter } from './faults.ts'
-import type { AnsweringTable } from './inference/answering.ts'
-import type { NodeOptions } from './options.ts'
-import type { Ports } from './ports.ts'
-import { Epochs } from './round/epochs.ts'
-import { storedError } from './sync/resuming.ts'
-import { topicsOf } from './topics.ts'
-import type { ComputeTable } from './training/computing.ts'
-import type { Remote } from './worker-rpc.ts'
-
-/** Undone in reverse order when the peer stops. */
-export type Closers = (() => Promise<void>)[]
+import type { Context } from '../context.ts'
+import { pluginIn } from '../disk/folder.ts'
+import { FaultCounter } from '../faults.ts'
+import type { AnsweringTable } from '../inference/answering.ts'
+import type { NodeOptions } from '../options.ts'
+import type { Ports } from '../ports.ts'
+import { Epochs } from '../round/epochs.ts'
+import { storedError } from '../sync/resuming.ts'
+import { topicsOf } from '../topics.ts'
+import type { ComputeTable } from '../training/computing.ts'
+import type { Remote } from '../worker-rpc.ts'
+import type { Closers } from './lifetime.ts'
 
 /** A thread that is ended inside the GPU runtime takes the whole process with it: only one that hangs is. */
 const GPU_CLOSE_MS_MAX = 60_000
