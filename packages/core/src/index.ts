@@ -14,4 +14,5 @@ export {
 } from './ports.ts'
 export { Prng } from './prng.ts'
 export { remember } from './remember.ts'
+export { Serial } from './serial.ts'
 export { TokenBucket, type TokenBucketInit } from './token-bucket.ts'

@@ -1,16 +1,10 @@
-export { type Audit, type AuditFinding, auditChain } from './audit.ts'
-export { auditSafety, type SafetyFinding } from './audit-safety.ts'
-export { createChain, openChain } from './chain.ts'
-export type { ChainStore } from './chain-store.ts'
-export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
-export {
-  type FinalHead,
-  initSafety,
-  type OwnVote,
-  openSafety,
-  recordMissing,
-  type SafetyStore
-} from './safety.ts'
-export type { SlotFacts } from './safety-entry.ts'
-export { type Scan, type ScanFinding, scanLevelDb } from './scan.ts'
-export type * from './types.ts'
+export { type Audit, type AuditFinding, auditChain } from './chain/audit.ts'
+export type { ChainStore } from './chain/chain-store.ts'
+export { createChain, openChain } from './chain/opening.ts'
+export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain/values.ts'
+export type * from './database.ts'
+export { type Scan, type ScanFinding, scanLevelDb } from './leveldb/scan.ts'
+export { auditSafety, type SafetyFinding } from './safety/audit.ts'
+export type { SlotFacts } from './safety/entry.ts'
+export { initSafety, openSafety, recordMissing } from './safety/opening.ts'
+export type { FinalHead, OwnVote, SafetyStore } from './safety/safety-store.ts'

@@ -1,6 +1,6 @@
 /** Keys: one letter, then fixed-width parts, numbers big-endian so that they sort. Table: README. */
 import { concatBytes } from '@gradmesh/core'
-import type { Range } from './types.ts'
+import type { Range } from './database.ts'
 
 /** Slots, heights and rounds are u32 on the wire. */
 export const NUMBER_BYTES = 4

@@ -3,9 +3,9 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MeshError } from '@gradmesh/core'
 import { Level } from 'level'
+import type { Database, Operation, Range } from './database.ts'
 import { failureOf, missing, storeError } from './failures.ts'
-import { FolderFiles } from './folder-files.ts'
-import type { Database, Operation, Range } from './types.ts'
+import { FolderFiles } from './leveldb/folder-files.ts'
 
 /** `level` types what every platform has; compaction is LevelDB's own. */
 type Bytes = Level<Uint8Array, Uint8Array> & {

@@ -4,8 +4,8 @@
  * before it durable as well. Of files only their own sync makes anything durable.
  */
 import { assert, type MeshError } from '@gradmesh/core'
+import type { Database, Files, Operation, Range } from './database.ts'
 import { closed, storeError } from './failures.ts'
-import type { Database, Files, Operation, Range } from './types.ts'
 
 /**
  * What the disk does with a write. `full`: refused, nothing written. `lost-answer`: written and

@@ -5,8 +5,8 @@
  * returned. (An older value of the same key passes; `scan.ts` finds the dropped record.)
  */
 import { concatBytes, equalBytes, sha256, u32 } from '@gradmesh/core'
+import type { Database, Operation, Range } from './database.ts'
 import { corrupt } from './failures.ts'
-import type { Database, Operation, Range } from './types.ts'
 
 export const SEAL_BYTES = 8
 

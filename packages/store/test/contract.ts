@@ -2,9 +2,9 @@
 
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import type { Database, Operation, Range } from '../src/database.ts'
 import { openLevelDb } from '../src/leveldb.ts'
 import { type MemoryDatabase, openMemory } from '../src/memory.ts'
-import type { Database, Operation, Range } from '../src/types.ts'
 
 interface Adapter {
   readonly name: string

@@ -4,10 +4,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { MeshError } from '@gradmesh/core'
 import t from 'tap'
+import type { Operation } from '../src/database.ts'
 import { failureOf } from '../src/failures.ts'
+import { scanLevelDb } from '../src/leveldb/scan.ts'
 import { openLevelDb } from '../src/leveldb.ts'
-import { scanLevelDb } from '../src/scan.ts'
-import type { Operation } from '../src/types.ts'
 
 const put = (key: number, bytes = 1): Operation => ({
   type: 'put',

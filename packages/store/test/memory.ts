@@ -1,7 +1,7 @@
 import { Prng } from '@gradmesh/core'
 import t from 'tap'
+import type { Operation } from '../src/database.ts'
 import { openMemory } from '../src/memory.ts'
-import type { Operation } from '../src/types.ts'
 
 const put = (key: number, value: number): Operation => ({
   type: 'put',

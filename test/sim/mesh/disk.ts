@@ -9,7 +9,7 @@ import type { Database, Operation } from '@gradmesh/store'
 import { type DiskFault, type MemoryDatabase, openMemory } from '@gradmesh/store/memory'
 import { type MemoryMirror, newMemorySafetyDisk } from '@gradmesh/store/memory-safety'
 import { type Digest, decodeBlock } from '@gradmesh/wire'
-import { blockKey, deltaKey } from '../../../packages/store/src/chain-keys.ts'
+import { blockKey, deltaKey } from '../../../packages/store/src/chain/keys.ts'
 import { SEAL_BYTES } from '../../../packages/store/src/sealed.ts'
 
 const ALL = { from: new Uint8Array(), to: new Uint8Array(8).fill(0xff) }

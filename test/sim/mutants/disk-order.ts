@@ -10,8 +10,8 @@ const ATTESTING = 'packages/peer/src/round/attesting.ts'
 const TRAINING = 'packages/peer/src/training/training.ts'
 const LEDGER = 'packages/peer/src/state/ledger.ts'
 const RESUMING = 'packages/peer/src/sync/resuming.ts'
-const CHAIN = 'packages/store/src/chain.ts'
-const SAFETY = 'packages/store/src/safety.ts'
+const CHAIN = 'packages/store/src/chain/open-chain.ts'
+const SAFETY = 'packages/store/src/safety/open-safety.ts'
 
 const one = (name: string, file: string, find: string, put: string): Mutant => ({
   name,
@@ -134,8 +134,8 @@ export const diskOrderMutants: readonly Mutant[] = [
   one(
     'own-delta-without-its-error-buffer',
     CHAIN,
-    '      const operations = pending === null ? [] : await this.#newDeltas([pending])\n',
-    '      const operations: Operation[] = []\n      const own = pending === null ? [] : await this.#newDeltas([pending])\n      await this.#database.batch(own, { sync: true })\n'
+    '      const operations = pending === null ? [] : await this.#deltas.additions([pending])\n',
+    '      const operations: Operation[] = []\n      const own = pending === null ? [] : await this.#deltas.additions([pending])\n      await this.#database.batch(own, { sync: true })\n'
   ),
   one(
     'transactions-without-a-limit',

@@ -15,7 +15,7 @@ import {
   type State,
   step
 } from '@gradmesh/consensus'
-import { MeshError, type Timer } from '@gradmesh/core'
+import { MeshError, Serial, type Timer } from '@gradmesh/core'
 import {
   type Block,
   type Certificate,
@@ -29,7 +29,6 @@ import {
 import type { Context } from '../context.ts'
 import type { FaultCode } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
-import { Serial } from '../serial.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { Resumed } from '../sync/resuming.ts'
 import { Admitting, type Voting } from './admitting.ts'

@@ -3,7 +3,7 @@
  * block takes from "proposed" to "final". Execution is in the state thread; what is here decides the
  * order: payloads durable, then a vote; certificate durable, then the next round.
  */
-import { equalBytes, type Fault, MeshError, pause, toHex } from '@gradmesh/core'
+import { equalBytes, type Fault, MeshError, pause, Serial, toHex } from '@gradmesh/core'
 import type { Accounts, Receipt } from '@gradmesh/ledger'
 import {
   type Block,
@@ -19,7 +19,6 @@ import { type Context, digestOf } from '../context.ts'
 import { type FaultCode, peerFault } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
 import type { DeltaPool, PooledDelta } from '../round/delta-pool.ts'
-import { Serial } from '../serial.ts'
 import type { Adopted } from '../sync/fetching.ts'
 import { keepSetsProof, setsProofAt } from '../sync/sets-proofs.ts'
 import { leafBytes } from './leaves.ts'

@@ -1,11 +1,11 @@
 /** The trainer's error buffer, in pieces small enough to leave the log between two votes. */
 import type { Digest } from '@gradmesh/wire'
-import { ERROR_HEAD, errorKey } from './chain-keys.ts'
-import { decodeErrorHead, type ErrorFeedback, encodeErrorHead } from './chain-values.ts'
-import { corrupt } from './failures.ts'
-import { allOf, numbersOf } from './keys.ts'
-import { del, entriesSealed, getSealed, put } from './sealed.ts'
-import type { Database, Operation } from './types.ts'
+import type { Database, Operation } from '../database.ts'
+import { corrupt } from '../failures.ts'
+import { allOf, numbersOf } from '../keys.ts'
+import { del, entriesSealed, getSealed, put } from '../sealed.ts'
+import { ERROR_HEAD, errorKey } from './keys.ts'
+import { decodeErrorHead, type ErrorFeedback, encodeErrorHead } from './values.ts'
 
 export const ERROR_PIECE_BYTES = 256 * 1024
 

@@ -10,7 +10,8 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { assert, equalBytes, sha256, utf8 } from '@gradmesh/core'
-import { failureOf, MOVE_KEY, storeError } from './failures.ts'
+import { failureOf, MOVE_KEY, storeError } from '../failures.ts'
+import { syncFolder } from '../sync-folder.ts'
 
 const RECORD_BYTES = 512
 const HEAD_BYTES = 14
@@ -58,16 +59,6 @@ export const decodeRecord = (bytes: Uint8Array): MirrorRecord | undefined => {
   const length = view.getUint16(12)
   if (length > ENTRY_BYTES_MAX) return undefined
   return { sequence: Number(view.getBigUint64(4)), entry: bytes.slice(HEAD_BYTES, HEAD_BYTES + length) }
-}
-
-/** Makes the names in a folder durable: without it a crash can undo a creation or a rename. */
-export const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 const writeNew = async (path: string, record: MirrorRecord): Promise<void> => {

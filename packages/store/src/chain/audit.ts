@@ -12,6 +12,13 @@ import {
   deltaDigest,
   VoteKind
 } from '@gradmesh/wire'
+import type { Database } from '../database.ts'
+import { failureOf } from '../failures.ts'
+import { numberAt } from '../keys.ts'
+import type { FinalHead } from '../safety/safety-store.ts'
+import { unseal } from '../sealed.ts'
+import { damageOf } from './checkpoints.ts'
+import { ERROR_PIECE_BYTES } from './error-buffer.ts'
 import {
   type Checkpoint,
   type DeltaPlace,
@@ -20,14 +27,7 @@ import {
   decodeHead,
   decodePlace,
   type Head
-} from './chain-values.ts'
-import { damageOf } from './checkpoints.ts'
-import { ERROR_PIECE_BYTES } from './error-buffer.ts'
-import { failureOf } from './failures.ts'
-import { numberAt } from './keys.ts'
-import type { FinalHead } from './safety.ts'
-import { unseal } from './sealed.ts'
-import type { Database } from './types.ts'
+} from './values.ts'
 
 export interface AuditFinding {
   /** Values that belong to no height (the error buffer, live certificates) are reported at the head's. */

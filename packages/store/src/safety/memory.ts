@@ -1,11 +1,12 @@
 /** `safety/` without a disk, for simulations. */
 import { assert, u64 } from '@gradmesh/core'
-import { type MemoryDatabase, type MemoryOptions, openMemory } from './memory.ts'
+import type { Database } from '../database.ts'
+import { type MemoryDatabase, type MemoryOptions, openMemory } from '../memory.ts'
+import { put } from '../sealed.ts'
+import { encodeEntry, operationsOf, SEQUENCE } from './entry.ts'
 import type { Mirror, MirrorRecord } from './mirror.ts'
-import { openSafetyOn, type SafetyStore } from './safety.ts'
-import { encodeEntry, operationsOf, SEQUENCE } from './safety-entry.ts'
-import { put } from './sealed.ts'
-import type { Database } from './types.ts'
+import { openSafetyOn } from './opening.ts'
+import type { SafetyStore } from './safety-store.ts'
 
 /** What survives a crash: hand it to `openMemorySafety` again, with `database` crashed. */
 export interface MemorySafetyDisk {

@@ -5,12 +5,12 @@
  */
 import { concatBytes, equalBytes } from '@gradmesh/core'
 import { leafDigest } from '@gradmesh/wire'
-import { checkpointKey } from './chain-keys.ts'
-import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './chain-values.ts'
-import { corrupt, sequence } from './failures.ts'
-import { allOf, numberAt } from './keys.ts'
-import { del, getSealed, put } from './sealed.ts'
-import type { Database } from './types.ts'
+import type { Database } from '../database.ts'
+import { corrupt, sequence } from '../failures.ts'
+import { allOf, numberAt } from '../keys.ts'
+import { del, getSealed, put } from '../sealed.ts'
+import { checkpointKey } from './keys.ts'
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './values.ts'
 
 const KEPT = 2
 /** Written at once: long enough for the disk, and short for who waits for a thread. */

@@ -10,13 +10,13 @@ import {
   VoteKind
 } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
-import { auditChain } from '../src/audit.ts'
-import { createChain, openChain } from '../src/chain.ts'
-import type { ChainStore } from '../src/chain-store.ts'
-import { openLevelDb } from '../src/leveldb.ts'
-import { type MemoryDatabase, openMemory } from '../src/memory.ts'
-import { put } from '../src/sealed.ts'
-import type { Files } from '../src/types.ts'
+import { auditChain } from '../../src/chain/audit.ts'
+import type { ChainStore } from '../../src/chain/chain-store.ts'
+import { createChain, openChain } from '../../src/chain/opening.ts'
+import type { Files } from '../../src/database.ts'
+import { openLevelDb } from '../../src/leveldb.ts'
+import { type MemoryDatabase, openMemory } from '../../src/memory.ts'
+import { put } from '../../src/sealed.ts'
 import {
   blockOn,
   CHAIN_ID,
@@ -27,7 +27,7 @@ import {
   parentOf,
   receiptOf,
   START
-} from './fixtures/chain.ts'
+} from '../fixtures/chain.ts'
 
 interface Grown {
   readonly database: MemoryDatabase

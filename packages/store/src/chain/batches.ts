@@ -1,4 +1,4 @@
-import type { Database, Operation } from './types.ts'
+import type { Database, Operation } from '../database.ts'
 
 /** Many small deletions in few batches; those that are added together stay together. */
 export class Batches {

@@ -1,12 +1,8 @@
 /** What the ledger of one peer holds, and what each write promises. */
 import type { Block, Certificate, Digest, SignedDelta, SignedDeltaHeader } from '@gradmesh/wire'
-import type { DiskKind } from './chain-keys.ts'
-import type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain-values.ts'
-
-export interface Live {
-  readonly blocks: Block[]
-  readonly certificates: Certificate[]
-}
+import type { DiskKind } from './disk-use.ts'
+import type { Live } from './live.ts'
+import type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './values.ts'
 
 export interface ChainStore {
   readonly chainId: Digest

@@ -9,7 +9,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { failureOf, missing } from './failures.ts'
+import { failureOf, missing } from '../failures.ts'
 import { scanLog } from './scan-log.ts'
 import { versionOf } from './scan-manifest.ts'
 import { scanTable } from './scan-table.ts'

@@ -1,7 +1,8 @@
 /** Values of `chain/` that are not messages of the mesh, as bytes. Numbers big-endian, as in keys. */
-import { concatBytes, equalBytes, u64 } from '@gradmesh/core'
+import { concatBytes, equalBytes, type Fault, u64 } from '@gradmesh/core'
 import type { Digest, PublicKey } from '@gradmesh/wire'
-import { beU32, NUMBER_BYTES, numberAt } from './keys.ts'
+import { corrupt } from '../failures.ts'
+import { beU32, NUMBER_BYTES, numberAt } from '../keys.ts'
 
 const DIGEST_BYTES = 32
 
@@ -108,4 +109,12 @@ export const encodePlace = ({ round, height }: DeltaPlace): Uint8Array =>
 export const decodePlace = (bytes: Uint8Array): DeltaPlace => {
   const height = numberAt(bytes, NUMBER_BYTES)
   return { round: numberAt(bytes, 0), height: height === NO_HEIGHT ? null : height }
+}
+
+/** A message of the mesh that was encoded here: a fault means damage. @throws MeshError `STORE_CORRUPT` */
+export const readAs = <T>(value: T | Fault, what: string, height: number | null): T => {
+  if (typeof value === 'object' && value !== null && 'fault' in value) {
+    throw corrupt(what, `it does not decode (${value.fault})`, height)
+  }
+  return value as T
 }

@@ -2,9 +2,9 @@
 import { type FileHandle, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MeshError } from '@gradmesh/core'
-import { closed, failureOf, storeError } from './failures.ts'
-import { syncFolder } from './mirror.ts'
-import type { Files } from './types.ts'
+import type { Files } from '../database.ts'
+import { closed, failureOf, storeError } from '../failures.ts'
+import { syncFolder } from '../sync-folder.ts'
 
 /** What LevelDB never calls a file. */
 const NAME = /^[a-z]+-\d+$/

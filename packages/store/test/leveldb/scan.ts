@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { Prng } from '@gradmesh/core'
 import t from 'tap'
-import { openLevelDb } from '../src/leveldb.ts'
-import { type Scan, scanLevelDb } from '../src/scan.ts'
-import { filesOf, fillFolder, isIntact, type Values } from './fixtures/level-folder.ts'
+import { type Scan, scanLevelDb } from '../../src/leveldb/scan.ts'
+import { openLevelDb } from '../../src/leveldb.ts'
+import { filesOf, fillFolder, isIntact, type Values } from '../fixtures/level-folder.ts'
 
 const root = t.testdir({ db: {} })
 const folder = join(root, 'db')

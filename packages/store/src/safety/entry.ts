@@ -1,8 +1,8 @@
 /** What `safety/` promises, one entry a promise: as values, as bytes, and as the keys that it sets. */
 import { concatBytes, fromHex, toHex } from '@gradmesh/core'
-import { beU32, keyOf, numberAt } from './keys.ts'
-import { put } from './sealed.ts'
-import type { Operation } from './types.ts'
+import type { Operation } from '../database.ts'
+import { beU32, keyOf, numberAt } from '../keys.ts'
+import { put } from '../sealed.ts'
 
 /** What was promised in one slot; ids are lower-case hexadecimal. The shape of `consensus`. */
 export interface SlotFacts {

@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toHex } from '@gradmesh/core'
 import { VoteKind } from '@gradmesh/wire'
 import t, { type Test } from 'tap'
-import { openLevelDb } from '../src/leveldb.ts'
-import { MemoryMirror, newMemorySafetyDisk, openMemorySafety } from '../src/memory-safety.ts'
-import { initSafety, openSafety, type SafetyStore } from '../src/safety.ts'
-import type { SlotFacts } from '../src/safety-entry.ts'
-import { idOf, voteBytesOf } from './fixtures/chain.ts'
+import { openLevelDb } from '../../src/leveldb.ts'
+import type { SlotFacts } from '../../src/safety/entry.ts'
+import { MemoryMirror, newMemorySafetyDisk, openMemorySafety } from '../../src/safety/memory.ts'
+import { initSafety, openSafety } from '../../src/safety/opening.ts'
+import type { SafetyStore } from '../../src/safety/safety-store.ts'
+import { idOf, voteBytesOf } from '../fixtures/chain.ts'
 
 const KEY = idOf('key')
 const A = idOf('a')
@@ -343,7 +344,7 @@ t.test('a second process on the folder: STORE_LOCKED, and kill -9 loses no ackno
   await initSafety(folder, KEY)
   let acknowledged = 0
   for (let life = 0; life < 6; life++) {
-    const child = fork(new URL('./fixtures/voter.ts', import.meta.url), [folder, String(acknowledged + 1)])
+    const child = fork(new URL('../fixtures/voter.ts', import.meta.url), [folder, String(acknowledged + 1)])
     child.on('message', slot => {
       acknowledged = Math.max(acknowledged, Number(slot))
     })

@@ -1,13 +1,13 @@
 import { Prng, toHex } from '@gradmesh/core'
 import { type Block, blockIdOf, leafDigest, VoteKind } from '@gradmesh/wire'
 import t from 'tap'
-import { auditChain } from '../src/audit.ts'
-import { createChain } from '../src/chain.ts'
-import { BASE } from '../src/chain-keys.ts'
-import { encodeHead } from '../src/chain-values.ts'
-import { type MemoryDatabase, openMemory } from '../src/memory.ts'
-import { put } from '../src/sealed.ts'
-import type { Operation } from '../src/types.ts'
+import { auditChain } from '../../src/chain/audit.ts'
+import { BASE } from '../../src/chain/keys.ts'
+import { createChain } from '../../src/chain/opening.ts'
+import { encodeHead } from '../../src/chain/values.ts'
+import type { Operation } from '../../src/database.ts'
+import { type MemoryDatabase, openMemory } from '../../src/memory.ts'
+import { put } from '../../src/sealed.ts'
 import {
   blockOn,
   certificateOf,
@@ -18,7 +18,7 @@ import {
   parentOf,
   receiptOf,
   START
-} from './fixtures/chain.ts'
+} from '../fixtures/chain.ts'
 
 const EVERYTHING = { from: new Uint8Array(0), to: new Uint8Array(64).fill(255) }
 const HEIGHTS = 6

@@ -2,12 +2,12 @@
 import { utf8 } from '@gradmesh/core'
 import fc from 'fast-check'
 import t from 'tap'
-import { crc32c, unmask } from '../src/crc32c.ts'
-import { scanLog } from '../src/scan-log.ts'
-import { versionOf } from '../src/scan-manifest.ts'
-import { scanTable } from '../src/scan-table.ts'
-import { unsnappy } from '../src/snappy.ts'
-import { readVarint } from '../src/varint.ts'
+import { crc32c, unmask } from '../../src/leveldb/crc32c.ts'
+import { scanLog } from '../../src/leveldb/scan-log.ts'
+import { versionOf } from '../../src/leveldb/scan-manifest.ts'
+import { scanTable } from '../../src/leveldb/scan-table.ts'
+import { unsnappy } from '../../src/leveldb/snappy.ts'
+import { readVarint } from '../../src/leveldb/varint.ts'
 
 t.test('CRC-32C: RFC 3720 B.4 and the check value of its catalogue', async t => {
   t.equal(crc32c(new Uint8Array(32)), 0x8a9136aa)

@@ -4,10 +4,10 @@
  */
 import { isFault, toHex } from '@gradmesh/core'
 import { decodeVote } from '@gradmesh/wire'
-import { failureOf } from './failures.ts'
-import { numberAt } from './keys.ts'
-import { unseal } from './sealed.ts'
-import type { Database } from './types.ts'
+import type { Database } from '../database.ts'
+import { failureOf } from '../failures.ts'
+import { numberAt } from '../keys.ts'
+import { unseal } from '../sealed.ts'
 
 export interface SafetyFinding {
   /** The promise it is about, for example `vote of slot 12`. */
