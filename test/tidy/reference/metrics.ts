@@ -26,7 +26,7 @@ const UNITS: readonly (readonly [RegExp, string])[] = [
 const unitOf = (name: string): string => UNITS.find(([ending]) => ending.test(name))?.[1] ?? ''
 
 /** The twin that stands in for the network in tests has one metric of its own, which no peer shows. */
-const TWIN = 'packages/net/src/memory.ts'
+const TWIN = 'packages/net/src/memory/gossip.ts'
 
 export interface MetricUse {
   readonly name: string
