@@ -231,9 +231,13 @@ export class PeerProcess {
     throw new MeshError('E2E_LATE', `${this.name} has had no delta accepted:\n${await this.lastWords()}`)
   }
 
+  /** What it has said so far, over all its starts. */
+  async said(): Promise<string> {
+    return readFile(outputOf(this.#place), 'utf8').catch(() => '')
+  }
+
   async lastWords(): Promise<string> {
-    const text = await readFile(outputOf(this.#place), 'utf8').catch(() => '')
-    return text.split('\n').slice(-30).join('\n')
+    return (await this.said()).split('\n').slice(-30).join('\n')
   }
 
   #running(): ChildProcess {

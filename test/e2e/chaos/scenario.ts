@@ -6,12 +6,31 @@ import { verifyFolder } from '@gradmesh/peer'
 import type { Teller } from '../command.ts'
 import { createMesh, type Mesh, type PeerProcess, pause, until } from '../harness.ts'
 import { History } from '../history.ts'
+import { type Healing, healing, Outputs, type SlowHealing } from './healing.ts'
 import { Switch } from './switch.ts'
+
+export const MISFORTUNES = [
+  'kill -9',
+  'kill -9 of three',
+  'a pause',
+  'two cut off',
+  'a partition without a majority',
+  'a clock that is 5 s wrong',
+  'a full disk'
+] as const
+
+export type Misfortune = (typeof MISFORTUNES)[number]
+
+export const HEAL_SECONDS_MAX = 10
 
 export interface ChaosOptions {
   readonly seed: number
   /** How long misfortunes follow one another. */
   readonly seconds: number
+  /** Those to draw from. */
+  readonly only: readonly Misfortune[]
+  /** From how many seconds on a healing is told peer by peer. */
+  readonly slowSeconds: number
 }
 
 export interface ChaosFigures {
@@ -23,7 +42,12 @@ export interface ChaosFigures {
   readonly lostBlocks: number
   /** From the end of a misfortune until every peer has a final block that is newer than it. */
   readonly healSecondsMax: number
+  /** Those that were slow, with what each peer said meanwhile. */
+  readonly slow: readonly SlowHealing[]
 }
+
+/** Begins at once and gives the way to end it. */
+type Strike = (victims: readonly PeerProcess[]) => Promise<() => Promise<void>>
 
 const PEERS = 7
 const ROUND_DEADLINE_MS = 1500
@@ -46,7 +70,8 @@ export const runOnce = async (options: ChaosOptions, tell: Teller): Promise<Chao
       innerSteps: 1,
       seed: `chaos ${options.seed}`,
       homes: index => network.home(index),
-      flags: ['--no-upnp', '--max-gpu', GPU_SHARE]
+      // What all of them say is kept where one heals late, and must explain it.
+      flags: ['--no-upnp', '--max-gpu', GPU_SHARE, '--log-level', 'debug', '--json']
     })
     try {
       return await new Run(network, mesh, options, tell).run()
@@ -63,37 +88,38 @@ class Run {
   readonly #mesh: Mesh
   readonly #tell: Teller
   readonly #random: Prng
-  readonly #seconds: number
+  readonly #options: ChaosOptions
   readonly #history = new History()
   /** What each has called final, as far as anybody asked. */
   readonly #told = new Map<PeerProcess, number>()
-  #healSecondsMax = 0
+  readonly #healings: Healing[] = []
+  readonly #slow: SlowHealing[] = []
 
-  constructor(network: Switch, mesh: Mesh, { seed, seconds }: ChaosOptions, tell: Teller) {
+  constructor(network: Switch, mesh: Mesh, options: ChaosOptions, tell: Teller) {
     this.#network = network
     this.#mesh = mesh
     this.#tell = tell
-    this.#seconds = seconds
-    this.#random = new Prng(`chaos ${seed}`)
+    this.#options = options
+    this.#random = new Prng(`chaos ${options.seed}`)
   }
 
   async run(): Promise<ChaosFigures> {
     const { peers } = this.#mesh
     for (const peer of peers) peer.start()
-    await this.#everybodyAbove(3, 'the mesh is under way')
-    const misfortunes = this.#misfortunes()
+    const underWay = async (): Promise<boolean> =>
+      (await Promise.all(peers.map(peer => peer.height()))).every(each => each > 3)
+    await until('the mesh is under way', PATIENCE_MS, underWay)
+    const strikes = this.#strikes()
     const startMs = systemClock.nowMs()
-    let count = 0
-    while (systemClock.nowMs() - startMs < 1000 * this.#seconds) {
-      const [name, strike] = this.#random.pick(misfortunes)
+    while (systemClock.nowMs() - startMs < 1000 * this.#options.seconds) {
+      const name = this.#random.pick(this.#options.only)
       const victims = this.#random.shuffle([...peers])
       await this.#record()
-      const heal = await strike(victims)
+      const outputs = await Outputs.mark(peers)
+      const heal = await strikes[name](victims)
       await pause(this.#random.below(MISFORTUNE_MS_MAX))
       await heal()
-      const seconds = await this.#healed()
-      count++
-      this.#tell.say(`${name}: healed after ${seconds} s`)
+      await this.#heal(name, outputs)
       await pause(this.#random.below(PEACE_MS_MAX))
     }
     await this.#record()
@@ -104,39 +130,33 @@ class Run {
       this.#tell.check(ok, `${name}'s folder is whole${ok ? '' : `: ${JSON.stringify(findings[0])}`}`)
     }
     return {
-      misfortunes: count,
+      misfortunes: this.#healings.length,
       blocks: this.#history.height,
       forks: this.#history.broken.length,
       lostBlocks,
-      healSecondsMax: this.#healSecondsMax
+      healSecondsMax: Math.max(...this.#healings.map(({ seconds }) => seconds)),
+      slow: this.#slow
     }
   }
 
-  /** Each begins at once and gives the way to end it. */
-  #misfortunes(): readonly (readonly [string, (victims: PeerProcess[]) => Promise<() => Promise<void>>])[] {
-    return [
-      ['kill -9', ([victim]) => this.#killed([victim!])],
-      ['kill -9 of three', victims => this.#killed(victims.slice(0, 3))],
-      [
-        'a pause',
-        async ([victim]) => {
-          victim!.freeze()
-          return async () => victim!.thaw()
-        }
-      ],
-      ['two cut off', victims => this.#parted(victims.slice(0, 2))],
-      ['a partition without a majority', victims => this.#parted(victims.slice(0, 3))],
-      [
-        'a clock that is 5 s wrong',
-        async ([victim]) => {
-          await victim!.kill()
-          this.#network.skew(this.#indexOf(victim!), this.#random.oneIn(2) ? SKEW_MS : -SKEW_MS)
-          victim!.start()
-          return async () => {}
-        }
-      ],
-      ['a full disk', ([victim]) => this.#full(victim!)]
-    ]
+  #strikes(): Readonly<Record<Misfortune, Strike>> {
+    return {
+      'kill -9': ([victim]) => this.#killed([victim!]),
+      'kill -9 of three': victims => this.#killed(victims.slice(0, 3)),
+      'a pause': async ([victim]) => {
+        victim!.freeze()
+        return async () => victim!.thaw()
+      },
+      'two cut off': victims => this.#parted(victims.slice(0, 2)),
+      'a partition without a majority': victims => this.#parted(victims.slice(0, 3)),
+      'a clock that is 5 s wrong': async ([victim]) => {
+        await victim!.kill()
+        this.#network.skew(this.#indexOf(victim!), this.#random.oneIn(2) ? SKEW_MS : -SKEW_MS)
+        victim!.start()
+        return async () => {}
+      },
+      'a full disk': ([victim]) => this.#full(victim!)
+    }
   }
 
   async #killed(victims: readonly PeerProcess[]): Promise<() => Promise<void>> {
@@ -178,26 +198,20 @@ class Run {
 
   // ---------------------------------------------------------------- what must hold
 
-  async #healed(): Promise<number> {
-    const before = Math.max(...(await this.#heights()))
-    const startMs = systemClock.nowMs()
-    await this.#everybodyAbove(before, 'every peer sees new final blocks')
-    const seconds = Math.round((systemClock.nowMs() - startMs) / 100) / 10
-    this.#healSecondsMax = Math.max(this.#healSecondsMax, seconds)
-    return seconds
-  }
-
-  async #everybodyAbove(height: number, what: string): Promise<void> {
-    await until(what, PATIENCE_MS, async () => (await this.#heights()).every(each => each > height)).catch(
-      async error => {
-        for (const peer of this.#mesh.peers) this.#tell.say(`${peer.name}:\n${await peer.lastWords()}`)
-        throw error
-      }
-    )
-  }
-
-  #heights(): Promise<number[]> {
-    return Promise.all(this.#mesh.peers.map(peer => peer.height().catch(() => 0)))
+  async #heal(misfortune: Misfortune, outputs: Outputs): Promise<void> {
+    const { peers } = this.#mesh
+    const before = Math.max(...(await Promise.all(peers.map(peer => peer.height().catch(() => 0)))))
+    const healed = await healing(misfortune, peers, before, PATIENCE_MS).catch(async error => {
+      this.#tell.say(`${misfortune}: not healed; what each peer said is in ${await outputs.keep()}`)
+      throw error
+    })
+    this.#healings.push(healed)
+    this.#tell.say(`${misfortune}: healed after ${healed.seconds} s`)
+    if (healed.seconds <= this.#options.slowSeconds) return
+    const logs = await outputs.keep()
+    this.#slow.push({ ...healed, logs })
+    const each = Object.entries(healed.secondsOfPeers).map(([name, seconds]) => `${name} ${seconds} s`)
+    this.#tell.say(`  ${each.join(', ')}; what each said is in ${logs}`)
   }
 
   async #record(): Promise<void> {

@@ -186,6 +186,7 @@ export class Driver implements Voting {
         else if (epoch !== undefined && epoch < running) await this.#answerLate(input, epoch)
         else {
           const [next, effects] = step(this.#state, this.#nowMs(), input)
+          this.#noteSlot(this.#state, next)
           this.#state = next
           for (const effect of effects) await this.#perform(effect, this.#epoch)
         }
@@ -193,6 +194,12 @@ export class Driver implements Voting {
         this.#context.fail(error)
       }
     })
+  }
+
+  #noteSlot({ frontier }: State, next: State): void {
+    if (next.frontier === frontier || next.timers === null) return
+    const { enteredMs, deadlineMs } = next.timers
+    this.#context.log.debug({ slot: next.frontier, patienceMs: deadlineMs - enteredMs }, 'a slot opens')
   }
 
   #wait(input: Input): void {
