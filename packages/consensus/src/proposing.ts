@@ -2,6 +2,7 @@
 import { certifiedIn, endOfSlots, parentSlotOf } from './certificates.ts'
 import { type Draft, slotOf } from './draft.ts'
 import { isLinked } from './finality.ts'
+import { areQuorum } from './quorum.ts'
 import { estimateDelayMs } from './timing.ts'
 
 /**
@@ -27,6 +28,14 @@ export const proposeAtMs = (draft: Draft): number | undefined => {
   const parentSlot = parentSlotOf(draft, slot)
   if (parentSlot === undefined || !isLinked(draft, certifiedIn(draft, parentSlot)!, parentSlot))
     return undefined
-  const wait = parentSlot > draft.final.slot && parentSlot === slot - 1
+  const wait = parentSlot > draft.final.slot && parentSlot === slot - 1 && mayBecomeFinal(draft, parentSlot)
   return timers!.enteredMs + (wait ? estimateDelayMs(draft.delaySamples, config) : 0)
+}
+
+/** Who voted SKIP votes no FINAL in that slot: where those who are left are no quorum, there is nothing to wait for. */
+const mayBecomeFinal = (draft: Draft, slot: number): boolean => {
+  const { ballots } = slotOf(draft, slot)
+  const { validators } = draft.config
+  const left = validators.flatMap((_, index) => (ballots.get(index)?.skip ? [] : index))
+  return areQuorum(left, validators, draft.totalStake)
 }

@@ -60,6 +60,18 @@ t.test('a leader proposes once: on a final parent a round, on another after Δ a
   t.match(effects.at(-1), { type: 'propose', slot: mine, parentSlot: mine - 1, empty: false })
 })
 
+t.test('a leader does not wait for a FINAL that can not come: too many have voted SKIP', async t => {
+  const mine = slotLedBy(config, leader => leader === 0, 2)
+  const peer = peerAt(mine - 1)
+  const parent = block(mine - 1, null)
+  peer.valid(parent)
+  peer.votes(vote(1, 'SKIP', mine - 1))
+  peer.certificates(certificate('NOTAR', parent))
+  t.notOk(types(peer.effects).includes('propose'), 'three of four may still vote FINAL')
+  const effects = peer.votes(vote(2, 'SKIP', mine - 1))
+  t.match(effects.at(-1), { type: 'propose', slot: mine, parentId: parent.id, empty: true })
+})
+
 t.test('no NOTAR without a certified parent and SKIP for every gap', async t => {
   const peer = new Peer(lone)
   const slot = slotLedBy(config, leader => leader !== 0, 3)

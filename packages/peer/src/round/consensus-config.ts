@@ -14,6 +14,14 @@ import {
 } from '@gradmesh/wire'
 import type { Epoch } from './epochs.ts'
 
+/** The same for every mesh. */
+export const votingTiming = {
+  delayMs: { min: 150, max: 5000, start: 1000 },
+  timeoutCapMs: 60_000,
+  resendMs: 1000,
+  syncAfterMs: 5000
+} as const
+
 /** `final`: the newest final block, null for the genesis; where it is the boundary before, the epoch starts there. */
 export const consensusConfig = (
   genesis: Genesis,
@@ -27,10 +35,7 @@ export const consensusConfig = (
   leaderSeed,
   genesisId: toHex(chainIdOf(genesis)),
   roundDeadlineMs: genesis.timing.roundDeadlineMs,
-  delayMs: { min: 150, max: 5000, start: 1000 },
-  timeoutCapMs: 60_000,
-  resendMs: 1000,
-  syncAfterMs: 5000
+  ...votingTiming
 })
 
 export const blockRef = ({ header, body }: Block, epochs: EpochRules): BlockRef => {
