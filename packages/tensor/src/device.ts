@@ -6,7 +6,7 @@
  */
 import { MeshError } from '@gradmesh/core'
 import { type Candidate, candidateOf, requestDevice } from './open.ts'
-import { Device, type DeviceInit } from './runtime.ts'
+import { Device, type DeviceInit } from './runtime/device.ts'
 import { throttled } from './throttle.ts'
 import type { AdapterInfo, OpenDeviceOptions } from './types.ts'
 

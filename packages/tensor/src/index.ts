@@ -64,8 +64,8 @@ export {
   tune
 } from './matmul/tune.ts'
 export { openDeviceOn } from './open.ts'
-export type { MemoryUse } from './pool.ts'
-export type { Recording } from './recording.ts'
-export type { Device, DeviceUse } from './runtime.ts'
-export { type HostArray, Tensor, VIEW_ALIGNMENT } from './tensor.ts'
+export type { Device, DeviceUse } from './runtime/device.ts'
+export type { MemoryUse } from './runtime/pool.ts'
+export type { Recording } from './runtime/recording.ts'
+export { type HostArray, Tensor, VIEW_ALIGNMENT } from './runtime/tensor.ts'
 export type * from './types.ts'

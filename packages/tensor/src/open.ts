@@ -4,7 +4,7 @@
  */
 import { MeshError } from '@gradmesh/core'
 import type { Machine } from './kernel.ts'
-import { Device, type DeviceInit } from './runtime.ts'
+import { Device, type DeviceInit } from './runtime/device.ts'
 import type { AdapterInfo } from './types.ts'
 
 export interface Candidate {

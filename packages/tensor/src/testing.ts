@@ -1,6 +1,6 @@
 /** For the tests of whoever owns a device: how it stands when the adapter goes away. */
 import { openAdapter } from './device.ts'
-import { Device } from './runtime.ts'
+import { Device } from './runtime/device.ts'
 import type { OpenDeviceOptions } from './types.ts'
 
 /** As `openDevice`; `lose` takes the adapter away from under the device, as a driver's reset does. */

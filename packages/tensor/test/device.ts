@@ -2,7 +2,7 @@ import { MeshError } from '@gradmesh/core'
 import t from 'tap'
 import { hardwareFirst, openAdapter } from '../src/device.ts'
 import { biasRelu, type Kernel, matmulNN, openDevice, scaleAdd, type Tensor } from '../src/index.ts'
-import { Device } from '../src/runtime.ts'
+import { Device } from '../src/runtime/device.ts'
 import { adapters, onEachAdapter } from './support/devices.ts'
 
 t.test('an adapter that is not there is named, with those that are', async t => {

@@ -5,7 +5,7 @@
 import { Prng } from '@gradmesh/core'
 import t from 'tap'
 import { columnSum, matmulNN, matmulNT, matmulTN, reluBackward, softmaxCrossEntropy } from '../src/index.ts'
-import type { Device } from '../src/runtime.ts'
+import type { Device } from '../src/runtime/device.ts'
 import { onEachAdapter } from './support/devices.ts'
 
 type Net = {

@@ -5,8 +5,8 @@
  */
 
 import type { TunedProduct } from '../kernel.ts'
-import type { Device } from '../runtime.ts'
-import type { Tensor } from '../tensor.ts'
+import type { Device } from '../runtime/device.ts'
+import type { Tensor } from '../runtime/tensor.ts'
 import { familyOf, hasLanes, shapeClass } from './choose.ts'
 import type { Family, Form, Shape } from './form.ts'
 import { matmul } from './kernel.ts'

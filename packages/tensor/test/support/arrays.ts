@@ -1,6 +1,6 @@
 import type { Prng } from '@gradmesh/core'
 import type { ArraySpec } from '../../src/index.ts'
-import { HOST_ARRAYS } from '../../src/tensor.ts'
+import { HOST_ARRAYS } from '../../src/runtime/tensor.ts'
 
 /** Test values as the spec says; f32 values, so that float64 and the device start from the same. */
 export const filled = (

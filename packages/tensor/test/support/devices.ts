@@ -2,7 +2,7 @@
 
 import type t from 'tap'
 import { type AdapterInfo, listAdapters, openDevice } from '../../src/index.ts'
-import type { Device } from '../../src/runtime.ts'
+import type { Device } from '../../src/runtime/device.ts'
 
 export const adapters: readonly AdapterInfo[] = await listAdapters().catch(() => [])
 

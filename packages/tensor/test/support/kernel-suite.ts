@@ -1,8 +1,8 @@
 /** Runs a kernel's own cases on a device. Needs no Node: a page runs it too. */
 import { Prng } from '@gradmesh/core'
 import type { Kernel } from '../../src/index.ts'
-import { classBytes } from '../../src/pool.ts'
-import type { Device } from '../../src/runtime.ts'
+import type { Device } from '../../src/runtime/device.ts'
+import { classBytes } from '../../src/runtime/pool.ts'
 import { farthest, filled, firstDifference } from './arrays.ts'
 
 export interface CaseResult {

@@ -36,7 +36,7 @@ import {
   swiglu,
   swigluBackward
 } from '../../src/index.ts'
-import type { Device } from '../../src/runtime.ts'
+import type { Device } from '../../src/runtime/device.ts'
 import { filled } from './arrays.ts'
 import { drawCase } from './draw.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Flow, SUBMITS_MAX, UNWAITED_MAX } from '../src/flow.ts'
+import { Flow, SUBMITS_MAX, UNWAITED_MAX } from '../../src/runtime/flow.ts'
 
 /** A queue whose work is done when the test says so. */
 const queue = () => {

@@ -1,6 +1,6 @@
 /** Compiled kernels, one for each (kernel id, variant): nothing is compiled twice. */
 import { MeshError } from '@gradmesh/core'
-import { type ArraySpec, type Kernel, type Machine, moduleText, type Scalars } from './kernel.ts'
+import { type ArraySpec, type Kernel, type Machine, moduleText, type Scalars } from '../kernel.ts'
 
 export interface Compiled {
   readonly serial: number

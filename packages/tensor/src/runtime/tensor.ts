@@ -1,6 +1,6 @@
 /** Typed arrays on the device. Shapes live in the scalars of a dispatch, not here. */
 import { MeshError } from '@gradmesh/core'
-import type { ElementType } from './kernel.ts'
+import type { ElementType } from '../kernel.ts'
 
 /** A view must start on this many elements: 256 bytes, what every adapter can bind. */
 export const VIEW_ALIGNMENT = 64

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { classBytes } from '../src/pool.ts'
+import { classBytes } from '../../src/runtime/pool.ts'
 
 t.test('a class holds its size, wastes at most a quarter past 1 KiB, and is whole', async t => {
   fc.assert(
