@@ -1,4 +1,20 @@
-export { compareBytes, concatBytes, equalBytes, fromHex, toHex, u32, u64, utf8 } from './bytes.ts'
+export {
+  compareBytes,
+  concatBytes,
+  equalBytes,
+  fromHex,
+  putU16,
+  putU32,
+  putU64,
+  toHex,
+  toLatin1,
+  u16At,
+  u32,
+  u32At,
+  u64,
+  u64At,
+  utf8
+} from './bytes.ts'
 export { assert, type Fault, fault, isFault, MeshError, type MeshErrorInit } from './fault.ts'
 export { DIGEST_BYTES, sha256, sha256Portable } from './hash.ts'
 export { cleanLabel } from './label.ts'

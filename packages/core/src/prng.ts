@@ -2,7 +2,7 @@
  * xoshiro128** (Blackman and Vigna, 2018) seeded through SHA-256: small, fast, the same on every
  * machine. For initial weights, splits, tests and simulation; never for keys or nonces.
  */
-import { u32, utf8 } from './bytes.ts'
+import { u32, u32At, utf8 } from './bytes.ts'
 import { sha256 } from './hash.ts'
 
 export class Prng {
@@ -12,8 +12,7 @@ export class Prng {
   constructor(seed: Uint8Array | string | number) {
     const bytes = typeof seed === 'string' ? utf8(seed) : typeof seed === 'number' ? u32(seed) : seed
     const digest = sha256(utf8('gradmesh/prng/1'), bytes)
-    const view = new DataView(digest.buffer, digest.byteOffset)
-    this.#s = Uint32Array.from({ length: 4 }, (_, i) => view.getUint32(4 * i, true))
+    this.#s = Uint32Array.from({ length: 4 }, (_, i) => u32At(digest, 4 * i))
   }
 
   /** Uniform in [0, 2^32). */

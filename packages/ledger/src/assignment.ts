@@ -8,7 +8,7 @@
  * walked again while it lands outside (Black and Rogaway 2002): at most 4 tries on average. It shuffles;
  * it keeps no secrets.
  */
-import { assert, sha256, u32, u64, utf8 } from '@gradmesh/core'
+import { assert, sha256, u32, u32At, u64, utf8 } from '@gradmesh/core'
 
 const DOMAIN = utf8('mesh/v1/assignment')
 const ROUNDS = 6
@@ -50,8 +50,7 @@ export const assignRows = (assignment: Assignment): Uint32Array => {
 /** A permutation of 0..samples-1 that depends on seed, epoch and samples alone. */
 export const permutation = (seed: Uint8Array, epoch: bigint, samples: number): ((x: number) => number) => {
   const digest = sha256(DOMAIN, seed, u64(epoch), u32(samples))
-  const view = new DataView(digest.buffer, digest.byteOffset)
-  const keys = Uint32Array.from({ length: ROUNDS }, (_, i) => view.getUint32(4 * i, true))
+  const keys = Uint32Array.from({ length: ROUNDS }, (_, i) => u32At(digest, 4 * i))
   const half = Math.max(1, (33 - Math.clz32(samples - 1)) >> 1)
   const mask = 2 ** half - 1
   const once = (x: number): number => {

@@ -1,4 +1,5 @@
 /** Reads the fields of a binary form one after the other. */
+import { u16At, u32At, u64At } from '@gradmesh/core'
 
 /** Past the end it reads zeros and remembers that it did. */
 export class Reader {
@@ -29,14 +30,14 @@ export class Reader {
   }
 
   u16(): number {
-    return new DataView(this.bytes(2).buffer).getUint16(0, true)
+    return u16At(this.bytes(2), 0)
   }
 
   u32(): number {
-    return new DataView(this.bytes(4).buffer).getUint32(0, true)
+    return u32At(this.bytes(4), 0)
   }
 
   u64(): bigint {
-    return new DataView(this.bytes(8).buffer).getBigUint64(0, true)
+    return u64At(this.bytes(8), 0)
   }
 }

@@ -10,7 +10,7 @@ export const beU32 = (value: number): Uint8Array =>
 
 /** The number that starts at `at`. */
 export const numberAt = (bytes: Uint8Array, at: number): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at)
+  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
 
 export const keyOf = (letter: string, ...parts: readonly (number | Uint8Array)[]): Uint8Array =>
   concatBytes(

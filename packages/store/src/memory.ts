@@ -3,7 +3,7 @@
  * were made and remembers which of them a crash would spare: as in LevelDB's log, a synced batch makes every batch
  * before it durable as well. Of files only their own sync makes anything durable.
  */
-import { assert, type MeshError } from '@gradmesh/core'
+import { assert, type MeshError, toLatin1 } from '@gradmesh/core'
 import type { Database, Files, Operation, Range } from './database.ts'
 import { closed, storeError } from './failures.ts'
 
@@ -31,9 +31,6 @@ export interface MemoryDatabase extends Database {
   durable(key: Uint8Array): Uint8Array | undefined
 }
 
-/** Byte strings as text with one code unit a byte: map keys that sort as the bytes do. */
-const textOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 
 const EVERYTHING = { from: new Uint8Array(0), to: Uint8Array.of(0xff) }
@@ -85,12 +82,12 @@ class Memory implements MemoryDatabase {
   }
 
   durable(key: Uint8Array): Uint8Array | undefined {
-    return this.#disk.durable.values.get(textOf(key))
+    return this.#disk.durable.values.get(toLatin1(key))
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     this.#assertOpen()
-    return this.#live.get(textOf(key))?.slice()
+    return this.#live.get(toLatin1(key))?.slice()
   }
 
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
@@ -166,8 +163,8 @@ class Memory implements MemoryDatabase {
     this.#assertOpen()
     this.#sorted ??= [...this.#live.keys()].sort((a, b) => (a < b ? -1 : 1))
     const keys = this.#sorted.slice(
-      firstAtLeast(this.#sorted, textOf(from)),
-      firstAtLeast(this.#sorted, textOf(to))
+      firstAtLeast(this.#sorted, toLatin1(from)),
+      firstAtLeast(this.#sorted, toLatin1(to))
     )
     if (reverse) keys.reverse()
     // The values as they are now: an iterator sees what was there when it began.
@@ -211,7 +208,7 @@ class Memory implements MemoryDatabase {
   }
 
   #sort(sorted: string[], { type, key }: Operation): void {
-    const text = textOf(key)
+    const text = toLatin1(key)
     const at = firstAtLeast(sorted, text)
     const isThere = sorted[at] === text
     if (type === 'put' && !isThere) sorted.splice(at, 0, text)
@@ -240,8 +237,8 @@ const applyToFile = (files: Map<string, Uint8Array>, { name, at, bytes }: FileWr
 
 const apply = (map: Map<string, Uint8Array>, operations: readonly Operation[]): void => {
   for (const operation of operations) {
-    if (operation.type === 'put') map.set(textOf(operation.key), operation.value)
-    else map.delete(textOf(operation.key))
+    if (operation.type === 'put') map.set(toLatin1(operation.key), operation.value)
+    else map.delete(toLatin1(operation.key))
   }
 }
 

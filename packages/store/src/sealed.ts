@@ -4,20 +4,22 @@
  * SHA-256 over its key and itself: a flipped bit, or a value under another's key, is named and never
  * returned. (An older value of the same key passes; `scan.ts` finds the dropped record.)
  */
-import { concatBytes, equalBytes, sha256, u32 } from '@gradmesh/core'
+import { sha256, u32 } from '@gradmesh/core'
 import type { Database, Operation, Range } from './database.ts'
 import { corrupt } from './failures.ts'
 
 export const SEAL_BYTES = 8
 
-const sealOf = (key: Uint8Array, value: Uint8Array): Uint8Array =>
-  sha256(u32(key.length), key, value).subarray(0, SEAL_BYTES)
+/** Its first eight bytes are the seal. */
+const sealOf = (key: Uint8Array, value: Uint8Array): Uint8Array => sha256(u32(key.length), key, value)
 
-export const put = (key: Uint8Array, value: Uint8Array): Operation => ({
-  type: 'put',
-  key,
-  value: concatBytes(value, sealOf(key, value))
-})
+export const put = (key: Uint8Array, value: Uint8Array): Operation => {
+  const sealed = new Uint8Array(value.length + SEAL_BYTES)
+  sealed.set(value)
+  const seal = sealOf(key, value)
+  for (let i = 0; i < SEAL_BYTES; i++) sealed[value.length + i] = seal[i]!
+  return { type: 'put', key, value: sealed }
+}
 
 export const del = (key: Uint8Array): Operation => ({ type: 'del', key })
 
@@ -25,7 +27,9 @@ export const del = (key: Uint8Array): Operation => ({ type: 'del', key })
 export const unseal = (key: Uint8Array, stored: Uint8Array): Uint8Array | undefined => {
   if (stored.length < SEAL_BYTES) return undefined
   const value = stored.subarray(0, stored.length - SEAL_BYTES)
-  return equalBytes(stored.subarray(value.length), sealOf(key, value)) ? value : undefined
+  const seal = sealOf(key, value)
+  for (let i = 0; i < SEAL_BYTES; i++) if (stored[value.length + i] !== seal[i]) return undefined
+  return value
 }
 
 /** `what` and `height` name the value for STORE_CORRUPT. */

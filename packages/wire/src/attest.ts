@@ -3,7 +3,7 @@
  *         bitmap length u16 · bitmap                                               (signed)
  * attest: body · validator u16 · signature 64
  */
-import { assert, type Fault } from '@gradmesh/core'
+import { assert, type Fault, putU16, putU32, u16At, u32At } from '@gradmesh/core'
 import {
   assertBytes,
   assertUint,
@@ -12,7 +12,6 @@ import {
   plainBytes,
   refuseHead,
   SIGNATURE_BYTES,
-  viewOf,
   writeHead
 } from './binary.ts'
 import { bitmapBytes } from './bitmap.ts'
@@ -39,13 +38,12 @@ const writeBody = (bytes: Uint8Array, body: AttestBody): void => {
     body.bitmap.length <= BITMAP_BYTES_MAX,
     `an attestation's bitmap has at most ${BITMAP_BYTES_MAX} bytes`
   )
-  const view = viewOf(bytes)
-  writeHead(view, MessageType.ATTEST)
-  view.setUint32(4, body.epoch, true)
-  view.setUint32(8, body.round, true)
+  writeHead(bytes, MessageType.ATTEST)
+  putU32(bytes, 4, body.epoch)
+  putU32(bytes, 8, body.round)
   bytes.set(body.base, BASE_AT)
   bytes.set(body.setHash, SET_AT)
-  view.setUint16(LENGTH_AT, body.bitmap.length, true)
+  putU16(bytes, LENGTH_AT, body.bitmap.length)
   bytes.set(body.bitmap, BITMAP_AT)
 }
 
@@ -60,7 +58,7 @@ export const encodeAttest = (attest: Attest): Uint8Array => {
   assertBytes(attest.signature, SIGNATURE_BYTES, 'signature')
   const bytes = new Uint8Array(BITMAP_AT + attest.bitmap.length + TAIL_BYTES)
   writeBody(bytes, attest)
-  viewOf(bytes).setUint16(bytes.length - TAIL_BYTES, attest.validator, true)
+  putU16(bytes, bytes.length - TAIL_BYTES, attest.validator)
   bytes.set(attest.signature, bytes.length - SIGNATURE_BYTES)
   return bytes
 }
@@ -74,8 +72,7 @@ export const decodeAttest = (input: Uint8Array): Attest | Fault<WireFault> => {
   const head = refuseHead(bytes, MessageType.ATTEST, 'attest', BITMAP_AT + TAIL_BYTES)
   if (head !== null) return asFault(head)
   if (bytes[1] !== 0) return asFault(refuse('WIRE_PADDING', 'attest: byte 1 is not zero'))
-  const view = viewOf(bytes)
-  const bitmapLength = view.getUint16(LENGTH_AT, true)
+  const bitmapLength = u16At(bytes, LENGTH_AT)
   if (bitmapLength > BITMAP_BYTES_MAX) {
     return asFault(refuse('WIRE_BOUNDS', `attest.bitmap: ${bitmapLength} bytes, at most ${BITMAP_BYTES_MAX}`))
   }
@@ -83,15 +80,15 @@ export const decodeAttest = (input: Uint8Array): Attest | Fault<WireFault> => {
   if (bytes.length !== tail + TAIL_BYTES) {
     return asFault(refuse('WIRE_LENGTH', `attest: ${bytes.length} bytes, ${tail + TAIL_BYTES} wanted`))
   }
-  const validator = view.getUint16(tail, true)
+  const validator = u16At(bytes, tail)
   if (validator >= BOUNDS.validatorsMax) {
     return asFault(
       refuse('WIRE_RANGE', `attest.validator: ${validator}, below ${BOUNDS.validatorsMax} wanted`)
     )
   }
   return {
-    epoch: view.getUint32(4, true),
-    round: view.getUint32(8, true),
+    epoch: u32At(bytes, 4),
+    round: u32At(bytes, 8),
     base: bytes.slice(BASE_AT, SET_AT),
     setHash: bytes.slice(SET_AT, LENGTH_AT),
     bitmap: bytes.slice(BITMAP_AT, tail),

@@ -3,7 +3,7 @@
  * starts with type u8 · flag u8 · protocol u16. Types lie below 0x80 and a dag-cbor map starts at 0xa0,
  * so no bytes are both, and digests of the two families cannot be confused.
  */
-import { assert } from '@gradmesh/core'
+import { assert, putU16, u16At } from '@gradmesh/core'
 import { type Refusal, refuse, refuseProtocol } from './faults.ts'
 import { PROTOCOL_VERSION } from './types.ts'
 
@@ -17,20 +17,17 @@ export const SIGNATURE_BYTES = 64
 
 /** A plain view: `slice` on a Node `Buffer` would share memory, on this it copies. */
 export const plainBytes = (bytes: Uint8Array): Uint8Array =>
-  new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-export const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export const writeHead = (
-  view: DataView,
+  bytes: Uint8Array,
   type: MessageType,
   flag = 0,
   protocol: number = PROTOCOL_VERSION
 ): void => {
-  view.setUint8(0, type)
-  view.setUint8(1, flag)
-  view.setUint16(2, protocol, true)
+  bytes[0] = type
+  bytes[1] = flag
+  putU16(bytes, 2, protocol)
 }
 
 /** What is wrong with the head of a message of `type` that has at least `bytesMin` bytes, or null. */
@@ -44,7 +41,7 @@ export const refuseHead = (
     return refuse('WIRE_LENGTH', `${name}: ${bytes.length} bytes, at least ${bytesMin} wanted`)
   }
   if (bytes[0] !== type) return refuse('WIRE_TYPE', `${name}: type ${bytes[0]}, ${type} wanted`)
-  const protocol = viewOf(bytes).getUint16(2, true)
+  const protocol = u16At(bytes, 2)
   if (protocol !== PROTOCOL_VERSION) return refuseProtocol(protocol)
   if (bytes.length < bytesMin) {
     return refuse('WIRE_LENGTH', `${name}: ${bytes.length} bytes, at least ${bytesMin} wanted`)

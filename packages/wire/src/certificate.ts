@@ -3,7 +3,7 @@
  * the order of the set bits. About 4.5 KB for 70 signers.
  */
 import { assert, equalBytes, type Fault } from '@gradmesh/core'
-import { assertBytes, MessageType, plainBytes, refuseHead, SIGNATURE_BYTES, viewOf } from './binary.ts'
+import { assertBytes, MessageType, plainBytes, refuseHead, SIGNATURE_BYTES } from './binary.ts'
 import { bitmapBytes, bitmapCount, bitmapIndices, bitmapOf, isBitmapOver } from './bitmap.ts'
 import { BOUNDS } from './bounds.ts'
 import { asFault, Refusal, refuse, type WireFault } from './faults.ts'
@@ -22,7 +22,7 @@ export const encodeCertificate = (certificate: Certificate): Uint8Array => {
   assert(signatures.length === bitmapCount(bitmap), 'a certificate has one signature a set bit')
   const bytes = new Uint8Array(FIXED_BYTES + bitmap.length + signatures.length * SIGNATURE_BYTES)
   writeVoteBody(bytes, certificate, MessageType.CERTIFICATE)
-  viewOf(bytes).setUint8(VOTE_BODY_BYTES, bitmap.length)
+  bytes[VOTE_BODY_BYTES] = bitmap.length
   bytes.set(bitmap, FIXED_BYTES)
   signatures.forEach((signature, i) => {
     assertBytes(signature, SIGNATURE_BYTES, 'signature')

@@ -6,7 +6,17 @@
  *
  * A payload has at least one byte, so length tells the two apart.
  */
-import { assert, concatBytes, equalBytes, type Fault, isFault, sha256 } from '@gradmesh/core'
+import {
+  assert,
+  concatBytes,
+  equalBytes,
+  type Fault,
+  isFault,
+  putU32,
+  sha256,
+  u16At,
+  u32At
+} from '@gradmesh/core'
 import {
   assertBytes,
   assertUint,
@@ -16,7 +26,6 @@ import {
   plainBytes,
   refuseHead,
   SIGNATURE_BYTES,
-  viewOf,
   writeHead
 } from './binary.ts'
 import { BOUNDS } from './bounds.ts'
@@ -44,11 +53,10 @@ export const encodeDeltaHeader = once((header: DeltaHeader): Uint8Array => {
   assertBytes(header.base, DIGEST_BYTES, 'base')
   assertBytes(header.payloadHash, DIGEST_BYTES, 'payloadHash')
   const bytes = new Uint8Array(DELTA_HEADER_BYTES)
-  const view = viewOf(bytes)
-  writeHead(view, MessageType.DELTA, 0, header.protocol)
-  view.setUint32(4, header.round, true)
-  view.setUint32(8, header.steps, true)
-  view.setUint32(12, header.payloadBytes, true)
+  writeHead(bytes, MessageType.DELTA, 0, header.protocol)
+  putU32(bytes, 4, header.round)
+  putU32(bytes, 8, header.steps)
+  putU32(bytes, 12, header.payloadBytes)
   bytes.set(header.trainer, TRAINER_AT)
   bytes.set(header.base, BASE_AT)
   bytes.set(header.payloadHash, HASH_AT)
@@ -59,19 +67,18 @@ const readSignedHeader = (bytes: Uint8Array): SignedDeltaHeader | Refusal => {
   const head = refuseHead(bytes, MessageType.DELTA, 'delta', SIGNED_DELTA_HEADER_BYTES)
   if (head !== null) return head
   if (bytes[1] !== 0) return refuse('WIRE_PADDING', 'delta: byte 1 is not zero')
-  const view = viewOf(bytes)
-  const steps = view.getUint32(8, true)
+  const steps = u32At(bytes, 8)
   if (steps < 1 || steps > BOUNDS.innerStepsMax) {
     return refuse('WIRE_RANGE', `delta.steps: ${steps}, 1..${BOUNDS.innerStepsMax} wanted`)
   }
-  const payloadBytes = view.getUint32(12, true)
+  const payloadBytes = u32At(bytes, 12)
   if (payloadBytes < 1 || payloadBytes > BOUNDS.payloadBytesMax) {
     return refuse('WIRE_BOUNDS', `delta.payloadBytes: ${payloadBytes}, 1..${BOUNDS.payloadBytesMax} wanted`)
   }
   const header = {
-    protocol: view.getUint16(2, true),
+    protocol: u16At(bytes, 2),
     trainer: bytes.slice(TRAINER_AT, BASE_AT),
-    round: view.getUint32(4, true),
+    round: u32At(bytes, 4),
     base: bytes.slice(BASE_AT, HASH_AT),
     steps,
     payloadBytes,

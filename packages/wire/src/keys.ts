@@ -6,7 +6,7 @@
  *
  * A key of small order verifies signatures that nobody made. Such a key harms its owner alone.
  */
-import { assert, remember, toHex, utf8 } from '@gradmesh/core'
+import { assert, concatBytes, putU64, remember, toHex, utf8 } from '@gradmesh/core'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { assertBytes, assertUint, DIGEST_BYTES, KEY_BYTES, SIGNATURE_BYTES } from './binary.ts'
 import type { PublicKey, Signature } from './types.ts'
@@ -115,24 +115,28 @@ export const signingBytes = (
   epoch: number,
   body: Uint8Array
 ): Uint8Array => {
-  const name = utf8(domain)
-  assert(name.length < 256, `a signing domain has at most 255 bytes: ${domain}`)
+  const head = headOf(domain)
   assertBytes(chainId, DIGEST_BYTES, 'chainId')
   assertUint(epoch, Number.MAX_SAFE_INTEGER, 'epoch')
-  const bytes = new Uint8Array(PREFIX.length + 1 + name.length + DIGEST_BYTES + 8 + body.length)
-  let at = 0
-  const put = (part: Uint8Array) => {
-    bytes.set(part, at)
-    at += part.length
-  }
-  put(PREFIX)
-  bytes[at++] = name.length
-  put(name)
-  put(chainId)
-  new DataView(bytes.buffer).setBigUint64(at, BigInt(epoch), true)
-  at += 8
-  put(body)
+  const bytes = new Uint8Array(head.length + DIGEST_BYTES + 8 + body.length)
+  bytes.set(head)
+  bytes.set(chainId, head.length)
+  putU64(bytes, head.length + DIGEST_BYTES, epoch)
+  bytes.set(body, head.length + DIGEST_BYTES + 8)
   return bytes
+}
+
+/** Of the few domains that there are. */
+const heads = new Map<string, Uint8Array>()
+
+const headOf = (domain: string): Uint8Array => {
+  const known = heads.get(domain)
+  if (known !== undefined) return known
+  const name = utf8(domain)
+  assert(name.length < 256, `a signing domain has at most 255 bytes: ${domain}`)
+  const head = concatBytes(PREFIX, Uint8Array.of(name.length), name)
+  heads.set(domain, head)
+  return head
 }
 
 export const sign = (

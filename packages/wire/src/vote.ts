@@ -2,7 +2,7 @@
  * body: type u8 · kind u8 · protocol u16 · epoch u32 · slot u32 · blockId 32   (44 bytes, signed)
  * vote: body · validator u16 · signature 64                                    (110 bytes)
  */
-import { assert, type Fault } from '@gradmesh/core'
+import { assert, type Fault, putU16, putU32, u16At, u32At } from '@gradmesh/core'
 import {
   assertBytes,
   assertUint,
@@ -11,7 +11,6 @@ import {
   plainBytes,
   refuseHead,
   SIGNATURE_BYTES,
-  viewOf,
   writeHead
 } from './binary.ts'
 import { BOUNDS } from './bounds.ts'
@@ -35,10 +34,9 @@ export const writeVoteBody = (bytes: Uint8Array, body: VoteBody, type: MessageTy
   assertBytes(body.blockId, DIGEST_BYTES, 'blockId')
   assert(isKind(body.kind), `kind is one of 1, 2, 3: ${body.kind}`)
   assert(body.kind !== VoteKind.SKIP || isZero(body.blockId), 'a skip carries the zero digest')
-  const view = viewOf(bytes)
-  writeHead(view, type, body.kind)
-  view.setUint32(4, body.epoch, true)
-  view.setUint32(8, body.slot, true)
+  writeHead(bytes, type, body.kind)
+  putU32(bytes, 4, body.epoch)
+  putU32(bytes, 8, body.slot)
   bytes.set(body.blockId, 12)
 }
 
@@ -48,13 +46,12 @@ export const readVoteBody = (bytes: Uint8Array, name: string): VoteBody | Refusa
   if (!isKind(kind)) {
     return refuse('WIRE_RANGE', `${name}.kind: ${kind}, 1..3 wanted`)
   }
-  const view = viewOf(bytes)
   const blockId = bytes.slice(12, VOTE_BODY_BYTES)
   // A skip names no block. Were the bytes free, one validator could sign many different skips of a slot.
   if (kind === VoteKind.SKIP && !isZero(blockId)) {
     return refuse('WIRE_PADDING', `${name}.blockId: not zero in a skip`)
   }
-  return { epoch: view.getUint32(4, true), slot: view.getUint32(8, true), kind, blockId }
+  return { epoch: u32At(bytes, 4), slot: u32At(bytes, 8), kind, blockId }
 }
 
 export const encodeVoteBody = (body: VoteBody): Uint8Array => {
@@ -68,7 +65,7 @@ export const encodeVote = (vote: Vote): Uint8Array => {
   assertBytes(vote.signature, SIGNATURE_BYTES, 'signature')
   const bytes = new Uint8Array(VOTE_BYTES)
   writeVoteBody(bytes, vote, MessageType.VOTE)
-  viewOf(bytes).setUint16(VOTE_BODY_BYTES, vote.validator, true)
+  putU16(bytes, VOTE_BODY_BYTES, vote.validator)
   bytes.set(vote.signature, VOTE_BODY_BYTES + 2)
   return bytes
 }
@@ -82,7 +79,7 @@ export const decodeVote = (input: Uint8Array): Vote | Fault<WireFault> => {
     return asFault(refuse('WIRE_LENGTH', `vote: ${bytes.length} bytes, ${VOTE_BYTES} wanted`))
   const body = readVoteBody(bytes, 'vote')
   if (body instanceof Refusal) return asFault(body)
-  const validator = viewOf(bytes).getUint16(VOTE_BODY_BYTES, true)
+  const validator = u16At(bytes, VOTE_BODY_BYTES)
   if (validator >= BOUNDS.validatorsMax) {
     return asFault(refuse('WIRE_RANGE', `vote.validator: ${validator}, below ${BOUNDS.validatorsMax} wanted`))
   }

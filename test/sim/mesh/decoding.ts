@@ -4,6 +4,7 @@
  * answer depends on the bytes alone, and nobody changes one. Answers are found by content, so that whoever wrote into
  * bytes after all would get the right one.
  */
+import { toLatin1 } from '@gradmesh/core'
 import {
   decodeAttest as attestIn,
   decodeBlock as blockIn,
@@ -22,7 +23,7 @@ const ANSWERS_MAX = 4_096
 const remembering = <T>(decode: (bytes: Uint8Array) => T): ((bytes: Uint8Array) => T) => {
   const answers = new Map<string, T>()
   return bytes => {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    const text = toLatin1(bytes)
     const known = answers.get(text)
     if (known !== undefined) return known
     const answer = decode(bytes.slice())

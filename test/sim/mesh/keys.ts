@@ -4,7 +4,7 @@
  * it is deterministic, and bytes that were not signed do not verify. Only `sign` has use of it: what
  * pretends to be somebody else's signature has to be made without.
  */
-import { assert, concatBytes, sha256 } from '@gradmesh/core'
+import { assert, concatBytes, putU32, sha256, u32At } from '@gradmesh/core'
 import {
   isUsableKey as isRealKey,
   type KeyPair,
@@ -41,8 +41,9 @@ export const sign = (
 ): Uint8Array => {
   if (!isMarked(keys.publicKey)) return realSign(domain, chainId, epoch, body, keys)
   const signature = new Uint8Array(64)
-  const words = keyedHash(keys.publicKey, signingBytes(domain, chainId, epoch, body))
-  new Uint32Array(signature.buffer).set(words)
+  const [a, b] = keyedHash(keys.publicKey, signingBytes(domain, chainId, epoch, body))
+  putU32(signature, 0, a)
+  putU32(signature, 4, b)
   return signature
 }
 
@@ -57,8 +58,7 @@ export const verify = (
   if (!isMarked(publicKey)) return realVerify(domain, chainId, epoch, body, signature, publicKey)
   if (signature.length !== 64) return false
   const [a, b] = keyedHash(publicKey, signingBytes(domain, chainId, epoch, body))
-  const view = new DataView(signature.buffer, signature.byteOffset)
-  if (view.getUint32(0, true) !== a || view.getUint32(4, true) !== b) return false
+  if (u32At(signature, 0) !== a || u32At(signature, 4) !== b) return false
   for (let i = 8; i < signature.length; i++) if (signature[i] !== 0) return false
   return true
 }

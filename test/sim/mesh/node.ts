@@ -10,7 +10,8 @@ import {
   pause,
   silentLogger,
   silentMetrics,
-  toHex
+  toHex,
+  toLatin1
 } from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { MemoryHub } from '@gradmesh/net/memory'
@@ -368,7 +369,7 @@ export class Life {
     const { node } = this
     const { world, recorded, machine, disk } = node
     const signed = (bytes: Uint8Array): Vote | undefined => {
-      recorded.add(textOf(bytes))
+      recorded.add(toLatin1(bytes))
       const vote = decodeVote(bytes)
       if (isFault(vote)) return undefined
       this.#guard(() => world.checker.vote(vote))
@@ -390,20 +391,20 @@ export class Life {
       },
       recordOwnBlock: async (slot, id, bytes) => {
         await safety.recordOwnBlock(slot, id, bytes)
-        recorded.add(textOf(bytes))
+        recorded.add(toLatin1(bytes))
       },
       ownBlock: async slot => {
         const own = await safety.ownBlock(slot)
-        if (own?.bytes) recorded.add(textOf(own.bytes))
+        if (own?.bytes) recorded.add(toLatin1(own.bytes))
         return own
       },
       recordSeal: async (round, digest, bytes) => {
         await safety.recordSeal(round, digest, bytes)
-        recorded.add(textOf(bytes))
+        recorded.add(toLatin1(bytes))
       },
       seal: async round => {
         const own = await safety.seal(round)
-        if (own?.bytes) recorded.add(textOf(own.bytes))
+        if (own?.bytes) recorded.add(toLatin1(own.bytes))
         return own
       }
     })
@@ -415,7 +416,7 @@ export class Life {
     const { topics } = this.peer.context
     const isPromise =
       topic === topics.votes.name || topic === topics.blocks.name || topic === topics.deltas.name
-    if (isPromise && !recorded.has(textOf(message)))
+    if (isPromise && !recorded.has(toLatin1(message)))
       violate(`peer ${machine.place} sent ${topic.split('/').at(-1)} that are not on its disk`)
     if (topic === topics.blocks.name) {
       const block = decodeBlock(message)
@@ -494,8 +495,6 @@ export class Life {
     return machine.bend(watchedNet, this.#clock)
   }
 }
-
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
 const OPTIONS: NodeOptions = {
   folder: '',

@@ -2,7 +2,7 @@
  * One plan, one mesh, one history: whole peers over one timeline and a network that does as the plan says.
  * After `healMs` everything is well but the liar; then the mesh must make progress, and everybody catch up.
  */
-import { isFault, Prng, pause, toHex, utf8 } from '@gradmesh/core'
+import { isFault, Prng, pause, toHex, toLatin1, utf8 } from '@gradmesh/core'
 import { decodeDelta } from '@gradmesh/delta'
 import { initialWeights, layoutOf } from '@gradmesh/ledger'
 import { createMemoryHub, type Hop, type MemoryHub } from '@gradmesh/net/memory'
@@ -231,7 +231,7 @@ class World implements Surroundings {
                     others,
                     after: (delayMs, run) => void clock.after(delayMs, run),
                     tell: (to, topic, message) => {
-                      this.#whispers.set(`${netKey}${textOf(message)}`, new Set(to))
+                      this.#whispers.set(`${netKey}${toLatin1(message)}`, new Set(to))
                       void net.publish(topic, message)
                     }
                   })
@@ -374,7 +374,7 @@ class World implements Surroundings {
     }
     const isGossip = this.#gossip.has(name)
     if (isGossip && this.#whispers.size > 0) {
-      const only = this.#whispers.get(`${from}${textOf(message)}`)
+      const only = this.#whispers.get(`${from}${toLatin1(message)}`)
       if (only !== undefined && !only.has(to)) return NOTHING
     }
     const { delayMs, lossPercent, duplicatePercent } = this.#plan
@@ -572,7 +572,6 @@ const drained = (): Promise<void> =>
   })
 
 const NOTHING: readonly number[] = []
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
 const rulesOf = ({ epochs: { turns: _, ...rules } }: Plan): EpochRules => rules
 

@@ -1,5 +1,5 @@
 /** Values of `chain/` that are not messages of the mesh, as bytes. Numbers big-endian, as in keys. */
-import { concatBytes, equalBytes, type Fault, u64 } from '@gradmesh/core'
+import { concatBytes, equalBytes, type Fault, u64, u64At } from '@gradmesh/core'
 import type { Digest, PublicKey } from '@gradmesh/wire'
 import { corrupt } from '../failures.ts'
 import { beU32, NUMBER_BYTES, numberAt } from '../keys.ts'
@@ -75,7 +75,7 @@ export const decodeReceipt = (digest: Digest, bytes: Uint8Array): Receipt => ({
   steps: numberAt(bytes, 12),
   weightQ16: numberAt(bytes, 16),
   key: bytes.slice(20, 52),
-  reward: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(52, true)
+  reward: u64At(bytes, 52)
 })
 
 /** leaf count u32 · leaf digests · accounts */
