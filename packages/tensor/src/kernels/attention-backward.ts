@@ -3,22 +3,18 @@
  * of keys. Each makes its scores again from q, k and lse, so nothing of queries × keys is ever stored,
  * and each output has one owner: no atomics, one order of addition.
  */
+
+import { forwarded, inputs, keyLength, queryLength, update } from '../attention/arrays.ts'
 import {
   ATTENTION_SCALARS,
   type AttentionForm,
   type AttentionOptions,
   type AttentionScalars,
-  attentionCases,
   attentionForm,
-  checkAttention,
-  eachHead,
-  forwarded,
-  inputs,
-  keyLength,
-  queryLength,
-  Tile,
-  update
-} from '../attention/tiles.ts'
+  checkAttention
+} from '../attention/form.ts'
+import { attentionCases, eachHead } from '../attention/reference.ts'
+import { Tile } from '../attention/tiles.ts'
 import type { Kernel } from '../kernel.ts'
 import { ceilDiv } from '../kernel.ts'
 import { type RowForm, Rows, rowForm, rowGroups } from '../rows.ts'

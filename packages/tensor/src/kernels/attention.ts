@@ -1,18 +1,14 @@
+import { inputs, queryLength, rowsLength, update } from '../attention/arrays.ts'
 import {
   ATTENTION_SCALARS,
   type AttentionForm,
   type AttentionOptions,
   type AttentionScalars,
-  attentionCases,
   attentionForm,
-  checkAttention,
-  eachHead,
-  inputs,
-  queryLength,
-  rowsLength,
-  Tile,
-  update
-} from '../attention/tiles.ts'
+  checkAttention
+} from '../attention/form.ts'
+import { attentionCases, eachHead } from '../attention/reference.ts'
+import { Tile } from '../attention/tiles.ts'
 import type { Kernel } from '../kernel.ts'
 import { ceilDiv } from '../kernel.ts'
 
