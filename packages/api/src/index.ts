@@ -27,40 +27,32 @@ export {
   problem,
   problemKinds
 } from './problem.ts'
+export type { Block, BlockSummary, Blocks } from './replies/blocks.ts'
+export type {
+  DeltaEvent,
+  FinalEvent,
+  GapEvent,
+  MeshEvent,
+  PeerEvent,
+  PhaseEvent,
+  RoundEvent,
+  StatusEvent,
+  StreamEvent
+} from './replies/events.ts'
+export type { Peer, Peers } from './replies/peers.ts'
+export { REACHABILITIES, type Reachability, type Ticket } from './replies/reachability.ts'
+export { OUTCOMES, type Outcome, type Receipt } from './replies/receipt.ts'
+export type { Stakes, Submitted, Trainer, Validator } from './replies/stakes.ts'
 export {
-  type Block,
-  type BlockSummary,
-  type Blocks,
-  type DeltaEvent,
-  type FinalEvent,
-  type GapEvent,
   type Health,
   type LastError,
-  type MeshEvent,
-  OUTCOMES,
-  type Outcome,
-  type Peer,
-  type PeerEvent,
-  type Peers,
   PHASES,
   type Phase,
-  type PhaseEvent,
   type Quorum,
-  REACHABILITIES,
-  type Reachability,
-  type Receipt,
   ROLES,
   type Role,
-  type RoundEvent,
-  type Stakes,
-  type Status,
-  type StatusEvent,
-  type StreamEvent,
-  type Submitted,
-  type Ticket,
-  type Trainer,
-  type Validator
-} from './replies.ts'
+  type Status
+} from './replies/status.ts'
 export type { ErrorForm, InputOf, Method, ReplyOf, Route, RouteKind } from './route.ts'
 export { API_VERSION, BLOCKS_PAGE, BLOCKS_PAGE_MAX, commonErrors, type Routes, routes } from './routes.ts'
 export { type Fields, type Infer, type JsonSchema, type ObjectOf, object, type Schema } from './schema.ts'

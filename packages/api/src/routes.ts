@@ -1,18 +1,13 @@
 /** The table. Server, typed client and OpenAPI document all follow from it. */
 import { completion, completionAsk, embeddingAsk, embeddings, models } from './inference.ts'
 import type { ProblemCode } from './problem.ts'
-import {
-  block,
-  blocks,
-  health,
-  peers,
-  receipt,
-  stakes,
-  status,
-  streamEvent,
-  submitted,
-  ticket
-} from './replies.ts'
+import { block, blocks } from './replies/blocks.ts'
+import { streamEvent } from './replies/events.ts'
+import { peers } from './replies/peers.ts'
+import { ticket } from './replies/reachability.ts'
+import { receipt } from './replies/receipt.ts'
+import { stakes, submitted } from './replies/stakes.ts'
+import { health, status } from './replies/status.ts'
 import { route } from './route.ts'
 import { hex32, integer, object, oneOf, optional, text } from './schema.ts'
 
