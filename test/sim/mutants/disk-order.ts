@@ -4,7 +4,7 @@
  */
 import type { Mutant } from './types.ts'
 
-const DRIVER = 'packages/peer/src/round/driver.ts'
+const PERFORMING = 'packages/peer/src/round/performing.ts'
 const PROPOSING = 'packages/peer/src/round/proposing.ts'
 const ATTESTING = 'packages/peer/src/round/attesting.ts'
 const TRAINING = 'packages/peer/src/training/training.ts'
@@ -22,7 +22,7 @@ const one = (name: string, file: string, find: string, put: string): Mutant => (
 export const diskOrderMutants: readonly Mutant[] = [
   one(
     'peer-sends-a-vote-while-it-is-written',
-    DRIVER,
+    PERFORMING,
     '    await safety.recordVote(facts, encodeVote(vote))\n',
     '    void safety.recordVote(facts, encodeVote(vote))\n'
   ),

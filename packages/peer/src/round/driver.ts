@@ -1,12 +1,9 @@
 /**
- * Interprets the effects of the pure consensus step: makes votes durable before they are sent,
- * proposes, validates, commits. Inputs are taken one after another and the effects of one are
- * finished before the next; only checking a block and committing run beside, and answer as inputs.
+ * Holds the state of the vote and feeds the pure consensus step: inputs are taken one after another, and the effects
+ * of one are finished before the next (`performing.ts`). One epoch follows the other here, each with a state of its own.
  */
-
 import {
   BLOCKS_PER_SLOT,
-  type BlockRef,
   createConsensus,
   type Effect,
   type Input,
@@ -15,42 +12,19 @@ import {
   type State,
   step
 } from '@gradmesh/consensus'
-import { MeshError, Serial, type Timer } from '@gradmesh/core'
-import {
-  type Block,
-  type Certificate,
-  encodeBlock,
-  encodeVote,
-  signVote,
-  type Vote,
-  type VoteBody,
-  VoteKind
-} from '@gradmesh/wire'
+import { Serial, type Timer } from '@gradmesh/core'
+import type { Block, Certificate } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
-import type { FaultCode } from '../faults.ts'
 import type { Extent, Held } from '../holding.ts'
-import type { Ledger } from '../state/ledger.ts'
 import type { Resumed } from '../sync/resuming.ts'
 import { Admitting, type Voting } from './admitting.ts'
 import { blockRef, consensusConfig } from './consensus-config.ts'
-import { Delays } from './delays.ts'
 import type { Epoch } from './epochs.ts'
-import type { Evidences } from './evidences.ts'
+import { Performing, type PerformingParts } from './performing.ts'
 import { Spreading } from './spreading.ts'
 
 /** Votes, certificates and blocks of the next epoch, kept for the moment in which this one ends. */
 const EARLY_MAX = 512
-/** A proposal whose payloads could not be had is looked at again after so long, then after twice as long. */
-const MISSING_MS = 150
-const MISSING_MS_MAX = 2400
-
-export interface Proposal {
-  readonly epoch: Epoch
-  readonly slot: number
-  readonly parentSlot: number
-  readonly parentId: string
-  readonly empty: boolean
-}
 
 export interface OpenSlot {
   readonly epoch: number
@@ -60,13 +34,7 @@ export interface OpenSlot {
   readonly voters: ReadonlySet<number>
 }
 
-export interface DriverParts {
-  readonly ledger: Ledger
-  readonly evidences: Evidences
-  /** Builds, signs and stores a block, or answers undefined when the order has lapsed. */
-  readonly propose: (proposal: Proposal, lapsed: () => boolean) => Promise<Block | undefined>
-  readonly fetchBlock: (id: string) => Promise<Block | undefined>
-  readonly sync: () => void
+export interface DriverParts extends PerformingParts {
   /** Where voting goes on from; undefined while the disk has no certificate of exactly the final block. */
   readonly resume: () => Promise<Resumed | undefined>
 }
@@ -77,9 +45,7 @@ export class Driver implements Voting {
   readonly #parts: DriverParts
   readonly #serial = new Serial()
   readonly #spreading: Spreading
-  readonly #delays: Delays
-  /** Blocks that a walk over the peers is looking for. */
-  readonly #fetching = new Set<string>()
+  readonly #performing: Performing
   /** Null while catching up: until then what is final is told by sync alone. */
   #state: State | null = null
   /** Whose votes `#state` counts. */
@@ -98,10 +64,17 @@ export class Driver implements Voting {
     this.#context = context
     this.#parts = parts
     this.#epoch = context.epochs.running
-    this.#delays = new Delays(context.clock)
     const { ledger, evidences } = parts
     this.#spreading = new Spreading(context, () => ledger.final.slot)
     this.admitting = new Admitting(context, ledger, evidences, this.#spreading, this)
+    this.#performing = new Performing(context, parts, {
+      voting: this,
+      admitting: this.admitting,
+      spreading: this.#spreading,
+      wakeAt: atMs => this.#wakeAt(atMs),
+      onFinality: milliseconds => this.onFinality(milliseconds),
+      onCommitted: () => this.#turn()
+    })
   }
 
   get epoch(): Epoch {
@@ -140,7 +113,7 @@ export class Driver implements Voting {
     return [
       ...this.#spreading.held(),
       ...this.admitting.held(blocks),
-      { what: 'blocks to be looked at again', entries: this.#delays.size, max: blocks },
+      ...this.#performing.held(blocks),
       { what: 'inputs of the next epoch', entries: this.#early.length, max: EARLY_MAX },
       { what: 'live blocks', entries: liveBlocks, max: blocks },
       { what: 'slots of the vote', entries: this.#state?.slots.size ?? 0, max: slots },
@@ -170,7 +143,7 @@ export class Driver implements Voting {
   async stop(): Promise<void> {
     this.#running = false
     this.#timer?.cancel()
-    this.#delays.stop()
+    this.#performing.stop()
     this.#spreading.stop()
     await this.#serial.idle()
   }
@@ -188,7 +161,7 @@ export class Driver implements Voting {
           const [next, effects] = step(this.#state, this.#nowMs(), input)
           this.#noteSlot(this.#state, next)
           this.#state = next
-          for (const effect of effects) await this.#perform(effect, this.#epoch)
+          for (const effect of effects) await this.#performing.perform(effect, this.#epoch)
         }
       } catch (error) {
         this.#context.fail(error)
@@ -211,7 +184,7 @@ export class Driver implements Voting {
     const { state, epoch } = this.#previous
     const [next, effects] = step(state, this.#nowMs(), input)
     this.#previous = { state: next, epoch }
-    for (const effect of effects) if (LATE.has(effect.type)) await this.#perform(effect, epoch)
+    for (const effect of effects) if (LATE.has(effect.type)) await this.#performing.perform(effect, epoch)
   }
 
   /** The own seat was taken up: consensus begins anew from the final block, as after a restart. */
@@ -249,83 +222,6 @@ export class Driver implements Voting {
     this.#turn()
   }
 
-  // ------------------------------------------------------------- effects
-
-  async #perform(effect: Effect, epoch: Epoch): Promise<void> {
-    const { net, topics, safety, log } = this.#context
-    switch (effect.type) {
-      case 'vote': {
-        const vote = await this.#sign(effect.vote, effect.facts, epoch)
-        log.debug({ slot: vote.slot, kind: vote.kind }, 'voted')
-        await net.publish(topics.votes.name, encodeVote(vote))
-        this.input({ type: 'vote', vote })
-        return
-      }
-      case 'resend': {
-        const votes = (await safety.votesFrom(effect.slot)).filter(({ slot }) => slot === effect.slot)
-        for (const { bytes } of votes) await net.publish(topics.votes.name, bytes)
-        const own = await safety.ownBlock(effect.slot)
-        if (own?.bytes) await net.publish(topics.blocks.name, own.bytes)
-        return
-      }
-      case 'certificate':
-        this.#spreading.keep(effect.certificate)
-        if (effect.certificate.kind === VoteKind.SKIP)
-          void this.#parts.ledger.skipped(effect.certificate.slot).catch(this.#context.fail)
-        await this.#context.chain.putCertificate(effect.certificate)
-        await this.#spreading.publish(effect.certificate, epoch)
-        return
-      case 'answer':
-        await this.#spreading.answer(effect.certificate)
-        return
-      case 'validate':
-        void this.#validate(effect.id)
-        return
-      case 'propose':
-        void this.#propose({ ...effect, epoch })
-        return
-      case 'fetch':
-        void this.#fetch(effect.id)
-        return
-      case 'finalise':
-        void this.#finalise(effect.blocks, effect.certificate)
-        return
-      case 'sync':
-        this.#parts.sync()
-        return
-      case 'evidence':
-        log.warn(
-          { validator: effect.first.validator, slot: effect.first.slot },
-          'a validator contradicted itself'
-        )
-        this.#parts.evidences.add({
-          kind: 'votes',
-          key: epoch.keys[effect.first.validator]!,
-          first: effect.first,
-          second: effect.second
-        })
-        return
-      case 'broken':
-        this.#context.fail(
-          new MeshError(
-            'CONSENSUS_BROKEN',
-            `two certificates exclude each other in slot ${effect.first.slot}: more than a third of the stake is faulty`,
-            {
-              remedy:
-                'Stop, keep the data folder as evidence, and agree with the other operators on how to go on.',
-              data: { slot: effect.first.slot, other: effect.second.slot }
-            }
-          )
-        )
-        return
-      case 'wake':
-        this.#wakeAt(effect.atMs)
-        return
-      default:
-        effect satisfies never
-    }
-  }
-
   /** A timer may fire a little early, and the step asks for a time only once: never tick before it. */
   #wakeAt(atMs: number): void {
     this.#timer?.cancel()
@@ -338,103 +234,10 @@ export class Driver implements Voting {
   #nowMs(): number {
     return Math.floor(this.#context.clock.nowMs())
   }
-
-  /** The vote is on the disk when this resolves, as are the block and the certificates that it rests on. */
-  async #sign(
-    body: VoteBody,
-    facts: Extract<Effect, { type: 'vote' }>['facts'],
-    { self }: Epoch
-  ): Promise<Vote> {
-    const { keys, chainId, safety } = this.#context
-    const vote = signVote(body, self!, chainId, keys)
-    await safety.recordVote(facts, encodeVote(vote))
-    return vote
-  }
-
-  /** A verdict for the block; while what it needs is missing none, and another look for as long as its slot lasts. */
-  async #validate(id: string, missingMs = MISSING_MS): Promise<void> {
-    try {
-      const block = this.#parts.ledger.block(id)
-      if (!this.#running || block === undefined || this.frontier > block.header.slot) return
-      const { epoch, slot } = block.header
-      const leader = this.#context.epochs.at(epoch)?.leaderKey(slot)
-      if (leader === undefined) return
-      const wrong = await this.#parts.ledger.prepare(id, leader)
-      // Missing is not wrong: it may come while the slot lasts.
-      if (wrong !== null && PENDING.has(wrong.fault)) {
-        const { height } = block.header
-        this.#context.log.info({ height, fault: wrong.fault }, 'a proposal could not be checked yet')
-        this.#delays.after(missingMs, () => void this.#validate(id, Math.min(2 * missingMs, MISSING_MS_MAX)))
-        return
-      }
-      if (wrong !== null) {
-        this.#context.faults.count(wrong)
-        this.#context.log.warn({ slot: block.header.slot, ...wrong }, 'a proposal is invalid')
-      }
-      this.input({ type: 'verdict', id, valid: wrong === null })
-    } catch (error) {
-      this.#failUnlessPassed(error)
-    }
-  }
-
-  async #propose(proposal: Proposal): Promise<void> {
-    try {
-      const lapsed = (): boolean => !this.#running || this.frontier !== proposal.slot
-      const block = await this.#parts.propose(proposal, lapsed)
-      this.#context.log.debug(
-        { slot: proposal.slot, empty: proposal.empty, lapsed: block === undefined },
-        'proposed'
-      )
-      if (block === undefined) return
-      this.admitting.takeBlock(block)
-      await this.#context.net.publish(this.#context.topics.blocks.name, encodeBlock(block))
-    } catch (error) {
-      this.#failUnlessPassed(error)
-    }
-  }
-
-  /** A state that is gone while a block on it was looked at: another block became final in its place. */
-  #failUnlessPassed(error: unknown): void {
-    if (error instanceof MeshError && error.code === 'STATE_UNKNOWN')
-      this.#context.log.info({ error }, 'a block was overtaken while it was looked at')
-    else this.#context.fail(error)
-  }
-
-  async #fetch(id: string): Promise<void> {
-    // Asked again every second: a walk over silent peers takes longer.
-    if (this.#fetching.has(id)) return
-    this.#fetching.add(id)
-    const block = await this.#parts.fetchBlock(id).finally(() => this.#fetching.delete(id))
-    if (block === undefined) return
-    const wrong = this.admitting.takeBlock(block, true)
-    if (wrong !== null) this.#context.faults.count(wrong)
-  }
-
-  async #finalise(refs: readonly BlockRef[], certificate: Certificate): Promise<void> {
-    try {
-      const { ledger } = this.#parts
-      const blocks = refs.flatMap(({ id }) => ledger.block(id) ?? [])
-      const seen = this.admitting.firstSeenMs(refs.at(-1)!.id)
-      if (seen !== undefined) this.onFinality(this.#context.clock.nowMs() - seen)
-      await ledger.commit(blocks, certificate)
-      await this.#context.chain.pruneLive(ledger.final.slot)
-      this.#spreading.prune()
-      this.admitting.prune()
-      this.#turn()
-    } catch (error) {
-      this.#context.fail(error)
-    }
-  }
 }
 
 /** What an ended epoch still does. */
 const LATE: ReadonlySet<Effect['type']> = new Set<Effect['type']>(['answer', 'evidence'])
-
-const PENDING: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  'STATE_PARENT',
-  'DELTA_UNAVAILABLE',
-  'BLOCK_PAST'
-])
 
 /** Blocks name none here: their door has looked at it. */
 const epochOf = (input: Input): number | undefined =>

@@ -25,9 +25,9 @@ import { type Context, digestOf } from '../context.ts'
 import type { FinalPoint, Ledger } from '../state/ledger.ts'
 import type { Attesting } from './attesting.ts'
 import type { DeltaPool } from './delta-pool.ts'
-import type { Proposal } from './driver.ts'
 import type { Evidences } from './evidences.ts'
 import { askHeaders } from './gathering.ts'
+import type { Proposal } from './performing.ts'
 import type { TransactionPool } from './transaction-pool.ts'
 
 /** How long a leader with a quorum waits for the other validators' attestations. */
