@@ -33,7 +33,7 @@ export const packageOf = (from: string): string | null => {
 }
 
 /** Comments are spaces; everything else stays in its place. */
-export const withoutComments = (source: string): string =>
+const withoutComments = (source: string): string =>
   blanked(source, part => part.startsWith('/*') || part.startsWith('//'))
 
 /** Comments, texts and regular expressions are spaces; expressions inside templates stay. */

@@ -41,7 +41,7 @@ export type {
 } from './replies/events.ts'
 export type { Peer, Peers } from './replies/peers.ts'
 export { REACHABILITIES, type Reachability, type Ticket } from './replies/reachability.ts'
-export { OUTCOMES, type Outcome, type Receipt } from './replies/receipt.ts'
+export type { Outcome, Receipt } from './replies/receipt.ts'
 export type { Stakes, Submitted, Trainer, Validator } from './replies/stakes.ts'
 export {
   type Health,
@@ -49,7 +49,6 @@ export {
   PHASES,
   type Phase,
   type Quorum,
-  ROLES,
   type Role,
   type Status
 } from './replies/status.ts'

@@ -85,7 +85,7 @@ const logprobs = named(
 )
 export type Logprobs = Infer<typeof logprobs>
 
-export const FINISHES = ['stop', 'length'] as const
+const FINISHES = ['stop', 'length'] as const
 
 export const completion = named(
   'Completion',

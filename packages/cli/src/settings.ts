@@ -10,10 +10,10 @@ import { capOptions, capsOf } from './caps.ts'
 import type { Options, Values } from './command.ts'
 import { passphraseOption } from './passphrase.ts'
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export const P2P_PORT = 4190
+const P2P_PORT = 4190
 const PORT = { min: 0, max: 65_535 }
 
 export const dataOption = {
@@ -35,7 +35,7 @@ export const datasetOption = {
   }
 } as const satisfies Options
 
-export const pluginOption = {
+const pluginOption = {
   task: {
     type: 'string',
     value: 'PATH',

@@ -22,7 +22,7 @@ export const toHex = (bytes: Uint8Array): string =>
 export const toLatin1 = (bytes: Uint8Array): string => textOf(bytes, 'latin1')
 
 /** The same without Node: what a browser runs. */
-export const toHexPortable = (bytes: Uint8Array): string => {
+const toHexPortable = (bytes: Uint8Array): string => {
   let text = ''
   for (const byte of bytes) text += HEX[byte]
   return text

@@ -6,7 +6,7 @@ import { MeshError } from '@gradmesh/core'
 import type { Layout } from './types.ts'
 
 /** Indices are 16 bits in memory, so a chunk has at most this many entries. */
-export const CHUNK_MAX = 65_535
+const CHUNK_MAX = 65_535
 /** What `bestScale` can compare exactly. */
 export const KEEP_MAX = 4_096
 

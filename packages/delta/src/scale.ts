@@ -3,7 +3,7 @@
  * the wire it is a u16, e in the upper five bits. One value has one encoding: the top bit of m is set
  * unless e is 0.
  */
-export const MANTISSA_BITS = 11
+const MANTISSA_BITS = 11
 export const EXPONENT_MAX = 18
 const MANTISSA_LIMIT = 1 << MANTISSA_BITS
 const MANTISSA_TOP = MANTISSA_LIMIT >> 1

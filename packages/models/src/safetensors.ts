@@ -23,7 +23,7 @@ export interface StoredTensor {
 }
 
 /** As the format's own reader has it. */
-export const HEADER_BYTES_MAX = 100_000_000
+const HEADER_BYTES_MAX = 100_000_000
 const RANK_MAX = 8
 const WIDTH: Readonly<Record<Dtype, number>> = { F32: 4, F16: 2, BF16: 2 }
 

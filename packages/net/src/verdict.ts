@@ -9,7 +9,7 @@ import type { Tally } from './tally.ts'
 import type { PeerKey, Verdict } from './types.ts'
 
 /** A handler that has not answered by then counts as `ignore`; the sender's next message is read. */
-export const VERDICT_MS_MAX = 5000
+const VERDICT_MS_MAX = 5000
 
 export interface Judge {
   readonly clock: Clock

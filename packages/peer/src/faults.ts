@@ -82,7 +82,7 @@ const INNOCENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'STATE_PARENT'
 ])
 
-export const verdictOn = (code: FaultCode): Verdict => (INNOCENT.has(code) ? 'ignore' : 'reject')
+const verdictOn = (code: FaultCode): Verdict => (INNOCENT.has(code) ? 'ignore' : 'reject')
 
 /** A fault that the daemon finds: `fault` with the codes of this file. */
 export const peerFault = (code: PeerFault, detail?: string): Fault<PeerFault> =>

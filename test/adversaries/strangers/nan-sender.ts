@@ -3,7 +3,7 @@ import type { Code, Misdeed } from './stranger.ts'
 
 const PATTERNS = [0x7fc0_0000, 0xffff_ffff, 0x7f80_0001]
 
-export const nanPayload = (pattern: number, bytes: number): Uint8Array => {
+const nanPayload = (pattern: number, bytes: number): Uint8Array => {
   const payload = new Uint8Array(bytes - (bytes % 4))
   const view = new DataView(payload.buffer)
   for (let at = 0; at < payload.length; at += 4) view.setUint32(at, pattern, true)

@@ -29,7 +29,7 @@ const summaryFields = {
   finalityMs: nullable(duration('as this peer saw it; null when learnt by sync'))
 }
 
-export const blockSummary = named('BlockSummary', object(summaryFields))
+const blockSummary = named('BlockSummary', object(summaryFields))
 export type BlockSummary = Infer<typeof blockSummary>
 
 export const blocks = named(

@@ -1,8 +1,7 @@
 /** What became of a delta. */
 import { hex32, type Infer, integer, money, named, nullable, object, oneOf, text } from '../schema.ts'
 
-export const OUTCOMES = ['accepted', 'refused', 'pending'] as const
-export const outcome = named('Outcome', oneOf(...OUTCOMES))
+export const outcome = named('Outcome', oneOf('accepted', 'refused', 'pending'))
 export type Outcome = Infer<typeof outcome>
 
 export const receipt = named(

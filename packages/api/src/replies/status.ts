@@ -22,8 +22,7 @@ export const PHASES = ['starting', 'syncing', 'training', 'waiting', 'finished',
 export const phase = named('Phase', oneOf(...PHASES))
 export type Phase = Infer<typeof phase>
 
-export const ROLES = ['validator', 'trainer', 'follower'] as const
-export const role = named('Role', oneOf(...ROLES))
+export const role = named('Role', oneOf('validator', 'trainer', 'follower'))
 export type Role = Infer<typeof role>
 
 export const lastError = named(

@@ -44,11 +44,7 @@ export class Progress {
 }
 
 /** Null while nothing is known. */
-export const progressLine = (
-  record: RunRecord,
-  rounds: number,
-  io: Pick<Io, 'colour' | 'live'>
-): string | null => {
+const progressLine = (record: RunRecord, rounds: number, io: Pick<Io, 'colour' | 'live'>): string | null => {
   const { statuses } = record
   const [first] = statuses
   if (first === undefined) return null

@@ -83,7 +83,7 @@ export const checkMachine = async (init: DoctorInit): Promise<readonly Check[]> 
 
 const NODE_MIN = [22, 18]
 
-export const checkNode = (version: string): Check => {
+const checkNode = (version: string): Check => {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const [wantedMajor = 0, wantedMinor = 0] = NODE_MIN
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)

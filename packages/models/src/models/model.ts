@@ -48,7 +48,7 @@ export interface Model {
 export const UNIT = 2 ** 24
 
 /** Uniform between ±spread · √3, which has the standard deviation `spread`. */
-export const spreadBound = (spread: number): number => Math.round(spread * Math.sqrt(3) * UNIT)
+const spreadBound = (spread: number): number => Math.round(spread * Math.sqrt(3) * UNIT)
 
 export const drawn = (name: string, shape: readonly number[], spread: number): ModelTensor => ({
   name,

@@ -13,7 +13,7 @@ import type { AnsweringTable, TextStep } from './answering.ts'
 import { Turns } from './turns.ts'
 
 /** Requests in line behind the one that is answered. */
-export const WAITING_MAX = 8
+const WAITING_MAX = 8
 
 export interface AskingInit {
   readonly clock: Pick<Clock, 'nowMs'>

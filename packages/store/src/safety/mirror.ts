@@ -37,7 +37,7 @@ export interface OpenedMirror {
   readonly newest: MirrorRecord
 }
 
-export const encodeRecord = ({ sequence, entry }: MirrorRecord): Uint8Array => {
+const encodeRecord = ({ sequence, entry }: MirrorRecord): Uint8Array => {
   assert(entry.length <= ENTRY_BYTES_MAX, `a high-water entry has at most ${ENTRY_BYTES_MAX} bytes`)
   const bytes = new Uint8Array(RECORD_BYTES)
   const view = new DataView(bytes.buffer)
@@ -52,7 +52,7 @@ export const encodeRecord = ({ sequence, entry }: MirrorRecord): Uint8Array => {
 const sealOf = (record: Uint8Array): Uint8Array =>
   sha256(record.subarray(0, RECORD_BYTES - SEAL_BYTES)).subarray(0, SEAL_BYTES)
 
-export const decodeRecord = (bytes: Uint8Array): MirrorRecord | undefined => {
+const decodeRecord = (bytes: Uint8Array): MirrorRecord | undefined => {
   if (bytes.length !== RECORD_BYTES || !equalBytes(bytes.subarray(0, 4), MAGIC)) return undefined
   if (!equalBytes(bytes.subarray(RECORD_BYTES - SEAL_BYTES), sealOf(bytes))) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -104,7 +104,7 @@ fn stepBias(i: u32) {
     : ''
 
 /** ReLU's or GELU's gradient. */
-export const usesGate = ({ gate, geluGate }: Epilogue): boolean => gate || geluGate
+const usesGate = ({ gate, geluGate }: Epilogue): boolean => gate || geluGate
 
 const outputs = ({ adamw }: Epilogue): string[] => (adamw ? ['w', 'first', 'second'] : ['out'])
 

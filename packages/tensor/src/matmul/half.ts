@@ -1,7 +1,7 @@
 /** f16 as it lies in pairs in u32: the lower half is the even element. */
 
 /** The value of the 16 bits. */
-export const halfValue = (bits: number): number => {
+const halfValue = (bits: number): number => {
   const sign = bits >>> 15 === 1 ? -1 : 1
   const exponent = (bits >>> 10) & 31
   const fraction = bits & 1023

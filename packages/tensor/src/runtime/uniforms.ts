@@ -2,7 +2,7 @@
 import type { Kernel, Scalars } from '../kernel.ts'
 
 /** Uniform blocks of 256 bytes: the offset alignment that every adapter has. */
-export const UNIFORM_STRIDE = 256
+const UNIFORM_STRIDE = 256
 export const UNIFORM_PAGE_BYTES = 64 * 1024
 
 /** Scalars of the dispatches of one recording, page by page; `reset` makes it ready for the next. */
