@@ -17,7 +17,7 @@ import type { Asking } from './inference/asking.ts'
 import { assemble, heldBy, type Parts } from './lifecycle/assembling.ts'
 import { goOnline } from './lifecycle/going-online.ts'
 import { type Closers, Lifetime } from './lifecycle/lifetime.ts'
-import { makeContext, openCompute, openStores } from './lifecycle/opening.ts'
+import { makeContext, openStores, startCompute } from './lifecycle/opening.ts'
 import { blocks, Participating } from './lifecycle/participating.ts'
 import { keptBlocks, type NodeOptions } from './options.ts'
 import type { Ports } from './ports.ts'
@@ -135,15 +135,10 @@ export class MeshPeer implements Running {
     const context = this.#context
     const lifetime = this.#lifetime
     journal.enter('starting', 'opening the adapter')
-    const computing = openCompute(this.#ports, context, lifetime.closers)
-    // Whoever awaits it handles its failure; until then it must not count as unhandled.
-    computing.catch(() => {})
+    const compute = await startCompute(this.#ports, context, lifetime.closers)
     const held = await this.#restore()
     const meet = await this.#goOnline()
     const head = await this.#headToStartAt(held)
-    const compute = await computing
-    lifetime.assertGoing()
-    this.adapter = compute.adapter
     const parts = await assemble(context, head, compute, this.#ports.restored)
     const { loopDelay, checkTrust } = this.#ports
     const init = { journal, reporting, lifetime, agent: this.#agent, loopDelay, checkTrust }
@@ -151,6 +146,9 @@ export class MeshPeer implements Running {
     this.#parts = parts
     for (const { key } of context.net.peers()) meet(key)
     void participating.begin().catch(lifetime.fail)
+    // The vote does not wait for it, whoever starts the peer does: without one it must not go on.
+    this.adapter = (await compute.opened).adapter
+    lifetime.assertGoing()
   }
 
   /** The final state that the own disk gives; undefined where not even the genesis is enough for one. */
@@ -225,7 +223,7 @@ export class MeshPeer implements Running {
   }
 
   get asking(): Asking | undefined {
-    return this.#parts?.asking
+    return this.adapter === null ? undefined : this.#parts?.asking
   }
 
   get trainingPause(): string | null {

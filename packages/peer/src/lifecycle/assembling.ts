@@ -20,7 +20,7 @@ import type { StateHead } from '../state/state-table.ts'
 import { resumeVoting } from '../sync/resuming.ts'
 import { Syncing } from '../sync/syncing.ts'
 import { Training } from '../training/training.ts'
-import type { OpenedCompute } from './opening.ts'
+import type { StartedCompute } from './opening.ts'
 
 /** What takes part in the mesh once the ledger is open. */
 export interface Parts {
@@ -33,7 +33,7 @@ export interface Parts {
   readonly transactions: TransactionPool
   readonly evidences: Evidences
   readonly caps: CapKeeper
-  readonly compute: OpenedCompute['call']
+  readonly compute: Pick<StartedCompute, 'call' | 'opened'>
   /** The model, to be asked; undefined where nothing answers. */
   readonly asking: Asking | undefined
   /** Of a key that came back from a backup. */
@@ -44,7 +44,7 @@ export interface Parts {
 export const assemble = async (
   context: Context,
   head: StateHead,
-  { call: compute, answering, samples, openDelta }: OpenedCompute,
+  { call, answering, opened, openDelta }: StartedCompute,
   restored: RestoredMark | undefined
 ): Promise<Parts> => {
   const { chain, options, log, fail } = context
@@ -82,7 +82,7 @@ export const assemble = async (
       ? new Renewing(context, { final: () => ledger.final, transactions, mark: restored })
       : undefined
   const isHeld = (): boolean => caps.pause !== null || (renewing?.isPending ?? false)
-  const training = new Training(context, { compute, ledger, pool, samples, isHeld }, openDelta)
+  const training = new Training(context, { compute: call, opened, ledger, pool, isHeld }, openDelta)
 
   transactions.onTransaction = () => attesting.consider()
   attesting.isWorkWaiting = final =>
@@ -90,7 +90,7 @@ export const assemble = async (
   attesting.onMissing = () => void gatherDeltas(context, pool).catch(fail)
   return {
     ...{ ledger, pool, driver, attesting, syncing, training, transactions, evidences },
-    ...{ caps, compute, asking, renewing }
+    ...{ caps, compute: { call, opened }, asking, renewing }
   }
 }
 
@@ -117,7 +117,7 @@ export const heldBy = (parts: Parts, { epochs, net }: Context): readonly Held[] 
 
 const askingOf = (
   { clock, chainId, state }: Context,
-  answering: NonNullable<OpenedCompute['answering']>,
+  answering: NonNullable<StartedCompute['answering']>,
   ledger: Ledger,
   caps: CapKeeper
 ): Asking => {

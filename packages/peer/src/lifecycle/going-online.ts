@@ -39,6 +39,8 @@ export const goOnline = async (
     void greet(context, peer, agent).then(hello => {
       if (hello !== undefined) onHello(hello, peer)
     })
+    // It may lead the open slot, and what was said before it came is what its block is made of.
+    parts()?.attesting.repeat()
   }
   serveRequests(
     context,

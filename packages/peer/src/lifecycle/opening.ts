@@ -87,22 +87,27 @@ export const makeContext = ({ isRestored, ...init }: ContextInit): Context => {
   }
 }
 
-export interface OpenedCompute {
+export interface StartedCompute {
   readonly call: Remote<ComputeTable>
   readonly answering: Remote<AnsweringTable> | null
-  readonly adapter: AdapterInfo
-  /** Training samples that rows are drawn from. */
-  readonly samples: number
+  /** Opening an adapter takes a second, the first time on it minutes. Rejects with `GPU_…` and `DATA_…`. */
+  readonly opened: Promise<OpenedCompute>
   /** The own delta that still waits for the ledger's word. */
   readonly openDelta: { readonly round: number; readonly digest: string } | null
 }
 
-/** @throws MeshError `GPU_…`, `DATA_…` */
-export const openCompute = async (
+export interface OpenedCompute {
+  readonly adapter: AdapterInfo
+  /** Training samples that rows are drawn from. */
+  readonly samples: number
+}
+
+/** Starts the thread, and the opening of its adapter. */
+export const startCompute = async (
   ports: Pick<Ports, 'openCompute'>,
   context: Pick<Context, 'genesis' | 'options' | 'chain' | 'clock' | 'fail'>,
   closers: Closers
-): Promise<OpenedCompute> => {
+): Promise<StartedCompute> => {
   const { genesis, options, chain, clock, fail } = context
   const { task, seed, delta, training } = genesis
   const thread = ports.openCompute(fail)
@@ -113,10 +118,11 @@ export const openCompute = async (
     await thread.close()
   })
   const stored = await storedError(chain)
-  const { adapter, samples } = await thread.call.open({
+  const plugin = await pluginIn(options.folder, genesis)
+  const opened = thread.call.open({
     task,
     seed,
-    plugin: await pluginIn(options.folder, genesis),
+    plugin,
     dataset: options.dataset,
     adapter: options.adapter,
     batch: training.batch,
@@ -126,9 +132,14 @@ export const openCompute = async (
     gpuShare: options.caps?.gpuShare ?? null,
     stored: stored?.buffer ?? null
   })
-  options.logger.info({ adapter: adapter.name, software: adapter.software }, 'the adapter is ready')
+  opened.then(
+    ({ adapter: { name, software } }) =>
+      options.logger.info({ adapter: name, software }, 'the adapter is ready'),
+    // Whoever awaits it handles its failure; until then it must not count as unhandled.
+    () => {}
+  )
   const openDelta = stored?.buffer.accepted === null ? { round: stored.round, digest: stored.digest } : null
-  return { call: thread.call, answering: thread.answering ?? null, adapter, samples, openDelta }
+  return { call: thread.call, answering: thread.answering ?? null, opened, openDelta }
 }
 
 const settleWithin = async (clock: Clock, timeMs: number, work: Promise<unknown>): Promise<void> => {

@@ -6,7 +6,7 @@ import { toHex } from '@gradmesh/core'
 import { warnOfTightCaps } from '../caps/index.ts'
 import type { Context } from '../context.ts'
 import type { Ports } from '../ports.ts'
-import { recallDeltas } from '../round/gathering.ts'
+import { gatherDeltas, recallDeltas } from '../round/gathering.ts'
 import { isOver } from '../round/proposing.ts'
 import { keyRestored } from '../round/renewing.ts'
 import type { FinalChange } from '../state/ledger.ts'
@@ -52,7 +52,7 @@ export class Participating {
     const { journal, reporting, lifetime, loopDelay, checkTrust } = this.#init
     const { isStopping } = lifetime
     const context = this.#context
-    const { ledger, pool, driver, attesting, syncing, training, transactions } = this.#parts
+    const { ledger, pool, driver, attesting, syncing, training, transactions, compute } = this.#parts
     journal.enter('syncing', null)
     syncing.onFetching = tellFetching(journal)
     syncing.onProgress = progress => {
@@ -60,7 +60,11 @@ export class Participating {
       const { height, target } = progress
       journal.enter('syncing', `block ${height} of ${target}`, blocks(height, target))
     }
-    if (ledger.final.height === 0) await gatherQuorum(context, syncing, journal, isStopping)
+    if (ledger.final.height === 0) {
+      // The first rounds of a mesh wait for its trainers; one that is under way does not.
+      await compute.opened
+      await gatherQuorum(context, syncing, journal, isStopping)
+    }
     const resumed = await catchUp(context, ledger, syncing, journal, isStopping)
     if (resumed === undefined) return
     await checkTrust(context.chain, context.genesis)
@@ -78,6 +82,8 @@ export class Participating {
     this.#settlePhase()
     await recallDeltas(context, pool)
     attesting.open()
+    // What the others have sent in the open round went past this peer.
+    void gatherDeltas(context, pool).catch(context.fail)
     training.wake()
     syncing.wake()
     if (!isStopping()) this.#stopRegistering = keepRegistering(context, ledger, transactions)
@@ -86,7 +92,11 @@ export class Participating {
 
   #listen(): void {
     const { reporting } = this.#init
-    const { ledger, pool, driver, attesting, training } = this.#parts
+    const { ledger, pool, driver, attesting, training, compute } = this.#parts
+    compute.opened.then(
+      () => this.#settlePhase(),
+      () => {}
+    )
     pool.onDelta = delta => {
       attesting.seen(delta.trainer)
       reporting.pending(delta)
@@ -125,7 +135,9 @@ export class Participating {
     const { caps, compute, training } = this.#parts
     caps.onChange = () => {
       if (caps.isPausedFor('memory'))
-        void compute.release(undefined).catch(error => log.debug({ error }, 'the adapter was not released'))
+        void compute.call
+          .release(undefined)
+          .catch(error => log.debug({ error }, 'the adapter was not released'))
       this.#settlePhase()
       training.wake()
     }
@@ -167,7 +179,10 @@ export class Participating {
     const { options, self } = this.#context
     if (training.paused || journal.phase === 'finished') return
     const trains = options.train && ledger.final.isTrainer(self)
-    const pause = renewing?.isPending ? 'its key came back from a backup and must not sign yet' : caps.pause
+    const opening = training.isOpening ? 'opening the adapter' : null
+    const pause = renewing?.isPending
+      ? 'its key came back from a backup and must not sign yet'
+      : (caps.pause ?? opening)
     const reason = trains ? pause : 'not registered as a trainer yet'
     journal.enter(reason === null ? 'training' : 'waiting', reason)
   }

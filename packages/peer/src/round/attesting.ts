@@ -202,11 +202,16 @@ export class Attesting {
       else this.consider()
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
-    const own = this.#epoch.self === null ? undefined : this.#attests.get(this.#epoch.self)
-    if (own !== undefined) publishAnyhow(this.#context, this.#context.topics.attests.name, encodeAttest(own))
+    this.repeat()
     if (this.paused) return
     const { clock, genesis } = this.#context
     this.#deadline = clock.after(genesis.timing.roundDeadlineMs, () => this.#atDeadline())
+  }
+
+  /** For those who have not heard it: it was lost, or they have just come. */
+  repeat(): void {
+    const own = this.#epoch.self === null ? undefined : this.#attests.get(this.#epoch.self)
+    if (own !== undefined) publishAnyhow(this.#context, this.#context.topics.attests.name, encodeAttest(own))
   }
 
   /** A delta of this trainer arrived, late or not: it is alive. */

@@ -51,7 +51,11 @@ export interface TrainingParts {
   readonly compute: Remote<ComputeTable>
   readonly ledger: Ledger
   readonly pool: DeltaPool
-  readonly samples: number
+  /** The adapter is ready; until then rounds go by. */
+  readonly opened: Promise<{
+    /** That rows are drawn from. */
+    readonly samples: number
+  }>
   /** A cap of the operator's says: not now. */
   readonly isHeld?: () => boolean
 }
@@ -68,6 +72,9 @@ export class Training {
   #stopped = false
   #evaluated = -1
   #idle: Promise<void> = Promise.resolve()
+  /** Verdicts on their way to the error buffer: it has them before the next round. */
+  #settling: Promise<void> = Promise.resolve()
+  #isOpening = true
   paused = true
   onTrained: (stats: TrainingStats) => void = () => {}
   onEvaluated: (evaluation: Evaluation) => void = () => {}
@@ -76,6 +83,16 @@ export class Training {
     this.#context = context
     this.#parts = parts
     this.#open = open
+    parts.opened.then(
+      () => {
+        this.#isOpening = false
+      },
+      () => {}
+    )
+  }
+
+  get isOpening(): boolean {
+    return this.#isOpening
   }
 
   /** Called after every final block, and once at the start. A call while one is at work is never lost. */
@@ -88,7 +105,7 @@ export class Training {
   }
 
   /** Notes what the ledger said about the own delta of a closed round. */
-  async settle({ blocks, receipts }: FinalChange): Promise<void> {
+  settle({ blocks, receipts }: FinalChange): void {
     if (this.#open === null) return
     const closed = blocks.some(
       block => block.body.attests.length > 0 && block.header.round === this.#open?.round
@@ -96,9 +113,11 @@ export class Training {
     if (!closed) return
     const { digest } = this.#open
     this.#open = null
-    await this.#parts.compute.settle({
-      accepted: receipts.some(receipt => receipt.weightQ16 > 0 && toHex(receipt.digest) === digest)
-    })
+    const accepted = receipts.some(receipt => receipt.weightQ16 > 0 && toHex(receipt.digest) === digest)
+    const { compute, opened } = this.#parts
+    this.#settling = opened.then(() => compute.settle({ accepted }))
+    // Told to whoever trains next.
+    this.#settling.catch(() => {})
   }
 
   /** The round under way is cut short: whoever stops a peer doesn't wait for all of it. */
@@ -106,12 +125,16 @@ export class Training {
     this.#stopped = true
     await this.#parts.compute.abandon(undefined).catch(() => {})
     await this.#idle
+    await this.#settling.catch(() => {})
   }
 
   async #work(): Promise<void> {
     try {
+      // Whoever started the peer hears why there is no adapter.
+      if (!(await isDone(this.#parts.opened))) return
       while (this.#asked && !this.#stopped && !this.paused) {
         this.#asked = false
+        await this.#settling
         const { final } = this.#parts.ledger
         const mine = final.trainerIndex(this.#context.self)
         const over = isOver(this.#context, this.#parts.ledger)
@@ -163,7 +186,7 @@ export class Training {
       trainerCount: trainers.length,
       innerSteps,
       batch,
-      samples: this.#parts.samples
+      samples: (await this.#parts.opened).samples
     })
     // The state thread may have moved on while this waited its turn: then there is a newer round to train.
     const weights = await state.weights({ id: final.id })
@@ -258,5 +281,11 @@ export class Training {
     }
   }
 }
+
+const isDone = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false
+  )
 
 const isOf = ({ header }: SignedDelta, digest: Digest): boolean => equalBytes(deltaDigest(header), digest)

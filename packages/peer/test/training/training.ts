@@ -18,7 +18,11 @@ const script = new Script().grow(2)
 const [keys] = validatorKeys as readonly [(typeof validatorKeys)[number]]
 
 /** A trainer whose adapter is a few lines, and whose ledger moves when the test says so. */
-const makeTrainer = async (t: Test, on?: Node) => {
+const makeTrainer = async (
+  t: Test,
+  on?: Node,
+  opened: TrainingParts['opened'] = Promise.resolve({ samples: 100 })
+) => {
   const hub = createMemoryHub()
   const node = on ?? (await makeNode(script, hub, keys))
   if (on === undefined) {
@@ -38,7 +42,7 @@ const makeTrainer = async (t: Test, on?: Node) => {
   const parts = {
     ledger: ledger as Ledger,
     pool,
-    samples: 100,
+    opened,
     compute: {
       round: async (): Promise<TrainedRound> => {
         const layout = layoutOf(script.genesis)
@@ -97,6 +101,22 @@ t.test('a round is trained, sealed, counted and published once', async t => {
   t.equal(pool.ofTrainer(toHex(keys.publicKey))?.digest, toHex(digest))
   t.strictSame((await node.context.safety.seal(0))?.digest, digest)
   t.match(await storedError(node.chain), { round: 0, digest: toHex(digest), buffer: { accepted: null } })
+  t.strictSame(node.failures, [])
+})
+
+t.test('while the adapter is being opened the ledger goes on, and its verdict is kept', async t => {
+  const before = await makeTrainer(t)
+  before.training.wake()
+  await settled(() => before.published.length > 0)
+  await before.training.stop()
+  const { promise, resolve } = Promise.withResolvers<{ samples: number }>()
+  const { training, close, seen, node } = await makeTrainer(t, before.node, promise)
+  training.wake()
+  await close()
+  t.strictSame([training.isOpening, seen.rounds, seen.settled], [true, 0, []])
+  resolve({ samples: 100 })
+  await settled(() => seen.settled.length > 0)
+  t.strictSame([training.isOpening, seen.settled], [false, [false]])
   t.strictSame(node.failures, [])
 })
 
