@@ -2,11 +2,12 @@
  * Attestations of the open round. A validator signs once what it holds: as soon as everybody it can
  * expect has delivered, at the deadline otherwise. Whom to expect is each validator's own guess and
  * only costs time: a trainer is waited for while it is connected or was lately accepted, and no longer
- * once two deadlines have passed without it. While nobody trains, rounds close for the sake of what else
+ * once two deadlines have passed without it, nor by anybody who holds what most of the stake has attested: a
+ * peer that has just come must not hold up those who have waited. While nobody trains, rounds close for the sake of what else
  * a block carries: the first trainer of a mesh of validators must get in.
  */
 import { equalBytes, type Fault, isFault, type Timer, toHex } from '@gradmesh/core'
-import { epochOf } from '@gradmesh/ledger'
+import { epochOf, namedTrainers } from '@gradmesh/ledger'
 import {
   type Attest,
   BOUNDS,
@@ -16,6 +17,7 @@ import {
   encodeAttest,
   isBitmapOver,
   isQuorum,
+  type PublicKey,
   signAttest,
   trainerSetHash,
   verifyAttest
@@ -81,9 +83,11 @@ export class Attesting {
   /** More than two thirds of the stake have attested what builds on this final point. */
   hasQuorum(final: FinalPoint): boolean {
     if (final.accounts.round !== this.#final.accounts.round) return false
-    let weight = 0n
-    for (const validator of this.#attests.keys()) weight += this.#epoch.seats[validator]!.stake
-    return isQuorum(weight, this.#epoch.totalStake)
+    return isQuorum(this.#attested(), this.#epoch.totalStake)
+  }
+
+  #attested(): bigint {
+    return [...this.#attests.keys()].reduce((sum, validator) => sum + this.#epoch.seats[validator]!.stake, 0n)
   }
 
   isComplete(): boolean {
@@ -149,14 +153,27 @@ export class Attesting {
     return this.#heard.isEcho(`${attest.round}/${attest.validator}`) ? peerFault('ATTEST_KNOWN') : null
   }
 
-  /** Signs if everybody who can be expected has delivered; with nobody to expect, if there is other work. */
+  /** Signs if everybody who can be expected has delivered, or most others have; with nobody to expect, if there is other work. */
   consider(): void {
     if (this.paused || this.#signed || this.#epoch.self === null) return
     // The pool moves on a moment earlier: what it holds then is of the next round.
     if (this.#pool.round !== this.#final.accounts.round) return
     const expected = this.#expected()
     const isComplete = expected.every(key => this.#pool.ofTrainer(key) !== undefined)
-    if (isComplete && (expected.length > 0 || this.isWorkWaiting(this.#final))) this.#sign()
+    const isReady = isComplete && (expected.length > 0 || this.isWorkWaiting(this.#final))
+    if (isReady || this.#isClosing()) this.#sign()
+  }
+
+  /** More than half of the stake has attested, and what a block will name is held here. */
+  #isClosing(): boolean {
+    const { running, round, trainers } = this.#final.accounts
+    if (2n * this.#attested() <= this.#epoch.totalStake) return false
+    const named = namedTrainers(running, this.#context.genesis.seed, trainers.length, round, this.all())
+    return named.length > 0 && named.every(index => this.#holds(trainers[index]!.key))
+  }
+
+  #holds(trainer: PublicKey): boolean {
+    return this.#pool.ofTrainer(toHex(trainer)) !== undefined
   }
 
   /** What makes an attestation of the open round unfit for a block. */
@@ -170,6 +187,7 @@ export class Attesting {
     if (this.#attests.has(attest.validator)) return
     this.#attests.set(attest.validator, attest)
     this.onAttest()
+    this.consider()
   }
 
   #expected(): string[] {
@@ -198,7 +216,7 @@ export class Attesting {
       }
       // With nothing to attest there is nothing to close: a round without a delta would be lost work.
       const { trainers } = this.#final.accounts
-      if (trainers.some(({ key }) => this.#pool.ofTrainer(toHex(key)) !== undefined)) this.#sign()
+      if (trainers.some(({ key }) => this.#holds(key))) this.#sign()
       else this.consider()
     }
     // Attestations may have been lost on the way: say it again until the round has closed.
@@ -221,9 +239,7 @@ export class Attesting {
 
   #sign(): void {
     const { trainers, round } = this.#final.accounts
-    const held = trainers.flatMap(({ key }, index) =>
-      this.#pool.ofTrainer(toHex(key)) === undefined ? [] : [index]
-    )
+    const held = trainers.flatMap(({ key }, index) => (this.#holds(key) ? [index] : []))
     this.#signed = true
     void this.#publish(round, held)
   }

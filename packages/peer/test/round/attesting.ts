@@ -149,19 +149,57 @@ t.test('a trainer who may still deliver is waited for, whatever else waits', asy
   t.strictSame(published, [])
 })
 
-t.test('attestations of others: quorum, and what is refused', async t => {
-  const { attesting, script, final } = await makeAttesting(t)
-  const make = (
-    validator: number,
-    changes: Partial<Attest> = {},
-    keys = validatorKeys[validator]!
-  ): Uint8Array => {
+/** How others attest that they hold the first two trainers' deltas. */
+const attestsOf =
+  (script: Script, final: FinalPoint) =>
+  (validator: number, changes: Partial<Attest> = {}, keys = validatorKeys[validator]!): Uint8Array => {
     const { round, trainers } = final.accounts
     const setHash = setHashOf(script)
     const bitmap = bitmapOf(trainers.length, [0, 1])
     const body = { epoch: 0, round, base: final.root, setHash, bitmap, ...changes }
     return encodeAttest(signAttest(body, validator, script.chainId, keys))
   }
+
+t.test('who holds what most of the stake has attested waits for nobody else', async t => {
+  const { attesting, script, final, published, start, deliver } = await makeAttesting(t)
+  const make = attestsOf(script, final)
+  start()
+  await deliver(0)
+  for (const validator of [1, 2]) attesting.offer(make(validator))
+  await deliver(1)
+  await new Promise(resolve => setTimeout(resolve, 20))
+  t.equal(published.length, 0, 'half is not most of it')
+  attesting.offer(make(3))
+  await settled(() => published.length > 0)
+  t.strictSame(published.map(held), [[0, 1]])
+})
+
+t.test('what most have attested and is not here is waited for', async t => {
+  const { attesting, script, final, published, start, deliver } = await makeAttesting(t)
+  start()
+  await deliver(0)
+  for (const validator of [1, 2, 3]) attesting.offer(attestsOf(script, final)(validator))
+  await new Promise(resolve => setTimeout(resolve, 20))
+  t.equal(published.length, 0)
+  await deliver(1)
+  await settled(() => published.length > 0)
+  t.strictSame(published.map(held), [[0, 1]])
+})
+
+t.test('an attestation is said again to whoever comes', async t => {
+  const { attesting, published, start, deliver } = await makeAttesting(t)
+  start()
+  attesting.repeat()
+  t.equal(published.length, 0, 'there is none yet')
+  await deliver(0, 1, 2, 3)
+  await settled(() => published.length > 0)
+  attesting.repeat()
+  t.equal(published.length, 2)
+})
+
+t.test('attestations of others: quorum, and what is refused', async t => {
+  const { attesting, script, final } = await makeAttesting(t)
+  const make = attestsOf(script, final)
   let news = 0
   attesting.onAttest = () => news++
   t.equal(attesting.offer(make(1)), null)
