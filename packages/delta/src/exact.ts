@@ -22,7 +22,7 @@ export const saturate32 = (value: number): number =>
 
 /**
  * Weights after a round: w[j] = sat32(w[j] - floor((sum[j] * rate + 2^39) / 2^40)), weights of unit 2^-24, rate of unit
- * 2^-16, padded; with rate 1 (65,536) this is protocol section 2 to the bit. sum[j] is over the deltas
+ * 2^-16, padded; with rate 1 (65,536) that is floor((sum[j] + 2^23) / 2^24). sum[j] is over the deltas
  * weight * code * scale, unit 2^-48. With weights that sum to 2^16 at most, |sum| <= 3 * 2047 * 2^18 * 2^16 < 2^47:
  * exact, so the order of arrival cannot matter. It is divided by the *total* weight (the shift), never by how many peers
  * named an entry: else a lone peer could move an entry that nobody else named by its full value.

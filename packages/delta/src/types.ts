@@ -1,5 +1,5 @@
 /**
- * The compressed delta (SparseLoCo, Sarfi et al. 2025, arXiv 2508.15706; protocol section 2).
+ * The compressed delta (SparseLoCo, Sarfi et al. 2025, arXiv 2508.15706); its bytes: README.
  * Everything is integers: values have the unit 2^-32 and live in an int32, saturating.
  */
 

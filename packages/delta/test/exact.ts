@@ -12,7 +12,7 @@ const floorDivide = (a: bigint, b: bigint): bigint => (a - (((a % b) + b) % b)) 
 const saturate = (value: bigint): number =>
   Number(value > 2n ** 31n - 1n ? 2n ** 31n - 1n : value < -(2n ** 31n) ? -(2n ** 31n) : value)
 
-/** Protocol section 2 with BigInt: what the doubles must equal. */
+/** With BigInt: what the doubles must equal. */
 const referenceStep = (
   weights: Int32Array,
   deltas: readonly { delta: Delta; weight: number }[],
@@ -65,7 +65,7 @@ t.test('the outer step is what BigInt says, in whatever order the deltas come', 
   )
 })
 
-t.test('at rate 1 a step is protocol section 2', async t => {
+t.test('at rate 1 a sum is divided by 2^24 and rounded once', async t => {
   const sums = [2 ** 24, 2 ** 23, 2 ** 23 - 1, -(2 ** 23), -(2 ** 23) - 1, 0]
   t.strictSame(
     sums.map(sum => stepOne(0, sum, 65_536)),

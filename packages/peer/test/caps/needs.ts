@@ -1,6 +1,8 @@
+import { silentLogger } from '@gradmesh/core'
 import t from 'tap'
 import { noCaps } from '../../src/caps/caps.ts'
-import { bytesPerRound, tightCaps } from '../../src/caps/needs.ts'
+import { bytesPerRound, tightCaps, warnOfTightCaps } from '../../src/caps/needs.ts'
+import { Script } from '../fixtures/script.ts'
 
 const digits = { deltaBytes: 4100, trainers: 4 }
 
@@ -18,4 +20,20 @@ t.test('a cap below what a round needs is named with figures, others are not', a
   ])
   t.strictSame(tightCaps({ ...caps, uploadBytesPerSecond: Math.ceil(needed / 1.5) }, digits, 1500), [])
   t.strictSame(tightCaps(noCaps, digits, 1), [])
+})
+
+t.test('an operator hears of a cap that is too low for the mesh, and of no other', async t => {
+  const warned: object[] = []
+  const log = { ...silentLogger, warn: (fields: object) => void warned.push(fields) }
+  const { genesis } = new Script()
+  const warnedFor = (uploadBytesPerSecond: number): object[] => {
+    const options = { caps: { ...noCaps, uploadBytesPerSecond } } as never
+    warned.length = 0
+    warnOfTightCaps({ genesis, options, log }, 1000)
+    return [...warned]
+  }
+  const [told] = warnedFor(1) as { cap: string; suggested: number }[]
+  t.match(told, { cap: 'max-upload', allowedBytes: Math.floor(genesis.timing.roundDeadlineMs / 1000) })
+  t.strictSame(warnedFor(told!.suggested), [], 'what it suggests is enough')
+  t.equal(warnedFor(told!.suggested - 10).length, 1)
 })

@@ -25,7 +25,7 @@ import {
   voteKey
 } from './entry.ts'
 import type { Mirror } from './mirror.ts'
-import { type Bound, below, conflict, contradiction, ID_BYTES, isSame, kindOf, mayFill } from './rules.ts'
+import { below, conflict, contradiction, ID_BYTES, isSame, kindOf, mayFill, type Promised } from './rules.ts'
 import type { FinalHead, OwnVote, SafetyStore } from './safety-store.ts'
 
 export interface Counters {
@@ -106,7 +106,7 @@ export class OpenSafety implements SafetyStore {
   recordOwnBlock(slot: number, id: Uint8Array, bytes: Uint8Array): Promise<void> {
     assert(id.length === ID_BYTES && bytes.length > 0, 'an own block has an id and bytes')
     return this.#inTurn(async () => {
-      const held = await this.#bound(blockKey(slot), `the own block of slot ${slot}`)
+      const held = await this.#promised(blockKey(slot), `the own block of slot ${slot}`)
       if (isSame(held, id, bytes)) return
       if (!mayFill(held, id)) throw conflict(`another block of slot ${slot} is on record`, { slot })
       this.#assertAbove('slot', slot)
@@ -117,7 +117,7 @@ export class OpenSafety implements SafetyStore {
   async ownBlock(
     slot: number
   ): Promise<{ readonly id: Uint8Array; readonly bytes: Uint8Array | null } | undefined> {
-    const held = await this.#bound(blockKey(slot), `the own block of slot ${slot}`)
+    const held = await this.#promised(blockKey(slot), `the own block of slot ${slot}`)
     return held === undefined
       ? undefined
       : { id: held.id, bytes: held.bytes.length === 0 ? null : held.bytes }
@@ -147,7 +147,7 @@ export class OpenSafety implements SafetyStore {
   recordSeal(round: number, digest: Uint8Array, bytes: Uint8Array): Promise<void> {
     assert(digest.length === ID_BYTES && bytes.length > 0, 'a delta has a digest and bytes')
     return this.#inTurn(async () => {
-      const held = await this.#bound(sealKey(round), `the own delta of round ${round}`)
+      const held = await this.#promised(sealKey(round), `the own delta of round ${round}`)
       if (isSame(held, digest, bytes)) return
       if (!mayFill(held, digest)) throw conflict(`another delta of round ${round} is on record`, { round })
       this.#assertAbove('round', round)
@@ -158,7 +158,7 @@ export class OpenSafety implements SafetyStore {
   async seal(
     round: number
   ): Promise<{ readonly digest: Uint8Array; readonly bytes: Uint8Array | null } | undefined> {
-    const held = await this.#bound(sealKey(round), `the own delta of round ${round}`)
+    const held = await this.#promised(sealKey(round), `the own delta of round ${round}`)
     return held === undefined
       ? undefined
       : { digest: held.id, bytes: held.bytes.length === 0 ? null : held.bytes }
@@ -230,7 +230,7 @@ export class OpenSafety implements SafetyStore {
     return bytes === undefined ? undefined : decodeFacts(slot, bytes)
   }
 
-  async #bound(key: Uint8Array, what: string): Promise<Bound | undefined> {
+  async #promised(key: Uint8Array, what: string): Promise<Promised | undefined> {
     const value = await this.#get(key, what)
     return value === undefined ? undefined : { id: value.slice(0, ID_BYTES), bytes: value.slice(ID_BYTES) }
   }

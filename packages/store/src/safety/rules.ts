@@ -11,16 +11,16 @@ import { ENTRY_BYTES_MAX } from './mirror.ts'
 export const ID_BYTES = 32
 
 /** An id and what it stands for; the bytes are empty when a crash left the id alone. */
-export interface Bound {
+export interface Promised {
   readonly id: Uint8Array
   readonly bytes: Uint8Array
 }
 
-export const isSame = (held: Bound | undefined, id: Uint8Array, bytes: Uint8Array): boolean =>
+export const isSame = (held: Promised | undefined, id: Uint8Array, bytes: Uint8Array): boolean =>
   held !== undefined && equalBytes(held.id, id) && equalBytes(held.bytes, bytes)
 
 /** Nothing is held, or the id alone and it is this one. */
-export const mayFill = (held: Bound | undefined, id: Uint8Array): boolean =>
+export const mayFill = (held: Promised | undefined, id: Uint8Array): boolean =>
   held === undefined || (held.bytes.length === 0 && equalBytes(held.id, id))
 
 /** Which of the slot's facts this vote is; the bytes must say so themselves. */
@@ -36,7 +36,7 @@ export const kindOf = (facts: SlotFacts, voteBytes: Uint8Array): VoteKind => {
   return kind
 }
 
-/** Why `after` may not follow `before` by this one vote, or null. The rules of protocol section 1. */
+/** Why `after` may not follow `before` by this one vote, or null. The rules are those of `consensus`. */
 export const contradiction = (before: SlotFacts, after: SlotFacts, kind: VoteKind): string | null => {
   if (after.notar !== null && fromHex(after.notar)?.length !== ID_BYTES) return 'notar is no block id'
   if (after.skip && after.final !== null) return 'skip and final exclude each other'
