@@ -3,9 +3,9 @@ import type { ConsensusConfig } from './types.ts'
 
 type Timing = Pick<ConsensusConfig, 'delayMs' | 'timeoutCapMs' | 'roundDeadlineMs'>
 
-/** How many samples the estimate looks back; 128 lets one outlier pass above the 99th percentile. */
+/** How many samples the estimate looks back. */
 const WINDOW = 128
-/** With fewer samples the configured start counts as one of them. */
+/** With fewer samples the configured start counts as one estimate beside them. */
 const ENOUGH = 16
 
 /**
@@ -21,11 +21,16 @@ export const patienceMs = (delayMs: number, k: number, { timeoutCapMs }: Timing)
 export const timeoutMs = (delayMs: number, k: number, parentFinal: boolean, timing: Timing): number =>
   (parentFinal ? timing.roundDeadlineMs : 0) + patienceMs(delayMs, k, timing)
 
-/** Δ: the 99th percentile (nearest rank) of the samples, within the configured bounds. */
+/**
+ * Δ: twice the third quartile (nearest rank) of the samples, within the configured bounds. Every misfortune leaves a
+ * sample or two that are seconds long, at each peer another: an estimate that follows its tail makes every peer wait for
+ * a leader that is gone for as long as the worst moment was. What this one takes for too short, 1.5^k makes up for.
+ */
 export const estimateDelayMs = (samples: readonly number[], { delayMs }: Timing): number => {
-  const sorted = [...samples, ...(samples.length < ENOUGH ? [delayMs.start] : [])].sort((a, b) => a - b)
-  const p99 = sorted[Math.ceil((sorted.length * 99) / 100) - 1]!
-  return Math.min(Math.max(p99, delayMs.min), delayMs.max)
+  const twice = samples.map(sample => 2 * sample)
+  const sorted = [...twice, ...(samples.length < ENOUGH ? [delayMs.start] : [])].sort((a, b) => a - b)
+  const quartile = sorted[Math.ceil((sorted.length * 3) / 4) - 1]!
+  return Math.min(Math.max(quartile, delayMs.min), delayMs.max)
 }
 
 export const addSample = (samples: readonly number[], sampleMs: number): readonly number[] =>

@@ -14,16 +14,22 @@ t.test('3Δ·1.5^k, rounded down, capped', async t => {
   t.equal(timeoutMs(200, 0, false, config), 600)
 })
 
-t.test('Δ is the 99th percentile of what was seen, within its bounds', async t => {
+t.test('Δ is twice the third quartile of what was seen, within its bounds', async t => {
   t.equal(estimateDelayMs([], config), 200, 'the start')
-  t.equal(estimateDelayMs([300, 120], config), 300)
+  t.equal(estimateDelayMs([300, 120], config), 600)
+  t.equal(estimateDelayMs([60, 70, 80], config), 160, 'the start counts no more than any')
   t.equal(estimateDelayMs(Array(50).fill(10), config), 100, 'not below the minimum')
-  t.equal(estimateDelayMs([...Array(50).fill(10), 99_999], config), 5_000, 'not above the maximum')
-  let samples: readonly number[] = [4_000]
-  for (let i = 0; i < 127; i++) samples = addSample(samples, 150)
-  t.equal(estimateDelayMs(samples, config), 150, 'one outlier in 128 is forgiven')
-  for (let i = 0; i < 500; i++) samples = addSample(samples, 150)
-  t.equal(samples.length, 128)
+  t.equal(estimateDelayMs(Array(50).fill(99_999), config), 5_000, 'not above the maximum')
+  const calm = Array<number>(12).fill(150)
+  t.equal(
+    estimateDelayMs([...calm, ...Array(4).fill(4_000)], config),
+    300,
+    'a quarter of outliers is forgiven'
+  )
+  t.equal(estimateDelayMs([...calm, ...Array(5).fill(4_000)], config), 5_000, 'what is usual is not')
+  let samples: readonly number[] = []
+  for (let i = 0; i < 500; i++) samples = addSample(samples, i)
+  t.strictSame([samples.length, samples[0]], [128, 372])
 })
 
 t.test('timeouts grow from slot to slot and only a FINAL resets them', async t => {
