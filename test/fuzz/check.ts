@@ -7,7 +7,7 @@ import type { Target } from './targets.ts'
 /** Longer than any input of the fuzzer's sizes needs by far. Repeats count processor time: a busy machine makes waits. */
 const MS_MAX = 100
 const TRIES = 3
-/** What a decoded value may keep alive: a fixed part, and so many times its bytes; more where a target says so. */
+/** What a decoded value may keep alive: so many times its bytes, and a fixed part, another where a target says so. */
 const MEMORY_TIMES_MAX = 4
 const MEMORY_FIXED_BYTES = 4_096
 const HELD = 64
@@ -66,8 +66,8 @@ export const heldBytes = (target: Target, input: Uint8Array): number => {
 }
 
 export const memoryFlawOf = (target: Target, input: Uint8Array): string | null => {
-  const { memoryTimes = MEMORY_TIMES_MAX, memoryFixedBytes = MEMORY_FIXED_BYTES } = target
-  const max = memoryTimes * input.length + memoryFixedBytes
+  const { memoryFixedBytes = MEMORY_FIXED_BYTES } = target
+  const max = MEMORY_TIMES_MAX * input.length + memoryFixedBytes
   // What compilers and collectors do beside a measurement is not there in each of them; what an answer holds is.
   let bytes = heldBytes(target, input)
   for (let again = 1; bytes > max && again < TRIES; again++) bytes = Math.min(bytes, heldBytes(target, input))

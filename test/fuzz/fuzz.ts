@@ -17,7 +17,7 @@ for (const target of targets) {
       t.equal(flawOf(target, sample), null)
       if (target.encode !== null) t.notOk(target.isRefusal(target.decode(sample)), 'a sample is good')
     }
-    t.equal(memoryFlawOf(target, target.samples.at(-1)!), null)
+    for (const sample of target.samples.slice(-6)) t.equal(memoryFlawOf(target, sample), null)
     const corpus = { inputs: target.samples, blocks: 0 }
     for (const { flaw, input } of fuzzChunk(target, corpus, 1, 0, RUNS)) {
       t.fail(`${flaw}; npm run fuzz -- --decoder ${target.name} --input ${input}`)

@@ -12,6 +12,7 @@ import { historyOf } from '../../packages/ledger/test/fixtures/history.ts'
 import { decodePeers, PEERS_REPLY_BYTES_MAX } from '../../packages/net/src/libp2p/exchange.ts'
 import { codecs, ticket } from '../../packages/wire/test/fixtures/messages.ts'
 import { commandLineTargets } from './command-line.ts'
+import { crowded } from './crowded.ts'
 import { keyFileTargets } from './key-files.ts'
 
 export interface Target {
@@ -23,9 +24,7 @@ export interface Target {
   isRefusal(answer: unknown): boolean
   /** The one encoding of what was decoded; null where there is none to compare. */
   encode: ((value: never) => Uint8Array) | null
-  /** What an answer may keep alive in its input's bytes, where it is not as much as `check.ts` says. */
-  readonly memoryTimes?: number
-  /** Besides, where an answer has a size that no input changes. */
+  /** What an answer may keep alive besides four times its input, where it has a size that no input changes. */
   readonly memoryFixedBytes?: number
   /** Makes digests inside fit again, so that a mutation gets past them. */
   readonly repair?: (bytes: Uint8Array) => Uint8Array
@@ -60,29 +59,24 @@ const repairs: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
   Block: repairBlock
 }
 
-/**
- * Messages that consist of digests, keys and signatures: each is a byte array of its own, and one of 32 bytes takes
- * 190 in V8. Seen were 6 to 9.5 times; four would take another form of a digest throughout the mesh.
- */
-const MANY_DIGESTS: ReadonlySet<string> = new Set([
-  'Block',
-  'CheckpointManifest',
-  'Evidence',
-  'SignedDeltaHeaders',
-  'SyncReply'
-])
-const MANY_DIGESTS_TIMES = 10
+/** Good inputs: some small ones, and crowded ones. */
+const withCrowded = (name: string, small: readonly Uint8Array[]): readonly Uint8Array[] => [
+  ...small,
+  ...(crowded[name]?.(small) ?? [])
+]
 
 const messages = codecs.map(({ name, arbitrary, encode, decode }): Target => {
   const repair = repairs[name]
   return {
     name,
-    samples: sampled(arbitrary as fc.Arbitrary<unknown>).map(message => encode(message as never)),
+    samples: withCrowded(
+      name,
+      sampled(arbitrary as fc.Arbitrary<unknown>).map(message => encode(message as never))
+    ),
     bytesMax: BYTES_MAX,
     decode,
     isRefusal: isFault,
     encode: encode as (value: never) => Uint8Array,
-    ...(MANY_DIGESTS.has(name) && { memoryTimes: MANY_DIGESTS_TIMES }),
     ...(repair && { repair })
   }
 })
@@ -126,11 +120,13 @@ const deltas: Target = {
 
 const accounts: Target = {
   name: 'Accounts',
-  samples: historyOf().states.map(state => encodeAccounts(state.accounts)),
+  samples: withCrowded(
+    'Accounts',
+    historyOf().states.map(state => encodeAccounts(state.accounts))
+  ),
   bytesMax: BYTES_MAX,
   decode: decodeAccounts,
   isRefusal: isFault,
-  memoryTimes: MANY_DIGESTS_TIMES,
   encode: encodeAccounts as (value: never) => Uint8Array
 }
 

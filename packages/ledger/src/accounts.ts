@@ -11,22 +11,22 @@
  * The root hashes the two parts apart, so that a joiner can be shown the sets without the registry.
  */
 import { concatBytes, type Fault, fault, u32, u64, utf8 } from '@gradmesh/core'
-import { BOUNDS } from '@gradmesh/wire'
+import { BOUNDS, Packed } from '@gradmesh/wire'
 import type { LedgerFault } from './faults.ts'
 import { Reader } from './reader.ts'
-import { encodeSets, readSets } from './sets.ts'
-import type { Accounts, Conviction, Due, TrainerAccount } from './types.ts'
+import { encodeSets, readSets, unpackSets } from './sets.ts'
+import type { Accounts, Conviction, Due, PackedAccounts, TrainerAccount } from './types.ts'
 
 const KEY_BYTES = 32
 const TRAINER_BYTES_MIN = KEY_BYTES + 56
 /** Rewards of the running epoch, and of those that still vest. */
 const DUES_MAX = BOUNDS.unbondingEpochsMax + 1
 
-export const encodeAccounts = (accounts: Accounts): Uint8Array =>
+export const encodeAccounts = (accounts: PackedAccounts): Uint8Array =>
   concatBytes(encodeSets(accounts), encodeRegistry(accounts))
 
 /** All of the accounts but the sets. */
-export const encodeRegistry = (accounts: Accounts): Uint8Array =>
+export const encodeRegistry = (accounts: PackedAccounts): Uint8Array =>
   concatBytes(
     u32(accounts.height),
     u32(accounts.round),
@@ -35,7 +35,7 @@ export const encodeRegistry = (accounts: Accounts): Uint8Array =>
     u64(accounts.minted),
     u64(accounts.burnt),
     u32(accounts.trainers.length),
-    ...accounts.trainers.map(encodeTrainer)
+    ...accounts.trainers.map(trainer => encodeTrainer(trainer))
   )
 
 const encodeTrainer = (trainer: TrainerAccount): Uint8Array => {
@@ -69,7 +69,7 @@ const encodeDues = (dues: readonly Due[]): Uint8Array =>
   )
 
 /** Any bytes in, no exception; what decodes re-encodes to the same bytes. Fault: LEDGER_ACCOUNTS. */
-export const decodeAccounts = (bytes: Uint8Array): Accounts | Fault<LedgerFault> => {
+export const decodeAccounts = (bytes: Uint8Array): PackedAccounts | Fault<LedgerFault> => {
   const reader = new Reader(bytes)
   const sets = readSets(reader)
   if (sets === undefined) return fault('LEDGER_ACCOUNTS', 'sets')
@@ -83,15 +83,23 @@ export const decodeAccounts = (bytes: Uint8Array): Accounts | Fault<LedgerFault>
   if (trainerCount > BOUNDS.trainersMax || reader.left < trainerCount * TRAINER_BYTES_MIN) {
     return fault('LEDGER_ACCOUNTS', 'trainers')
   }
-  const trainers: TrainerAccount[] = []
+  const registry = new Uint8Array(bytes.subarray(bytes.length - reader.left))
+  const ends = new Uint32Array(trainerCount)
   for (let i = 0; i < trainerCount; i++) {
-    const trainer = readTrainer(reader)
-    if (trainer === undefined) return fault('LEDGER_ACCOUNTS', `trainer ${i}`)
-    trainers.push(trainer)
+    if (readTrainer(reader) === undefined) return fault('LEDGER_ACCOUNTS', `trainer ${i}`)
+    ends[i] = registry.length - reader.left
   }
   if (reader.isOverrun || reader.left !== 0) return fault('LEDGER_ACCOUNTS', 'length')
+  const trainers = new Packed(registry, ends, part => readTrainer(new Reader(part)) as TrainerAccount)
   return { ...sets, height, round, cursor, transcriptRoot, trainers, minted, burnt }
 }
+
+/** As a state goes on with them. */
+export const unpackAccounts = (accounts: PackedAccounts): Accounts => ({
+  ...accounts,
+  ...unpackSets(accounts),
+  trainers: [...accounts.trainers]
+})
 
 const readTrainer = (reader: Reader): TrainerAccount | undefined => {
   const key = reader.bytes(KEY_BYTES)
@@ -134,7 +142,7 @@ export const moneyOf = ({ balance, bond, unbonding, vesting }: TrainerAccount): 
 export const sumOf = (dues: readonly Due[]): bigint => dues.reduce((sum, { amount }) => sum + amount, 0n)
 
 /** Whether no money came from nowhere or went there. */
-export const conserved = ({ minted, burnt, trainers }: Accounts): boolean => {
+export const conserved = ({ minted, burnt, trainers }: PackedAccounts): boolean => {
   let sum = burnt
   for (const trainer of trainers) sum += moneyOf(trainer)
   return sum === minted

@@ -1,4 +1,4 @@
-export { conserved, decodeAccounts, encodeAccounts, moneyOf, sumOf } from './accounts.ts'
+export { conserved, decodeAccounts, encodeAccounts, moneyOf, sumOf, unpackAccounts } from './accounts.ts'
 export { applyBlock, outerRateOf } from './apply.ts'
 export { type Assignment, assignRows } from './assignment.ts'
 export { checkDeltaHeader, checkNamedDeltas, type HeldDeltas } from './deltas.ts'
@@ -26,6 +26,7 @@ export type {
   Conviction,
   Due,
   LedgerState,
+  PackedAccounts,
   Receipt,
   Sets,
   TrainerAccount,

@@ -1,6 +1,6 @@
 /** Which deltas a block must name: the leader has no say in it. */
 import { compareBytes, sha256, u32 } from '@gradmesh/core'
-import { type Attest, BOUNDS, bitmapHas, type Digest, isMoreThanThird } from '@gradmesh/wire'
+import { type Attest, BOUNDS, bitmapHas, type Digest, isMoreThanThird, type List } from '@gradmesh/wire'
 import { stakeOf } from './sets.ts'
 import type { ValidatorSet } from './types.ts'
 
@@ -13,15 +13,14 @@ export const namedTrainers = (
   seed: Digest,
   trainerCount: number,
   round: number,
-  attests: readonly Attest[]
+  attests: List<Attest>
 ): number[] => {
   const total = stakeOf(set)
+  const held = attests.map(({ bitmap, validator }) => ({ bitmap, stake: set.seats[validator]!.stake }))
   const named: number[] = []
   for (let trainer = 0; trainer < trainerCount; trainer++) {
     let weight = 0n
-    for (const { bitmap, validator } of attests) {
-      if (bitmapHas(bitmap, trainer)) weight += set.seats[validator]!.stake
-    }
+    for (const { bitmap, stake } of held) if (bitmapHas(bitmap, trainer)) weight += stake
     if (isMoreThanThird(weight, total)) named.push(trainer)
   }
   if (named.length <= BOUNDS.deltasPerBlockMax) return named

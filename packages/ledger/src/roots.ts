@@ -6,11 +6,11 @@
  */
 import { assert, equalBytes, type Fault, fault, sha256, utf8 } from '@gradmesh/core'
 import { type Layout, paddedLength } from '@gradmesh/delta'
-import { type Digest, leafDigest } from '@gradmesh/wire'
+import { type Digest, DigestList, leafDigest } from '@gradmesh/wire'
 import { encodeRegistry } from './accounts.ts'
 import type { LedgerFault } from './faults.ts'
 import { decodeSets, encodeSets, setsDigest } from './sets.ts'
-import type { Accounts, Sets } from './types.ts'
+import type { Accounts, PackedAccounts, Sets } from './types.ts'
 
 const NODE = Uint8Array.of(1)
 const STATE = utf8('mesh/v2/state')
@@ -33,21 +33,25 @@ const leafOf = (layout: Layout, weights: Int32Array, index: number): Int32Array 
   weights.subarray(index * layout.chunk, (index + 1) * layout.chunk)
 
 /** One digest a chunk of the padded weights. */
-export const leafDigests = (layout: Layout, weights: Int32Array): Digest[] => {
+export const leafDigests = (layout: Layout, weights: Int32Array): DigestList => {
   assert(weights.length === paddedLength(layout), 'the weights have the layout')
-  return Array.from({ length: layout.chunks }, (_, c) => leafDigest(bytesOf(leafOf(layout, weights, c))))
+  return DigestList.from(
+    Array.from({ length: layout.chunks }, (_, c) => leafDigest(bytesOf(leafOf(layout, weights, c))))
+  )
 }
 
 /** The same, where most of `after` equals `before`, whose digests are known: hashes only what differs. */
 export const updatedLeafDigests = (
   layout: Layout,
-  before: { readonly weights: Int32Array; readonly leaves: readonly Digest[] },
+  before: { readonly weights: Int32Array; readonly leaves: DigestList },
   after: Int32Array
-): Digest[] =>
-  before.leaves.map((digest, c) => {
-    const words = leafOf(layout, after, c)
-    return isSame(leafOf(layout, before.weights, c), words) ? digest : leafDigest(bytesOf(words))
-  })
+): DigestList =>
+  DigestList.from(
+    before.leaves.map((digest, c) => {
+      const words = leafOf(layout, after, c)
+      return isSame(leafOf(layout, before.weights, c), words) ? digest : leafDigest(bytesOf(words))
+    })
+  )
 
 const isSame = (a: Int32Array, b: Int32Array): boolean => {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
@@ -55,18 +59,22 @@ const isSame = (a: Int32Array, b: Int32Array): boolean => {
 }
 
 /** The tree's root over leaf digests, at least one. */
-export const treeRoot = (leaves: readonly Digest[]): Digest => {
+export const treeRoot = (leaves: DigestList): Digest => {
   assert(leaves.length > 0, 'a tree has at least one leaf')
-  if (leaves.length === 1) return leaves[0]!
-  let split = 1
-  while (2 * split < leaves.length) split *= 2
-  return sha256(NODE, treeRoot(leaves.slice(0, split)), treeRoot(leaves.slice(split)))
+  return rootOver(leaves, 0, leaves.length)
 }
 
-export const stateRoot = (accounts: Accounts, leaves: readonly Digest[]): Digest =>
+const rootOver = (leaves: DigestList, start: number, end: number): Digest => {
+  if (end - start === 1) return leaves.part(start)
+  let split = 1
+  while (2 * split < end - start) split *= 2
+  return sha256(NODE, rootOver(leaves, start, start + split), rootOver(leaves, start + split, end))
+}
+
+export const stateRoot = (accounts: PackedAccounts, leaves: DigestList): Digest =>
   sha256(STATE, setsDigest(accounts), registryDigest(accounts), treeRoot(leaves))
 
-const registryDigest = (accounts: Accounts): Digest => sha256(encodeRegistry(accounts))
+const registryDigest = (accounts: PackedAccounts): Digest => sha256(encodeRegistry(accounts))
 
 /** What shows somebody the sets that a header commits to: about 12 KiB at most, whatever the registry and the model. */
 export interface SetsProof {
@@ -75,7 +83,7 @@ export interface SetsProof {
   readonly weights: Digest
 }
 
-export const setsProofOf = (accounts: Accounts, leaves: readonly Digest[]): SetsProof => ({
+export const setsProofOf = (accounts: Accounts, leaves: DigestList): SetsProof => ({
   sets: encodeSets(accounts),
   registry: registryDigest(accounts),
   weights: treeRoot(leaves)
@@ -93,11 +101,11 @@ export const provenSets = (
 /** The words of one downloaded leaf. Faults: LEDGER_LEAF_LENGTH, LEDGER_LEAF_DIGEST. */
 export const verifyLeaf = (
   layout: Layout,
-  leaves: readonly Digest[],
+  leaves: DigestList,
   index: number,
   bytes: Uint8Array
 ): Int32Array | Fault<LedgerFault> => {
-  const digest = leaves[index]
+  const digest = leaves.at(index)
   if (digest === undefined || bytes.length !== 4 * layout.chunk) {
     return fault('LEDGER_LEAF_LENGTH', `leaf ${index}: ${bytes.length} bytes`)
   }

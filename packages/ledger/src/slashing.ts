@@ -13,6 +13,7 @@ import {
   type Digest,
   type EpochRules,
   type Evidence,
+  type List,
   type PublicKey,
   verifyEvidence
 } from '@gradmesh/wire'
@@ -24,7 +25,7 @@ import type { Accounts, Due, TrainerAccount } from './types.ts'
 
 interface Case {
   readonly accounts: Accounts
-  readonly evidence: readonly Evidence[]
+  readonly evidence: List<Evidence>
   readonly chainId: Digest
   readonly epochs: EpochRules
 }
@@ -36,7 +37,7 @@ interface Case {
  */
 export const convict = ({ accounts, evidence, ...mesh }: Case): number[] | Fault<LedgerFault> => {
   const convicted: number[] = []
-  for (const [i, item] of evidence.entries()) {
+  for (const [i, item] of [...evidence].entries()) {
     const index = judge(item, accounts, mesh)
     if (typeof index !== 'number') return fault(index.fault, `evidence ${i}: ${index.detail ?? ''}`)
     if (convicted.includes(index)) return fault('LEDGER_EVIDENCE_REPEATED', `evidence ${i}`)

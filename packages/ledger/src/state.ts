@@ -1,17 +1,17 @@
 /** States that come from nowhere: the first one, and one from a checkpoint. */
 import { assert, equalBytes, type Fault, fault, MeshError, toHex } from '@gradmesh/core'
 import { type Layout, paddedLength } from '@gradmesh/delta'
-import { chainIdOf, type Digest, type Genesis } from '@gradmesh/wire'
-import { conserved, decodeAccounts } from './accounts.ts'
+import { chainIdOf, type Digest, type DigestList, type Genesis } from '@gradmesh/wire'
+import { conserved, decodeAccounts, unpackAccounts } from './accounts.ts'
 import { epochOf } from './election.ts'
 import type { LedgerFault } from './faults.ts'
 import { leafDigests, stateRoot } from './roots.ts'
 import { genesisSets } from './sets.ts'
 import { emptyAccount } from './transactions.ts'
-import type { Accounts, LedgerState } from './types.ts'
+import type { Accounts, LedgerState, PackedAccounts } from './types.ts'
 import { initialWeights, layoutOf } from './weights.ts'
 
-export const stateOf = (accounts: Accounts, weights: Int32Array, leaves: readonly Digest[]): LedgerState => {
+export const stateOf = (accounts: Accounts, weights: Int32Array, leaves: DigestList): LedgerState => {
   assert(conserved(accounts), 'no money came from nowhere or went there')
   return { accounts, weights, leaves, root: stateRoot(accounts, leaves) }
 }
@@ -83,7 +83,7 @@ export const forkedState = (
 export const restoreState = (
   genesis: Genesis,
   accountsBytes: Uint8Array,
-  leaves: readonly Digest[],
+  leaves: DigestList,
   weights: Int32Array,
   expectedRoot?: Digest
 ): LedgerState | Fault<LedgerFault> => {
@@ -93,7 +93,9 @@ export const restoreState = (
   const layout: Layout = layoutOf(genesis)
   if (weights.length !== paddedLength(layout))
     return fault('LEDGER_CHECKPOINT_LENGTH', `${weights.length} weights`)
-  const wrong = leafDigests(layout, weights).findIndex((digest, i) => !equalBytes(digest, leaves[i]!))
+  const wrong = [...leafDigests(layout, weights)].findIndex(
+    (digest, i) => !equalBytes(digest, leaves.part(i))
+  )
   if (wrong !== -1) return fault('LEDGER_LEAF_DIGEST', `leaf ${wrong}`)
   return { accounts, weights, leaves, root }
 }
@@ -105,7 +107,7 @@ export const restoreState = (
 export const checkpointFrame = (
   genesis: Genesis,
   accountsBytes: Uint8Array,
-  leaves: readonly Digest[],
+  leaves: DigestList,
   expectedRoot?: Digest
 ): Pick<LedgerState, 'accounts' | 'root'> | Fault<LedgerFault> => {
   const accounts = decodeAccounts(accountsBytes)
@@ -116,14 +118,14 @@ export const checkpointFrame = (
     return fault('LEDGER_CHECKPOINT_LENGTH', `${leaves.length} leaves`)
   const root = stateRoot(accounts, leaves)
   if (expectedRoot !== undefined && !equalBytes(root, expectedRoot)) return fault('LEDGER_CHECKPOINT_ROOT')
-  return { accounts, root }
+  return { accounts: unpackAccounts(accounts), root }
 }
 
 /** Its first trainers are the genesis validators, its sets are of the round's epoch and sit registered keys. */
-const isOfGenesis = ({ trainers, epoch, round, running, next }: Accounts, genesis: Genesis): boolean =>
+const isOfGenesis = ({ trainers, epoch, round, running, next }: PackedAccounts, genesis: Genesis): boolean =>
   trainers.length >= genesis.validators.length &&
-  genesis.validators.every(({ key }, i) => equalBytes(key, trainers[i]!.key)) &&
+  genesis.validators.every(({ key }, i) => equalBytes(key, trainers.at(i)!.key)) &&
   epoch === epochOf(genesis.epochs, round) &&
   [running, next].every(({ seats }) =>
-    seats.every(({ key, trainer }) => trainer < trainers.length && equalBytes(key, trainers[trainer]!.key))
+    seats.every(({ key, trainer }) => trainer < trainers.length && equalBytes(key, trainers.at(trainer)!.key))
   )

@@ -5,6 +5,7 @@ import {
   type Digest,
   type EpochRules,
   type LeaveTx,
+  type List,
   type RegisterTx,
   type RenewTx,
   type StakeTx,
@@ -27,10 +28,10 @@ export interface Ledgered {
  * Null when all are valid, in this order. Faults: LEDGER_TXS_COUNT, LEDGER_TX_KNOWN, LEDGER_TX_FULL,
  * LEDGER_TX_UNKNOWN, LEDGER_TX_NONCE, LEDGER_TX_AMOUNT, LEDGER_TX_SIGNATURE.
  */
-export const checkTransactions = (on: Ledgered, txs: readonly Transaction[]): Fault<LedgerFault> | null => {
+export const checkTransactions = (on: Ledgered, txs: List<Transaction>): Fault<LedgerFault> | null => {
   if (txs.length > TXS_PER_BLOCK_MAX) return fault('LEDGER_TXS_COUNT', `${txs.length}`)
   const registry = new Registry(on)
-  for (const [i, tx] of txs.entries()) {
+  for (const [i, tx] of [...txs].entries()) {
     const wrong = registry.take(tx, 0)
     if (wrong !== null)
       return fault(wrong.fault, `transaction ${i}${wrong.detail ? `: ${wrong.detail}` : ''}`)
@@ -52,7 +53,7 @@ export const selectTransactions = (on: Ledgered, candidates: readonly Transactio
 /** The registry after transactions that have passed `checkTransactions`. */
 export const registryAfter = (
   on: Ledgered,
-  txs: readonly Transaction[],
+  txs: List<Transaction>,
   height: number
 ): readonly TrainerAccount[] => {
   if (txs.length === 0) return on.trainers

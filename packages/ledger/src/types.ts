@@ -1,5 +1,5 @@
 /** The exact state: int32 weights, registry, stakes and rewards. Never a float, never a clock. */
-import type { Digest, PublicKey } from '@gradmesh/wire'
+import type { Digest, DigestList, List, PublicKey } from '@gradmesh/wire'
 
 /** Money that comes free when a round opens. */
 export interface Due {
@@ -56,6 +56,11 @@ export interface ValidatorSet {
   readonly seats: readonly ValidatorSeat[]
 }
 
+/** As it is read: whose key stands in it nobody has proven yet, so it stays as small as it came. */
+export interface PackedSet extends Omit<ValidatorSet, 'seats'> {
+  readonly seats: List<ValidatorSeat>
+}
+
 /** What a header proves about the sets of its epoch and the next, beside the rest of the state. */
 export interface Sets {
   /** The epoch of the open round. */
@@ -85,12 +90,22 @@ export interface Accounts extends Sets {
   readonly burnt: bigint
 }
 
+export interface PackedSets extends Omit<Sets, 'running' | 'next'> {
+  readonly running: PackedSet
+  readonly next: PackedSet
+}
+
+/** As they are read. A state that goes on holds them unpacked, in some six times their bytes. */
+export interface PackedAccounts extends Omit<Accounts, keyof Sets | 'trainers'>, PackedSets {
+  readonly trainers: List<TrainerAccount>
+}
+
 export interface LedgerState {
   readonly accounts: Accounts
   /** Master weights, unit 2^-24, padded to chunks; never changed in place. */
   readonly weights: Int32Array
   /** One digest a 16 KiB leaf (one chunk) of `weights`. */
-  readonly leaves: readonly Digest[]
+  readonly leaves: DigestList
   /** H over sets, accounts and leaves: what a child's header carries as `stateRoot`. */
   readonly root: Digest
 }

@@ -182,10 +182,11 @@ const checkAttest = (
 /** Exactly the attested deltas: a leader neither drops a rival's nor names one that nobody holds. */
 const checkDeltas = ({ genesis, parent: { accounts }, block: { body } }: Proposal): Answer => {
   const { deltas, attests } = body
-  for (let i = 1; i < deltas.length; i++) {
-    if (deltas[i]!.trainer <= deltas[i - 1]!.trainer) return fault('LEDGER_DELTAS_ORDER')
+  const trainers = deltas.map(({ trainer }) => trainer)
+  for (let i = 1; i < trainers.length; i++) {
+    if (trainers[i]! <= trainers[i - 1]!) return fault('LEDGER_DELTAS_ORDER')
   }
-  const named = new Set(deltas.map(({ trainer }) => trainer))
+  const named = new Set(trainers)
   const wanted = namedTrainers(
     accounts.running,
     genesis.seed,

@@ -61,6 +61,6 @@ t.test('a digest under a name', async t => {
   t.equal(checkNamedDeltas(genesis, start, nobody, held(a))?.fault, 'LEDGER_DELTA_TRAINER')
   const old = makeDelta(world, start, validators[0]!, { round: 3 })
   const late = { body: bodyOf(world, start, [old]) }
-  t.equal(toHex(late.body.deltas[0]!.digest), old.digest)
+  t.equal(toHex(late.body.deltas.at(0)!.digest), old.digest)
   t.equal(checkNamedDeltas(genesis, start, late, held(old))?.fault, 'LEDGER_DELTA_ROUND')
 })

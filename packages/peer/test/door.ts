@@ -234,7 +234,9 @@ t.test('votes, certificates, blocks', async t => {
   const certificate = encodeCertificate(script.certify(block, VoteKind.NOTAR))
   const by = (keys: KeyPair, slot: number): Block => signBlock({ ...header, slot }, body, keys)
   const leading = (slot: number): KeyPair =>
-    validatorKeys[leaderOf({ validators: script.genesis.validators, leaderSeed: script.genesis.seed }, slot)]!
+    validatorKeys[
+      leaderOf({ validators: [...script.genesis.validators], leaderSeed: script.genesis.seed }, slot)
+    ]!
   const ofNext = (slot: number): Uint8Array =>
     encodeBlock(signBlock({ ...header, epoch: 1, slot }, body, leading(slot)))
   const cases: [keyof Topics, string, Uint8Array, Said][] = [

@@ -14,30 +14,26 @@ import { digest, signature, trainerIndex, validatorIndex } from './fields.ts'
 import { encodeHeader, headerShape } from './header.ts'
 import { type KeyPair, sign } from './keys.ts'
 import { once } from './once.ts'
-import { bytes, embedded, integer, list, record, tuple } from './shape.ts'
+import { asBytes, asCbor, asIndexed, asTriple, packed } from './packing.ts'
+import { bytes, embedded, integer, record, tuple } from './shape.ts'
 import { transactionShape } from './transaction.ts'
-import type { Block, BlockBody, BlockHeader, Digest } from './types.ts'
+import type { Block, BlockBody, BlockHeader, DeltaKey, Digest, NamedDelta, Score } from './types.ts'
 
 const bodyShape = record<BlockBody>({
-  deltas: list(
-    tuple<BlockBody['deltas'][number]>({ trainer: trainerIndex, digest }),
-    BOUNDS.deltasPerBlockMax
+  deltas: packed(tuple<NamedDelta>({ trainer: trainerIndex, digest }), BOUNDS.deltasPerBlockMax, asIndexed),
+  attests: packed(embedded(encodeAttest, decodeAttest), BOUNDS.attestsPerBlockMax, asBytes),
+  keys: packed(
+    tuple<DeltaKey>({ trainer: trainerIndex, key: bytes(32) }),
+    BOUNDS.deltasPerBlockMax,
+    asIndexed
   ),
-  attests: list(embedded(encodeAttest, decodeAttest), BOUNDS.attestsPerBlockMax),
-  keys: list(
-    tuple<BlockBody['keys'][number]>({ trainer: trainerIndex, key: bytes(32) }),
-    BOUNDS.deltasPerBlockMax
+  scores: packed(
+    tuple<Score>({ validator: validatorIndex, trainer: trainerIndex, score: integer(-32_768, 32_767) }),
+    BOUNDS.scoresPerBlockMax,
+    asTriple
   ),
-  scores: list(
-    tuple<BlockBody['scores'][number]>({
-      validator: validatorIndex,
-      trainer: trainerIndex,
-      score: integer(-32_768, 32_767)
-    }),
-    BOUNDS.scoresPerBlockMax
-  ),
-  txs: list(transactionShape, BOUNDS.txsPerBlockMax),
-  evidence: list(evidenceShape, BOUNDS.evidencePerBlockMax)
+  txs: packed(transactionShape, BOUNDS.txsPerBlockMax, asCbor),
+  evidence: packed(evidenceShape, BOUNDS.evidencePerBlockMax, asCbor)
 })
 
 /** Items of a full body: scores are 4 each, evidence at most 72, the rest fits in the margin. */

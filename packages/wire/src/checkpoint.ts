@@ -1,16 +1,17 @@
 /** What a joiner needs to check a state that it downloads. The leaves' digests stand as one byte string. */
-import { concatBytes, type Fault, sha256 } from '@gradmesh/core'
+import { type Fault, sha256 } from '@gradmesh/core'
 import { DIGEST_BYTES } from './binary.ts'
 import { decodeBlock, encodeBlock } from './block.ts'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { refuse, type WireFault } from './faults.ts'
 import { counter } from './fields.ts'
+import { DigestList } from './packed.ts'
 import { bytes, embedded, record, type Shape } from './shape.ts'
 import { finalBlockShape } from './sync.ts'
 import type { CheckpointManifest, Digest } from './types.ts'
 
-const leaves: Shape<readonly Digest[]> = {
+const leaves: Shape<DigestList> = {
   read: (value, path) => {
     if (!(value instanceof Uint8Array)) return refuse('WIRE_SHAPE', `${path}: bytes wanted`)
     if (value.length % DIGEST_BYTES !== 0 || value.length > BOUNDS.leavesMax * DIGEST_BYTES) {
@@ -19,13 +20,9 @@ const leaves: Shape<readonly Digest[]> = {
         `${path}: ${value.length} bytes, at most ${BOUNDS.leavesMax} digests wanted`
       )
     }
-    // Views of one copy: a digest with a buffer of its own takes 256 bytes in V8, a view with its share 144.
-    const all = value.slice()
-    const digests: Digest[] = []
-    for (let at = 0; at < all.length; at += DIGEST_BYTES) digests.push(all.subarray(at, at + DIGEST_BYTES))
-    return digests
+    return new DigestList(value)
   },
-  write: digests => concatBytes(...digests)
+  write: digests => digests.bytes
 }
 
 const codec = cborCodec<CheckpointManifest>({

@@ -32,6 +32,7 @@ import { BOUNDS } from './bounds.ts'
 import { asFault, Refusal, refuse, type WireFault } from './faults.ts'
 import { type KeyPair, sign, verify } from './keys.ts'
 import { once } from './once.ts'
+import { type List, Packed } from './packed.ts'
 import type { DeltaHeader, Digest, SignedDelta, SignedDeltaHeader } from './types.ts'
 
 const TRAINER_AT = 16
@@ -109,15 +110,13 @@ export const decodeSignedDeltaHeader = (input: Uint8Array): SignedDeltaHeader | 
 }
 
 /** Announcements one after the other: the answer to a `headers` request. */
-export const encodeSignedDeltaHeaders = (headers: readonly SignedDeltaHeader[]): Uint8Array => {
+export const encodeSignedDeltaHeaders = (headers: List<SignedDeltaHeader>): Uint8Array => {
   assert(headers.length <= BOUNDS.trainersMax, `at most ${BOUNDS.trainersMax} headers in an answer`)
-  return concatBytes(...headers.map(encodeSignedDeltaHeader))
+  return concatBytes(...headers.map(header => encodeSignedDeltaHeader(header)))
 }
 
 /** Faults: those of the announcement, of the first that is wrong. */
-export const decodeSignedDeltaHeaders = (
-  input: Uint8Array
-): readonly SignedDeltaHeader[] | Fault<WireFault> => {
+export const decodeSignedDeltaHeaders = (input: Uint8Array): List<SignedDeltaHeader> | Fault<WireFault> => {
   const bytes = plainBytes(input)
   if (bytes.length % SIGNED_DELTA_HEADER_BYTES !== 0) {
     return asFault(
@@ -127,13 +126,15 @@ export const decodeSignedDeltaHeaders = (
   if (bytes.length > BOUNDS.trainersMax * SIGNED_DELTA_HEADER_BYTES) {
     return asFault(refuse('WIRE_BOUNDS', `delta headers: more than ${BOUNDS.trainersMax}`))
   }
-  const headers: SignedDeltaHeader[] = []
   for (let at = 0; at < bytes.length; at += SIGNED_DELTA_HEADER_BYTES) {
     const header = decodeSignedDeltaHeader(bytes.subarray(at, at + SIGNED_DELTA_HEADER_BYTES))
     if (isFault(header)) return header
-    headers.push(header)
   }
-  return headers
+  return new Packed(
+    bytes.slice(),
+    SIGNED_DELTA_HEADER_BYTES,
+    part => decodeSignedDeltaHeader(part) as SignedDeltaHeader
+  )
 }
 
 export const encodeSignedDelta = (delta: SignedDelta): Uint8Array => {

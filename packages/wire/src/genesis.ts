@@ -6,8 +6,18 @@ import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
 import { counter, digest, protocol, publicKey } from './fields.ts'
 import { once } from './once.ts'
+import type { List } from './packed.ts'
+import { asCbor, packed } from './packing.ts'
 import { extended, integer, list, literal, money, nullable, options, record, text, truth } from './shape.ts'
-import type { Digest, EpochRules, Genesis, GenesisParent, PublicKey, TensorSpec } from './types.ts'
+import type {
+  Digest,
+  EpochRules,
+  Genesis,
+  GenesisParent,
+  GenesisValidator,
+  PublicKey,
+  TensorSpec
+} from './types.ts'
 
 const whole = integer(0, Number.MAX_SAFE_INTEGER)
 
@@ -54,9 +64,10 @@ const codec = cborCodec<Genesis>({
       name: text(BOUNDS.nameBytesMax),
       seed: digest,
       ...rulesFields,
-      validators: list(
-        record<Genesis['validators'][number]>({ key: publicKey, stake: money }),
-        BOUNDS.validatorsMax
+      validators: packed(
+        record<GenesisValidator>({ key: publicKey, stake: money }),
+        BOUNDS.validatorsMax,
+        asCbor
       )
     }),
     'parent',
@@ -84,7 +95,7 @@ export const rulesHashOf = once(
 
 /** SHA-256 of "mesh/v1/validators" · count u32 · (key 32 · stake u64) each, in the set's order. */
 export const validatorSetHash = (
-  validators: readonly { readonly key: PublicKey; readonly stake: bigint }[]
+  validators: List<{ readonly key: PublicKey; readonly stake: bigint }>
 ): Digest =>
   sha256(
     utf8('mesh/v1/validators'),

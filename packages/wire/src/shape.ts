@@ -110,11 +110,12 @@ export const list = <T>(item: Shape<T>, max: number): Shape<readonly T[]> => ({
   read: (value, path) => {
     if (!Array.isArray(value)) return refuse('WIRE_SHAPE', `${path}: a list wanted`)
     if (value.length > max) return refuse('WIRE_BOUNDS', `${path}: ${value.length} items, at most ${max}`)
-    const items: T[] = []
+    // Of that length at once: an array that grows holds up to half as much again, and a short one 17 places.
+    const items = new Array<T>(value.length)
     for (let i = 0; i < value.length; i++) {
       const read = item.read(value[i], `${path}[${i}]`)
       if (read instanceof Refusal) return read
-      items.push(read)
+      items[i] = read
     }
     return items
   },
@@ -123,9 +124,21 @@ export const list = <T>(item: Shape<T>, max: number): Shape<readonly T[]> => ({
 
 type Fields<T> = { readonly [K in keyof T]-?: Shape<T[K]> }
 
+/**
+ * Makes plain objects that take no more room than the fields they get: V8 gives `{}` places for four, and a list beside
+ * it for others, but an object of a constructor gets as many as the first ones of it were seen to use.
+ */
+const tightly = (): (() => object) => {
+  function Message() {}
+  Message.prototype = Object.prototype
+  const Tight = Message as unknown as new () => object
+  return () => new Tight()
+}
+
 /** A map with exactly these fields. */
 export const record = <T extends object>(fields: Fields<T>): Shape<T> => {
   const names = Object.keys(fields) as (keyof T & string)[]
+  const make = tightly()
   return {
     read: (value, path) => {
       if (!isPlain(value)) return refuse('WIRE_SHAPE', `${path}: a map wanted`)
@@ -133,7 +146,7 @@ export const record = <T extends object>(fields: Fields<T>): Shape<T> => {
         if (!Object.hasOwn(fields, name))
           return refuse('WIRE_SHAPE', `${path}: unknown field ${quoted(name)}`)
       }
-      const result: Partial<T> = {}
+      const result = make() as Partial<T>
       for (const name of names) {
         if (!Object.hasOwn(value, name)) return refuse('WIRE_SHAPE', `${path}: no field ${name}`)
         const read = fields[name].read(value[name], `${path}.${name}`)

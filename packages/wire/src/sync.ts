@@ -6,7 +6,8 @@ import { cborCodec } from './cbor.ts'
 import { decodeCertificate, encodeCertificate } from './certificate.ts'
 import type { WireFault } from './faults.ts'
 import { counter } from './fields.ts'
-import { embedded, list, nullable, record, tuple } from './shape.ts'
+import { asBytes, asCouple, packed } from './packing.ts'
+import { embedded, nullable, record, tuple } from './shape.ts'
 import type { FinalBlock, SyncReply, SyncRequest } from './types.ts'
 import { decodeVote, encodeVote } from './vote.ts'
 
@@ -34,11 +35,11 @@ const replyCodec = cborCodec<SyncReply>({
   shape: record<SyncReply>({
     finalHeight: counter,
     base: counter,
-    blocks: list(finalBlockShape, BOUNDS.syncBlocksMax),
+    blocks: packed(finalBlockShape, BOUNDS.syncBlocksMax, asCouple),
     live: record<SyncReply['live']>({
-      blocks: list(block, BOUNDS.syncLiveMax),
-      certificates: list(certificate, BOUNDS.syncLiveMax),
-      votes: list(vote, BOUNDS.syncLiveMax)
+      blocks: packed(block, BOUNDS.syncLiveMax, asBytes),
+      certificates: packed(certificate, BOUNDS.syncLiveMax, asBytes),
+      votes: packed(vote, BOUNDS.syncLiveMax, asBytes)
     })
   }),
   bytesMax: BOUNDS.syncReplyBytesMax,

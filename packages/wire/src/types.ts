@@ -5,6 +5,7 @@
  * Numbers are safe integers unless they are money or stake, which are `bigint` (u64 on the wire).
  * Digests, keys and signatures are byte arrays of 32, 32 and 64.
  */
+import type { DigestList, List } from './packed.ts'
 
 /** Goes up when peers of two releases could no longer understand each other. */
 export const PROTOCOL_VERSION = 3
@@ -73,7 +74,7 @@ export interface Genesis {
     /** A validator that attested in none of so many rounds, one after the other, leaves with the next set. */
     readonly absentRounds: number
   }
-  readonly validators: readonly GenesisValidator[]
+  readonly validators: List<GenesisValidator>
   /**
    * Of a mesh that its operators started anew from the final state of another, most of whose validators were lost.
    * Another mesh all the same: no signature counts in both.
@@ -165,6 +166,18 @@ export interface NamedDelta {
   readonly digest: Digest
 }
 
+/** The key of a sealed delta. */
+export interface DeltaKey {
+  readonly trainer: number
+  readonly key: Uint8Array
+}
+
+export interface Score {
+  readonly validator: number
+  readonly trainer: number
+  readonly score: number
+}
+
 /** Every transaction is signed by `key` over its own body. */
 export interface RegisterTx {
   readonly kind: 'register'
@@ -246,14 +259,14 @@ export interface BlockHeader {
 }
 
 export interface BlockBody {
-  readonly deltas: readonly NamedDelta[]
-  readonly attests: readonly Attest[]
+  readonly deltas: List<NamedDelta>
+  readonly attests: List<Attest>
   /** Sealed mode: keys of the deltas named by the parent. Empty while deltas are plain. */
-  readonly keys: readonly { readonly trainer: number; readonly key: Uint8Array }[]
+  readonly keys: List<DeltaKey>
   /** Scores of the parent's deltas by its validators. Empty until judging is built. */
-  readonly scores: readonly { readonly validator: number; readonly trainer: number; readonly score: number }[]
-  readonly txs: readonly Transaction[]
-  readonly evidence: readonly Evidence[]
+  readonly scores: List<Score>
+  readonly txs: List<Transaction>
+  readonly evidence: List<Evidence>
 }
 
 export interface SignedBlockHeader {
@@ -308,12 +321,12 @@ export interface SyncReply {
   /** From this height on the answerer holds every block: who is below needs a checkpoint from it. */
   readonly base: number
   /** Consecutive final blocks after the asker's height, oldest first, bounded in bytes; the last carries its certificate. */
-  readonly blocks: readonly FinalBlock[]
+  readonly blocks: List<FinalBlock>
   /** Live blocks, certificates and own votes above the final height. */
   readonly live: {
-    readonly blocks: readonly Block[]
-    readonly certificates: readonly Certificate[]
-    readonly votes: readonly Vote[]
+    readonly blocks: List<Block>
+    readonly certificates: List<Certificate>
+    readonly votes: List<Vote>
   }
 }
 
@@ -346,7 +359,7 @@ export interface CheckpointManifest {
   readonly height: number
   /** The ledger's accounts in their canonical encoding; the state root commits to them and to the leaves. */
   readonly accounts: Uint8Array
-  readonly leaves: readonly Digest[]
+  readonly leaves: DigestList
   /** The block at `height`, its successor (whose header carries the root), and the FINAL that covers both. */
   readonly block: Block
   readonly successor: FinalBlock

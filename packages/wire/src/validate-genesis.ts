@@ -83,7 +83,7 @@ const checkValidators = ({ validators }: Genesis): Answer => {
     return wrong(`${validators.length} validators, 1..${BOUNDS.validatorsMax} wanted`)
   }
   const keys = new Set<string>()
-  for (const [i, { key, stake }] of validators.entries()) {
+  for (const [i, { key, stake }] of [...validators].entries()) {
     if (!isUsableKey(key)) return wrong(`validator ${i}: its key is no Ed25519 key`)
     if (stake <= 0n) return wrong(`validator ${i}: its stake is not positive`)
     if (keys.has(toHex(key))) return wrong(`validator ${i}: its key stands twice`)
@@ -104,7 +104,7 @@ const checkEpochs = ({
     ['epochs.absentRounds', absentRounds, 1, U32_MAX]
   )
   if (figures !== null) return figures
-  const poor = validators.findIndex(({ stake }) => stake < bondMin)
+  const poor = [...validators].findIndex(({ stake }) => stake < bondMin)
   if (bondMin >= 1n && poor === -1) return null
   const detail =
     poor === -1 ? 'epochs.bondMin: at least 1 wanted' : `validator ${poor}: stakes less than bondMin`

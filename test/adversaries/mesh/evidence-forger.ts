@@ -24,7 +24,7 @@ export const evidenceForger: MeshAdversary = {
     const forged = (first: Vote): Evidence => {
       const body = { ...first, kind: VoteKind.NOTAR, blockId: prng.bytes(32) }
       const signature = prng.oneIn(2) ? first.signature : signVote(body, validator, chainId, keys).signature
-      const key = genesis.validators[first.validator]!.key
+      const key = genesis.validators.at(first.validator)!.key
       return { kind: 'votes', key, first, second: prng.oneIn(4) ? first : { ...body, signature } }
     }
     return bendNet(net, {

@@ -6,6 +6,7 @@ import {
   type Block,
   blockIdOf,
   chainIdOf,
+  DigestList,
   encodeBlock,
   type Genesis,
   VoteKind,
@@ -237,7 +238,8 @@ const checkDerived = async (
   }
   const checkpoint = await chain.checkpointAt(height)
   if (checkpoint === undefined) return null
-  const { accounts, leaves, weights } = await state.checkpoint({ id })
+  const { accounts, leaves: replayed, weights } = await state.checkpoint({ id })
+  const leaves = new DigestList(replayed)
   if (!equalBytes(accounts, checkpoint.accounts))
     return 'the accounts of the checkpoint are not the replayed ones'
   if (leaves.length !== checkpoint.leaves.length) return 'the checkpoint has another number of leaves'
@@ -245,7 +247,7 @@ const checkDerived = async (
   for (const leaf of leafBytes(weights, weights.length / leaves.length)) {
     const stored = await chain.leaves(height, index, 1)
     if (
-      !equalBytes(checkpoint.leaves[index]!, leaves[index]!) ||
+      !equalBytes(checkpoint.leaves.part(index), leaves.part(index)) ||
       stored === undefined ||
       !equalBytes(stored, leaf)
     )

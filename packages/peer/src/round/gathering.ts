@@ -6,6 +6,7 @@ import {
   deltaDigest,
   encodeGetRequest,
   encodeSignedDeltaHeader,
+  type List,
   type SignedDeltaHeader
 } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
@@ -40,7 +41,7 @@ export const askHeaders = async (
   { net }: Context,
   peer: PeerKey,
   round: number
-): Promise<readonly SignedDeltaHeader[]> => {
+): Promise<List<SignedDeltaHeader>> => {
   const reply = await net
     .request(peer, PROTOCOLS.get.name, encodeGetRequest({ what: 'headers', round }), {
       timeoutMs: TIMEOUT_MS,

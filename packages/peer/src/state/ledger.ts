@@ -12,6 +12,7 @@ import {
   blockIdOf,
   type Certificate,
   type Digest,
+  DigestList,
   encodeBlock,
   type PublicKey
 } from '@gradmesh/wire'
@@ -60,7 +61,7 @@ export class FinalPoint {
 interface Due {
   readonly height: number
   readonly accounts: Uint8Array
-  readonly leaves: readonly Digest[]
+  readonly leaves: DigestList
   readonly weights: Int32Array
 }
 
@@ -271,7 +272,8 @@ export class Ledger {
     if (due === undefined || due.header.height <= this.#checkpointed || this.#writing !== null)
       return undefined
     const { height } = due.header
-    return { height, ...(await this.#context.state.checkpoint({ id: toHex(blockIdOf(due.header)) })) }
+    const { leaves, ...rest } = await this.#context.state.checkpoint({ id: toHex(blockIdOf(due.header)) })
+    return { height, leaves: new DigestList(leaves), ...rest }
   }
 
   /** Beside everything else: writing tens of megabytes must not hold up the next round. */

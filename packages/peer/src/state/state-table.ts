@@ -29,6 +29,7 @@ import {
   chainIdOf,
   type DeltaHeader,
   type Digest,
+  DigestList,
   decodeBlock,
   decodeGenesis,
   decodeSignedDelta,
@@ -126,7 +127,7 @@ export const makeStateTable = () => {
       checkpoint?: {
         block: Uint8Array
         accounts: Uint8Array
-        leaves: readonly Digest[]
+        leaves: Uint8Array
         weights: Int32Array
         root: Digest | null
       }
@@ -141,7 +142,7 @@ export const makeStateTable = () => {
         return isFault(first) ? first : keep(toHex(chainId), 0, null, first as LedgerState, []).head
       }
       const { block, accounts, leaves, weights, root } = input.checkpoint
-      const state = restoreState(genesis, accounts, leaves, weights)
+      const state = restoreState(genesis, accounts, new DigestList(leaves), weights)
       if (isFault(state)) return state
       if (root !== null && !equalBytes(state.root, root))
         return peerFault('STATE_ROOT', 'the checkpoint does not match the root that its successor carries')
@@ -156,12 +157,13 @@ export const makeStateTable = () => {
     expect(input: {
       genesis: Uint8Array
       accounts: Uint8Array
-      leaves: readonly Digest[]
+      /** Their digests, one after the other. */
+      leaves: Uint8Array
       root: Digest
     }): Fault<FaultCode> | null {
       const wrong = begin(input.genesis)
       if (wrong !== null) return wrong
-      const { leaves } = input
+      const leaves = new DigestList(input.leaves)
       const frame = checkpointFrame(genesis, input.accounts, leaves, input.root)
       if (isFault(frame)) return frame
       incoming = { ...frame, leaves, weights: new Int32Array(layout.chunks * layout.chunk) }
@@ -174,7 +176,7 @@ export const makeStateTable = () => {
       const size = 4 * layout.chunk
       let right = 0
       for (; (right + 1) * size <= bytes.length; right++) {
-        const digest = incoming.leaves[first + right]
+        const digest = incoming.leaves.at(first + right)
         const leaf = bytes.subarray(right * size, (right + 1) * size)
         if (digest === undefined || !equalBytes(leafDigest(leaf), digest)) break
       }
@@ -291,13 +293,13 @@ export const makeStateTable = () => {
 
     checkpoint(input: { id: string }): {
       accounts: Uint8Array
-      leaves: readonly Digest[]
+      leaves: Uint8Array
       weights: Int32Array
     } {
       const { state } = at(input.id)
       const weights = state.weights.slice()
       return moving(
-        { accounts: encodeAccounts(state.accounts), leaves: state.leaves, weights },
+        { accounts: encodeAccounts(state.accounts), leaves: state.leaves.bytes, weights },
         weights.buffer
       )
     }

@@ -130,7 +130,12 @@ const expect = (
   { state, genesisBytes }: Context,
   { accounts, leaves, successor }: CheckpointManifest
 ): Promise<Fault<FaultCode> | null> =>
-  state.expect({ genesis: genesisBytes, accounts, leaves, root: successor.block.header.stateRoot })
+  state.expect({
+    genesis: genesisBytes,
+    accounts,
+    leaves: leaves.bytes,
+    root: successor.block.header.stateRoot
+  })
 
 const download = async (
   context: Context,

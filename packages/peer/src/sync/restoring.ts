@@ -78,7 +78,7 @@ export const openCheckpoint = async (
   const opened = await state.open(
     {
       genesis: chain.genesisBytes,
-      checkpoint: { block: encodeBlock(block), accounts, leaves, weights, root }
+      checkpoint: { block: encodeBlock(block), accounts, leaves: leaves.bytes, weights, root }
     },
     [weights.buffer]
   )

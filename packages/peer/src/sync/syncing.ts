@@ -15,6 +15,7 @@ import {
   encodeGetRequest,
   encodeSyncRequest,
   type FinalBlock,
+  type List,
   type SyncReply,
   VoteKind
 } from '@gradmesh/wire'
@@ -315,7 +316,7 @@ export class Syncing {
 }
 
 /** Cuts a run of blocks after each that has a certificate of its own; an uncovered rest is left out. */
-const certified = (run: readonly FinalBlock[]): Group[] => {
+const certified = (run: List<FinalBlock>): Group[] => {
   const groups: Group[] = []
   let blocks: Block[] = []
   for (const { block, certificate } of run) {

@@ -226,4 +226,4 @@ t.test('attestations of others: quorum, and what is refused', async t => {
   for (const [bytes, code] of refused) t.match(attesting.offer(bytes), { fault: code }, code)
 })
 
-const setHashOf = (script: Script): Uint8Array => script.roundBody([]).attests[0]!.setHash
+const setHashOf = (script: Script): Uint8Array => script.roundBody([]).attests.at(0)!.setHash

@@ -16,7 +16,7 @@ const voting = async (t: Test, fetchBlock: () => Promise<Block | undefined> = as
   const deltas = validatorKeys.map(keys => script.delta(keys))
   const block = script.next(script.roundBody(deltas))
   const { validators, seed } = script.genesis
-  const leader = leaderOf({ validators, leaderSeed: seed }, block.header.slot)
+  const leader = leaderOf({ validators: [...validators], leaderSeed: seed }, block.header.slot)
   const self = (leader + 1) % validatorKeys.length
   const node = await makeNode(script, createMemoryHub(), validatorKeys[self]!)
   t.teardown(() => node.close())

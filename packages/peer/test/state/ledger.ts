@@ -4,6 +4,7 @@ import {
   type Block,
   type BlockHeader,
   blockIdOf,
+  DigestList,
   deltaDigest,
   encodeSignedDelta,
   signBlock
@@ -183,7 +184,11 @@ t.test('right after a checkpoint was adopted there is no certificate to vote fro
   const node = await makeNode(script, createMemoryHub(), validatorKeys[0]!)
   t.teardown(() => node.close())
   const { block, state } = script.written[2]!
-  await node.chain.adopt(block, { height: 3, accounts: new Uint8Array(), leaves: [] })
+  await node.chain.adopt(block, {
+    height: 3,
+    accounts: new Uint8Array(),
+    leaves: new DigestList(new Uint8Array())
+  })
   const id = toHex(blockIdOf(block.header))
   const head = { id, height: 3, root: state.root, accounts: state.accounts }
   const final = new FinalPoint(head, block.header)

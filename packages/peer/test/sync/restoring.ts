@@ -2,6 +2,7 @@ import { equalBytes, isFault, MeshError, toHex } from '@gradmesh/core'
 import { createMemoryHub } from '@gradmesh/net/memory'
 import {
   type CheckpointManifest,
+  DigestList,
   decodeCheckpointManifest,
   decodeGetRequest,
   encodeCheckpointManifest,
@@ -147,7 +148,7 @@ t.test('what has come is kept: after a restart only the rest is fetched', async 
   t.equal(await fetchCheckpoint(met.newcomer.context, met.sources), undefined)
   t.equal(met.newcomer.chain.head().height, 0)
   const held: number[] = []
-  for (const [index, digest] of atCheckpoint.state.leaves.entries()) {
+  for (const [index, digest] of [...atCheckpoint.state.leaves].entries()) {
     const leaf = await met.newcomer.chain.heldLeaves(CHECKPOINT, LEAF_BYTES * index, LEAF_BYTES)
     if (leaf !== undefined && equalBytes(leafDigest(leaf), digest)) held.push(index)
   }
@@ -189,11 +190,14 @@ t.test('a source that lies about the checkpoint is found out before a leaf is as
       'WIRE_LENGTH'
     ],
     'another leaf': [
-      manifestWith(manifest => ({ ...manifest, leaves: manifest.leaves.with(2, new Uint8Array(32)) })),
+      manifestWith(manifest => ({
+        ...manifest,
+        leaves: DigestList.from([...manifest.leaves].with(2, new Uint8Array(32)))
+      })),
       'LEDGER_CHECKPOINT_ROOT'
     ],
     'too many leaves': [
-      manifestWith(manifest => ({ ...manifest, leaves: Array(5000).fill(manifest.leaves[0]) })),
+      manifestWith(manifest => ({ ...manifest, leaves: new DigestList(new Uint8Array(5000 * 32)) })),
       'LEDGER_CHECKPOINT_LENGTH'
     ],
     'the accounts of another height': [

@@ -12,7 +12,10 @@ import { keysOf, Script } from '../fixtures/script.ts'
 t.test('however long the live blocks are, an answer fits, and the next slots come first', async t => {
   const script = new Script().grow(1)
   const body = script.roundBody([])
-  const attests = Array.from({ length: 128 }, () => ({ ...body.attests[0]!, bitmap: new Uint8Array(2048) }))
+  const attests = Array.from({ length: 128 }, () => ({
+    ...body.attests.at(0)!,
+    bitmap: new Uint8Array(2048)
+  }))
   const long = script.next({ ...body, attests })
   const live: Block[] = Array.from({ length: 40 }, (_, i) => ({
     ...long,

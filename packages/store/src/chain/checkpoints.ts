@@ -149,7 +149,7 @@ const wholeLeaves = ({ leaves }: Checkpoint, first: number, bytes: Uint8Array, l
   const count = bytes.length / leafBytes
   for (let i = 0; i < count; i++) {
     const leaf = bytes.subarray(i * leafBytes, (i + 1) * leafBytes)
-    if (!equalBytes(leafDigest(leaf), leaves[first + i]!)) return i
+    if (!equalBytes(leafDigest(leaf), leaves.part(first + i))) return i
   }
   return count
 }

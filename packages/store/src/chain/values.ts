@@ -1,6 +1,6 @@
 /** Values of `chain/` that are not messages of the mesh, as bytes. Numbers big-endian, as in keys. */
 import { concatBytes, equalBytes, type Fault, u64, u64At } from '@gradmesh/core'
-import type { Digest, PublicKey } from '@gradmesh/wire'
+import { type Digest, DigestList, type PublicKey } from '@gradmesh/wire'
 import { corrupt } from '../failures.ts'
 import { beU32, NUMBER_BYTES, numberAt } from '../keys.ts'
 
@@ -28,7 +28,7 @@ export interface Checkpoint {
   readonly height: number
   /** The ledger's accounts in their canonical encoding. */
   readonly accounts: Uint8Array
-  readonly leaves: readonly Digest[]
+  readonly leaves: DigestList
 }
 
 /** What was not sent yet, unit 2^-32, as it stood when `round` was sealed or judged. */
@@ -80,13 +80,11 @@ export const decodeReceipt = (digest: Digest, bytes: Uint8Array): Receipt => ({
 
 /** leaf count u32 · leaf digests · accounts */
 export const encodeCheckpoint = ({ accounts, leaves }: Checkpoint): Uint8Array =>
-  concatBytes(beU32(leaves.length), ...leaves, accounts)
+  concatBytes(beU32(leaves.length), leaves.bytes, accounts)
 
 export const decodeCheckpoint = (height: number, bytes: Uint8Array): Checkpoint => {
   const accountsAt = NUMBER_BYTES + numberAt(bytes, 0) * DIGEST_BYTES
-  const leaves: Digest[] = []
-  for (let at = NUMBER_BYTES; at < accountsAt; at += DIGEST_BYTES)
-    leaves.push(bytes.slice(at, at + DIGEST_BYTES))
+  const leaves = new DigestList(bytes.slice(NUMBER_BYTES, accountsAt))
   return { height, leaves, accounts: bytes.slice(accountsAt) }
 }
 

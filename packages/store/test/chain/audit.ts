@@ -1,5 +1,5 @@
 import { Prng, toHex } from '@gradmesh/core'
-import { type Block, blockIdOf, leafDigest, VoteKind } from '@gradmesh/wire'
+import { type Block, blockIdOf, DigestList, leafDigest, VoteKind } from '@gradmesh/wire'
 import t from 'tap'
 import { auditChain } from '../../src/chain/audit.ts'
 import { BASE } from '../../src/chain/keys.ts'
@@ -47,7 +47,10 @@ const grow = async (): Promise<{ database: MemoryDatabase; blocks: Block[] }> =>
   await chain.putDeltas([deltaOf(prng, 99)])
   const pieces = [prng.bytes(90), prng.bytes(90), prng.bytes(90)]
   for (const height of [2, 4])
-    await chain.putCheckpoint({ height, accounts: prng.bytes(50), leaves: pieces.map(leafDigest) }, pieces)
+    await chain.putCheckpoint(
+      { height, accounts: prng.bytes(50), leaves: DigestList.from(pieces.map(leafDigest)) },
+      pieces
+    )
   await chain.putError(5, new Int32Array(100_000).fill(9), deltaOf(prng, 98))
   await chain.putMeta('x', Uint8Array.of(1))
   return { database, blocks }
@@ -75,7 +78,7 @@ t.test('a chain that starts from a checkpoint holds the deltas of the blocks abo
   const below = blockOn(prng, START, [])
   const adopted = blockOn(prng, parentOf(below), [deltaOf(prng, 1)])
   const { height } = adopted.header
-  await chain.adopt(adopted, { height, accounts: new Uint8Array(), leaves: [] })
+  await chain.adopt(adopted, { height, accounts: new Uint8Array(), leaves: DigestList.from([]) })
   t.strictSame((await auditChain(database)).findings, [])
   const own = deltaOf(prng, 2)
   const next = blockOn(prng, parentOf(adopted), [own])
