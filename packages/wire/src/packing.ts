@@ -2,9 +2,8 @@
  * How lists are read into packed ones. A `Packing` is a byte form of an item's plain value, never sent: any form will do
  * that gives the same plain value back.
  */
-import { assert, concatBytes } from '@gradmesh/core'
+import { assert, concatBytes, putU16, putU32, u16At, u32At } from '@gradmesh/core'
 import * as dagCbor from '@ipld/dag-cbor'
-import { viewOf } from './binary.ts'
 import { Refusal, refuse } from './faults.ts'
 import { type List, Packed } from './packed.ts'
 import type { Shape } from './shape.ts'
@@ -25,32 +24,38 @@ export const asCbor: Packing = { pack: (plain: unknown) => dagCbor.encode(plain)
 /** An index of 16 bits and 32 bytes. */
 export const asIndexed: Packing = {
   bytes: 34,
-  pack: ([index, bytes]: [number, Uint8Array]) => concatBytes(Uint8Array.of(index & 0xff, index >> 8), bytes),
-  unpack: bytes => [bytes[0]! | (bytes[1]! << 8), bytes.subarray(2)]
+  pack: ([index, digest]: [number, Uint8Array]) => {
+    const bytes = new Uint8Array(34)
+    putU16(bytes, 0, index)
+    bytes.set(digest, 2)
+    return bytes
+  },
+  unpack: bytes => [u16At(bytes, 0), bytes.subarray(2)]
 }
 
 /** Three integers of 16 bits, with a sign. */
 export const asTriple: Packing = {
   bytes: 6,
-  pack: (plain: number[]) => new Uint8Array(Int16Array.from(plain).buffer),
-  unpack: bytes => {
-    const view = viewOf(bytes)
-    return [view.getInt16(0, true), view.getInt16(2, true), view.getInt16(4, true)]
-  }
+  pack: (plain: number[]) => {
+    const bytes = new Uint8Array(6)
+    plain.forEach((value, i) => void putU16(bytes, 2 * i, value))
+    return bytes
+  },
+  unpack: bytes => [0, 2, 4].map(at => (u16At(bytes, at) << 16) >> 16)
 }
 
 /** Bytes, and bytes or null. */
 export const asCouple: Packing = {
   pack: ([first, second]: [Uint8Array, Uint8Array | null]) => {
     const bytes = new Uint8Array(5 + first.length + (second?.length ?? 0))
-    viewOf(bytes).setUint32(0, first.length)
+    putU32(bytes, 0, first.length)
     bytes[4] = second === null ? 0 : 1
     bytes.set(first, 5)
     if (second !== null) bytes.set(second, 5 + first.length)
     return bytes
   },
   unpack: bytes => {
-    const end = 5 + viewOf(bytes).getUint32(0)
+    const end = 5 + u32At(bytes, 0)
     return [bytes.subarray(5, end), bytes[4] === 0 ? null : bytes.subarray(end)]
   }
 }
