@@ -100,4 +100,8 @@ const flat = (path: string, type: string, comment: string): Field[] => {
   })
 }
 
-const plain = (type: string): string => type.replaceAll('readonly ', '').replace(/^Readonly<(.*)>$/, '$1')
+const plain = (type: string): string =>
+  type
+    .replaceAll('readonly ', '')
+    .replace(/^Readonly<(.*)>$/, '$1')
+    .replace(/^List<(.*)>$/, '$1[]')
