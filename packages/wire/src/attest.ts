@@ -26,7 +26,6 @@ const LENGTH_AT = SET_AT + DIGEST_BYTES
 const BITMAP_AT = LENGTH_AT + 2
 const TAIL_BYTES = 2 + SIGNATURE_BYTES
 const BITMAP_BYTES_MAX = bitmapBytes(BOUNDS.trainersMax)
-export const ATTEST_BYTES_MAX = BITMAP_AT + BITMAP_BYTES_MAX + TAIL_BYTES
 const DOMAIN = 'attest'
 
 const writeBody = (bytes: Uint8Array, body: AttestBody): void => {

@@ -13,7 +13,6 @@ import { encodeVoteBody, readVoteBody, VOTE_BODY_BYTES, verifyVoteBody, writeVot
 
 const BITMAP_BYTES_MAX = bitmapBytes(BOUNDS.validatorsMax)
 const FIXED_BYTES = VOTE_BODY_BYTES + 1
-export const CERTIFICATE_BYTES_MAX = FIXED_BYTES + BITMAP_BYTES_MAX + BOUNDS.validatorsMax * SIGNATURE_BYTES
 
 export const encodeCertificate = (certificate: Certificate): Uint8Array => {
   const { bitmap, signatures } = certificate

@@ -19,7 +19,7 @@ import { type KeyPair, sign, verify } from './keys.ts'
 import { type Digest, type PublicKey, type Vote, type VoteBody, VoteKind } from './types.ts'
 
 export const VOTE_BODY_BYTES = 12 + DIGEST_BYTES
-export const VOTE_BYTES = VOTE_BODY_BYTES + 2 + SIGNATURE_BYTES
+const VOTE_BYTES = VOTE_BODY_BYTES + 2 + SIGNATURE_BYTES
 const DOMAIN = 'vote'
 
 const isKind = (kind: number | undefined): kind is VoteKind =>

@@ -12,7 +12,7 @@ import { keyRestored } from '../round/renewing.ts'
 import type { FinalChange } from '../state/ledger.ts'
 import { catchUp, gatherQuorum, keepRegistering, tellFetching } from '../sync/entering.ts'
 import { wakeUp } from '../sync/waking.ts'
-import type { Journal, Progress } from '../telling/journal.ts'
+import { blocks, type Journal } from '../telling/journal.ts'
 import { startPulse } from '../telling/pulse.ts'
 import type { Reporting } from '../telling/reporting.ts'
 import { type Parts, stopParts } from './assembling.ts'
@@ -25,8 +25,6 @@ export interface ParticipatingInit extends Pick<Ports, 'loopDelay' | 'checkTrust
   /** What it greets with. */
   readonly agent: string
 }
-
-export const blocks = (done: number, total: number): Progress => ({ done, total, unit: 'blocks' })
 
 export class Participating {
   readonly #context: Context

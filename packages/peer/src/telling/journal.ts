@@ -27,6 +27,8 @@ export interface Progress {
   readonly unit: 'blocks' | 'pieces'
 }
 
+export const blocks = (done: number, total: number): Progress => ({ done, total, unit: 'blocks' })
+
 export interface FinalitySummary {
   readonly p50: number | null
   readonly p99: number | null
