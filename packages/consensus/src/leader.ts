@@ -2,7 +2,7 @@
  * Who leads a slot: a lottery in proportion to stake that needs no history, so a peer that knows the
  * seed and the set knows every leader. A priority accumulator would remember, and drift.
  */
-import { assert, compareBytes, MeshError, sha256, u64, u64At } from '@gradmesh/core'
+import { assert, compareBytes, MeshError, once, sha256, u64, u64At } from '@gradmesh/core'
 import type { ConsensusConfig, Validator } from './types.ts'
 
 const RANGE = 1n << 64n
@@ -30,5 +30,6 @@ export const leaderOf = ({ validators, leaderSeed }: Lottery, slot: number): num
 
 const firstU64 = (digest: Uint8Array): bigint => u64At(digest, 0)
 
-const keyOrder = (validators: readonly Validator[]): number[] =>
+const keyOrder = once((validators: readonly Validator[]): readonly number[] =>
   validators.map((_, i) => i).sort((a, b) => compareBytes(validators[a]!.key, validators[b]!.key))
+)

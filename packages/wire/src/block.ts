@@ -3,7 +3,7 @@
  * over the header's bytes carries the same digest; the header binds the body by `bodyHash`.
  * Attestations stand in the body as byte strings in their own binary form.
  */
-import { equalBytes, type Fault, isFault, sha256 } from '@gradmesh/core'
+import { equalBytes, type Fault, isFault, once, sha256 } from '@gradmesh/core'
 import { decodeAttest, encodeAttest } from './attest.ts'
 import { plainBytes } from './binary.ts'
 import { BOUNDS } from './bounds.ts'
@@ -13,7 +13,6 @@ import { refuse, type WireFault } from './faults.ts'
 import { digest, signature, trainerIndex, validatorIndex } from './fields.ts'
 import { encodeHeader, headerShape } from './header.ts'
 import { type KeyPair, sign } from './keys.ts'
-import { once } from './once.ts'
 import { asBytes, asCbor, asIndexed, asTriple, packed } from './packing.ts'
 import { bytes, embedded, integer, record, tuple } from './shape.ts'
 import { transactionShape } from './transaction.ts'

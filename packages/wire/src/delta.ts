@@ -12,6 +12,7 @@ import {
   equalBytes,
   type Fault,
   isFault,
+  once,
   putU32,
   sha256,
   u16At,
@@ -31,7 +32,6 @@ import {
 import { BOUNDS } from './bounds.ts'
 import { asFault, Refusal, refuse, type WireFault } from './faults.ts'
 import { type KeyPair, sign, verify } from './keys.ts'
-import { once } from './once.ts'
 import { type List, Packed } from './packed.ts'
 import type { DeltaHeader, Digest, SignedDelta, SignedDeltaHeader } from './types.ts'
 

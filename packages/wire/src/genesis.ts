@@ -1,11 +1,10 @@
 /** The agreement of a mesh. The SHA-256 of its dag-cbor is the mesh's id. */
-import { concatBytes, type Fault, sha256, u32, u64, utf8 } from '@gradmesh/core'
+import { concatBytes, type Fault, once, sha256, u32, u64, utf8 } from '@gradmesh/core'
 import * as dagCbor from '@ipld/dag-cbor'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import type { WireFault } from './faults.ts'
 import { counter, digest, protocol, publicKey } from './fields.ts'
-import { once } from './once.ts'
 import type { List } from './packed.ts'
 import { asCbor, packed } from './packing.ts'
 import { extended, integer, list, literal, money, nullable, options, record, text, truth } from './shape.ts'

@@ -1,10 +1,9 @@
 /** The signed part of a block: what its id, its leader's signature and evidence about leaders need. */
-import { sha256 } from '@gradmesh/core'
+import { once, sha256 } from '@gradmesh/core'
 import { BOUNDS } from './bounds.ts'
 import { cborCodec } from './cbor.ts'
 import { counter, digest, protocol, signature } from './fields.ts'
 import { verify } from './keys.ts'
-import { once } from './once.ts'
 import { record } from './shape.ts'
 import type { BlockHeader, Digest, PublicKey, SignedBlockHeader } from './types.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Messages are never changed once they are made, so what follows from one is computed once: a block is encoded
- * and hashed by every part that it passes through. What comes back is shared: read it, don't write into it.
+ * Messages and sets are never changed once they are made, so what follows from one is computed once: a block is
+ * encoded and hashed by every part that it passes through. What comes back is shared: read it, don't write into it.
  */
 export interface Once<K extends object, V> {
   (key: K): V
