@@ -3,7 +3,7 @@
  *         bitmap length u16 · bitmap                                               (signed)
  * attest: body · validator u16 · signature 64
  */
-import { assert, type Fault, putU16, putU32, u16At, u32At } from '@gradmesh/core'
+import { assert, type Fault, once, putU16, putU32, u16At, u32At } from '@gradmesh/core'
 import {
   assertBytes,
   assertUint,
@@ -46,13 +46,13 @@ const writeBody = (bytes: Uint8Array, body: AttestBody): void => {
   bytes.set(body.bitmap, BITMAP_AT)
 }
 
-export const encodeAttestBody = (body: AttestBody): Uint8Array => {
+export const encodeAttestBody = once((body: AttestBody): Uint8Array => {
   const bytes = new Uint8Array(BITMAP_AT + body.bitmap.length)
   writeBody(bytes, body)
   return bytes
-}
+})
 
-export const encodeAttest = (attest: Attest): Uint8Array => {
+export const encodeAttest = once((attest: Attest): Uint8Array => {
   assertUint(attest.validator, BOUNDS.validatorsMax - 1, 'validator')
   assertBytes(attest.signature, SIGNATURE_BYTES, 'signature')
   const bytes = new Uint8Array(BITMAP_AT + attest.bitmap.length + TAIL_BYTES)
@@ -60,7 +60,7 @@ export const encodeAttest = (attest: Attest): Uint8Array => {
   putU16(bytes, bytes.length - TAIL_BYTES, attest.validator)
   bytes.set(attest.signature, bytes.length - SIGNATURE_BYTES)
   return bytes
-}
+})
 
 /**
  * The bits past the registry's end are for who knows the registry: check with `isBitmapOver`.

@@ -88,13 +88,13 @@ const readSignedHeader = (bytes: Uint8Array): SignedDeltaHeader | Refusal => {
   return { header, signature: bytes.slice(DELTA_HEADER_BYTES, SIGNED_DELTA_HEADER_BYTES) }
 }
 
-export const encodeSignedDeltaHeader = ({ header, signature }: SignedDeltaHeader): Uint8Array => {
+export const encodeSignedDeltaHeader = once(({ header, signature }: SignedDeltaHeader): Uint8Array => {
   assertBytes(signature, SIGNATURE_BYTES, 'signature')
   const bytes = new Uint8Array(SIGNED_DELTA_HEADER_BYTES)
   bytes.set(encodeDeltaHeader(header))
   bytes.set(signature, DELTA_HEADER_BYTES)
   return bytes
-}
+})
 
 /** The announcement. Faults: WIRE_LENGTH, WIRE_TYPE, WIRE_PROTOCOL, WIRE_PADDING, WIRE_RANGE, WIRE_BOUNDS. */
 export const decodeSignedDeltaHeader = (input: Uint8Array): SignedDeltaHeader | Fault<WireFault> => {

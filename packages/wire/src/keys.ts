@@ -6,7 +6,7 @@
  *
  * A key of small order verifies signatures that nobody made. Such a key harms its owner alone.
  */
-import { assert, concatBytes, putU64, remember, toHex, utf8 } from '@gradmesh/core'
+import { assert, concatBytes, remember, toHex, u64, utf8 } from '@gradmesh/core'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { assertBytes, assertUint, DIGEST_BYTES, KEY_BYTES, SIGNATURE_BYTES } from './binary.ts'
 import type { PublicKey, Signature } from './types.ts'
@@ -109,21 +109,19 @@ const PREFIX = utf8('mesh/v1/')
  * What is signed: "mesh/v1/" · length of the domain u8 · domain · chain id (32) · epoch u64 · body.
  * Only the body varies in length and it comes last, so no two meanings share bytes.
  */
-export const signingBytes = (
+export const signingBytes = (...meaning: Parameters<typeof signingParts>): Uint8Array =>
+  concatBytes(...signingParts(...meaning))
+
+/** The same in pieces. */
+export const signingParts = (
   domain: string,
   chainId: Uint8Array,
   epoch: number,
   body: Uint8Array
-): Uint8Array => {
-  const head = headOf(domain)
+): readonly Uint8Array[] => {
   assertBytes(chainId, DIGEST_BYTES, 'chainId')
   assertUint(epoch, Number.MAX_SAFE_INTEGER, 'epoch')
-  const bytes = new Uint8Array(head.length + DIGEST_BYTES + 8 + body.length)
-  bytes.set(head)
-  bytes.set(chainId, head.length)
-  putU64(bytes, head.length + DIGEST_BYTES, epoch)
-  bytes.set(body, head.length + DIGEST_BYTES + 8)
-  return bytes
+  return [headOf(domain), chainId, u64(epoch), body]
 }
 
 /** Of the few domains that there are. */

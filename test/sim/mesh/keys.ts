@@ -11,7 +11,7 @@ import {
   keyPairFromSeed as realKeyPair,
   sign as realSign,
   verify as realVerify,
-  signingBytes
+  signingParts
 } from '../../../packages/wire/src/keys.ts'
 
 export * from '../../../packages/wire/src/keys.ts'
@@ -41,7 +41,7 @@ export const sign = (
 ): Uint8Array => {
   if (!isMarked(keys.publicKey)) return realSign(domain, chainId, epoch, body, keys)
   const signature = new Uint8Array(64)
-  const [a, b] = keyedHash(keys.publicKey, signingBytes(domain, chainId, epoch, body))
+  const [a, b] = keyedHash(keys.publicKey, signingParts(domain, chainId, epoch, body))
   putU32(signature, 0, a)
   putU32(signature, 4, b)
   return signature
@@ -57,18 +57,18 @@ export const verify = (
 ): boolean => {
   if (!isMarked(publicKey)) return realVerify(domain, chainId, epoch, body, signature, publicKey)
   if (signature.length !== 64) return false
-  const [a, b] = keyedHash(publicKey, signingBytes(domain, chainId, epoch, body))
+  const [a, b] = keyedHash(publicKey, signingParts(domain, chainId, epoch, body))
   if (u32At(signature, 0) !== a || u32At(signature, 4) !== b) return false
   for (let i = 8; i < signature.length; i++) if (signature[i] !== 0) return false
   return true
 }
 
 /** In the manner of FNV, two lanes of 32 bits. */
-const keyedHash = (key: Uint8Array, message: Uint8Array): [number, number] => {
+const keyedHash = (key: Uint8Array, message: readonly Uint8Array[]): [number, number] => {
   assert(key.length === 32, 'a key has 32 bytes')
   let a = 0x811c9dc5
   let b = 0x01000193
-  for (const bytes of [key, message]) {
+  for (const bytes of [key, ...message]) {
     for (let i = 0; i < bytes.length; i++) {
       a = Math.imul(a ^ bytes[i]!, 0x01000193)
       b = Math.imul(((b << 5) | (b >>> 27)) ^ bytes[i]!, 0xc2b2ae35)
