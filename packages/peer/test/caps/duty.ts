@@ -78,3 +78,37 @@ t.test('time in which there was nothing to do earns half a second of work, and n
   await duty.rest()
   t.equal(duty.restedMs, 200)
 })
+
+t.test('a process that was stopped in the middle of its work owes no rest for that', async t => {
+  let now = 0
+  const due: { atMs: number; run: () => void }[] = []
+  const clock = {
+    nowMs: () => now,
+    after(delayMs: number, run: () => void) {
+      const timer = { atMs: now + delayMs, run }
+      due.push(timer)
+      return { cancel: () => void due.splice(due.indexOf(timer), 1) }
+    }
+  }
+  /** Timers that came due meanwhile fire once, late. */
+  const pass = (ms: number): void => {
+    now += ms
+    const passed = due.filter(({ atMs }) => atMs <= now)
+    for (const timer of passed) due.splice(due.indexOf(timer), 1)
+    for (const timer of passed) timer.run()
+  }
+  const duty = new Duty(0.1, clock)
+  const work = Promise.withResolvers<void>()
+  const idle = async (): Promise<void> => {}
+  const adapter = { step: () => work.promise } as unknown as Trainer
+  const step = paced(adapter, { idle }, duty).step(new Uint32Array(), 0)
+  await Promise.resolve()
+  for (let beat = 0; beat < 4; beat++) pass(250)
+  pass(7_000)
+  pass(100)
+  work.resolve()
+  await step
+  t.equal(duty.workedMs, 1_350, 'the second before, a beat and what came after')
+  t.equal(duty.restedMs, 6_750)
+  t.strictSame(due, [], 'no beat goes on')
+})
