@@ -12,22 +12,34 @@ const MEMORY_TIMES_MAX = 4
 const MEMORY_FIXED_BYTES = 4_096
 const HELD = 64
 
-/** Null for an answer that keeps every promise. */
-export const flawOf = (target: Target, input: Uint8Array): string | null => {
+export interface Verdict {
+  /** Null for an answer that keeps every promise. */
+  readonly flaw: string | null
+  readonly isTaken: boolean
+}
+
+const flawed = (flaw: string): Verdict => ({ flaw, isTaken: false })
+
+export const flawOf = (target: Target, input: Uint8Array): string | null => judge(target, input).flaw
+
+export const judge = (target: Target, input: Uint8Array): Verdict => {
   const before = input.slice()
   const startMs = performance.now()
-  let answer: unknown
+  let isTaken: boolean
   try {
-    answer = target.decode(input)
-    if (!target.isRefusal(answer) && target.encode !== null) {
+    const answer = target.decode(input)
+    isTaken = !target.isRefusal(answer)
+    if (isTaken && target.encode !== null) {
       const again = target.encode(answer as never)
-      if (!equalBytes(again, input)) return 'not canonical: it decodes, but re-encodes to other bytes'
+      if (!equalBytes(again, input)) return flawed('not canonical: it decodes, but re-encodes to other bytes')
     }
   } catch (error) {
-    return `threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
+    return flawed(`threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`)
   }
-  if (!equalBytes(before, input)) return 'changed its input'
-  return performance.now() - startMs > MS_MAX && isSlow(target, input) ? `took more than ${MS_MAX} ms` : null
+  if (!equalBytes(before, input)) return flawed('changed its input')
+  return performance.now() - startMs > MS_MAX && isSlow(target, input)
+    ? flawed(`took more than ${MS_MAX} ms`)
+    : { flaw: null, isTaken }
 }
 
 const isSlow = (target: Target, input: Uint8Array): boolean => {

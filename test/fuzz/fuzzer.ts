@@ -3,7 +3,7 @@
  * counters cost half of it. Inputs follow from the seed alone; a chunk is the unit that a resumed run repeats.
  */
 import { Prng, toHex } from '@gradmesh/core'
-import { flawOf, memoryFlawOf } from './check.ts'
+import { flawOf, judge, memoryFlawOf } from './check.ts'
 import { Coverage } from './coverage.ts'
 import { mutate } from './mutate.ts'
 import type { Target } from './targets.ts'
@@ -22,9 +22,6 @@ export interface Corpus {
 
 const BATCH = 256
 const CORPUS_MAX = 512
-/** One input in so many is weighed as well. */
-const WEIGHED_EVERY = 4_096
-
 export const CHUNK = 16_384
 
 /** Grows a corpus out of the samples with so many inputs. */
@@ -43,7 +40,10 @@ export const growCorpus = (target: Target, seed: number, inputs: number): Corpus
   return { inputs: corpus, blocks }
 }
 
-/** The chunk's inputs, at most `runs` of them; gives what went wrong. */
+/**
+ * The chunk's inputs, at most `runs` of them; gives what went wrong. The longest that was taken is weighed as well:
+ * what is refused weighs nothing, and a weighing takes as long as a thousand inputs.
+ */
 export const fuzzChunk = (
   target: Target,
   corpus: Corpus,
@@ -53,11 +53,17 @@ export const fuzzChunk = (
 ): Crash[] => {
   const prng = new Prng(`fuzz ${seed} ${target.name} ${chunk}`)
   const crashes: Crash[] = []
-  for (let i = 0; i < runs; i++) {
-    const input = next(target, corpus.inputs, prng)
-    const flaw = flawOf(target, input) ?? (i % WEIGHED_EVERY === 0 ? memoryFlawOf(target, input) : null)
+  let longest: Uint8Array | undefined
+  const note = (flaw: string | null, input: Uint8Array): void => {
     if (flaw !== null) crashes.push({ decoder: target.name, flaw, input: toHex(input) })
   }
+  for (let i = 0; i < runs; i++) {
+    const input = next(target, corpus.inputs, prng)
+    const { flaw, isTaken } = judge(target, input)
+    note(flaw, input)
+    if (isTaken && input.length > (longest?.length ?? -1)) longest = input
+  }
+  if (longest !== undefined) note(memoryFlawOf(target, longest), longest)
   return crashes
 }
 

@@ -169,9 +169,18 @@ const mutators: readonly Mutator[] = [
   rearrange
 ]
 
+const LONG_BYTES = 2_048
+/** Long inputs cost the most and show little that short ones don't: one in so many of them is taken. */
+const LONG_TAKEN = 8
+
+const pickOne = (corpus: readonly Uint8Array[], prng: Prng): Uint8Array => {
+  const input = prng.pick(corpus)
+  return input.length > LONG_BYTES && !prng.oneIn(LONG_TAKEN) ? prng.pick(corpus) : input
+}
+
 /** One to four mutations of one of `corpus`, at most `bytesMax` long. */
 export const mutate = (corpus: readonly Uint8Array[], prng: Prng, bytesMax: number): Uint8Array => {
-  let bytes: Uint8Array = prng.pick(corpus).slice()
+  let bytes: Uint8Array = pickOne(corpus, prng).slice()
   for (let rounds = 1 + prng.below(prng.oneIn(2) ? 1 : 4); rounds > 0; rounds--) {
     if (bytes.length === 0) bytes = prng.bytes(1 + prng.below(8))
     bytes = prng.pick(mutators)(bytes, prng, corpus)
