@@ -120,6 +120,23 @@ t.test('while the adapter is being opened the ledger goes on, and its verdict is
   t.strictSame(node.failures, [])
 })
 
+t.test('the ledger does not wait for an adapter that rests or evaluates', async t => {
+  const { training, parts, published, close, seen, node } = await makeTrainer(t)
+  const busy = Promise.withResolvers<void>()
+  const { settle } = parts.compute
+  Object.assign(parts.compute, {
+    settle: (verdict: { accepted: boolean }) => busy.promise.then(() => settle(verdict))
+  })
+  training.wake()
+  await settled(() => published.length > 0)
+  await close()
+  t.strictSame(seen.settled, [], 'the thread has other work; the block is final all the same')
+  busy.resolve()
+  await training.stop()
+  t.strictSame(seen.settled, [false])
+  t.strictSame(node.failures, [])
+})
+
 t.test('a lost adapter costs the round, and the next wake trains', async t => {
   const { training, parts, published, node, seen } = await makeTrainer(t)
   const { round, evaluate } = parts.compute
