@@ -6,7 +6,8 @@ export {
   certificateFromVotes,
   decodeCertificate,
   encodeCertificate,
-  verifyCertificate
+  verifyCertificate,
+  verifyCertificateBeside
 } from './certificate.ts'
 export { decodeCheckpointManifest, encodeCheckpointManifest, leafDigest } from './checkpoint.ts'
 export {

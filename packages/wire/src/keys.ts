@@ -81,6 +81,32 @@ const keyObjectOf = (crypto: NodeCrypto, publicKey: PublicKey): import('node:cry
   return key
 }
 
+/** What `verifyBytes` says, with OpenSSL at work on another thread meanwhile: asking takes 2 microseconds of this one. */
+export const verifyBytesBeside = async (
+  message: Uint8Array,
+  signature: Signature,
+  publicKey: PublicKey
+): Promise<boolean> => {
+  if (signature.length !== SIGNATURE_BYTES || publicKey.length !== KEY_BYTES) return false
+  const isValid = await verifyBytesNativeBeside(message, signature, publicKey)
+  return isValid || verifyBytesPortable(message, signature, publicKey)
+}
+
+const verifyBytesNativeBeside = (
+  message: Uint8Array,
+  signature: Signature,
+  publicKey: PublicKey
+): Promise<boolean> =>
+  new Promise(resolve => {
+    if (native === undefined) return resolve(false)
+    try {
+      const key = keyObjectOf(native, publicKey)
+      native.verify(null, message, key, signature, (error, isValid) => resolve(error === null && isValid))
+    } catch {
+      resolve(false)
+    }
+  })
+
 /** The norm: ZIP-215. */
 export const verifyBytesPortable = (
   message: Uint8Array,

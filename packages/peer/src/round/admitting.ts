@@ -40,6 +40,9 @@ export interface Voting {
   input(input: Input, epoch?: number): void
 }
 
+/** What is wrong with an input, if anything, perhaps after a while. */
+type Taken = Fault<FaultCode> | null | Promise<Fault<FaultCode> | null>
+
 export class Admitting {
   readonly #context: Context
   readonly #ledger: Ledger
@@ -111,19 +114,35 @@ export class Admitting {
 
   // ------------------------------------------------------------- certificates
 
-  offerCertificate(bytes: Uint8Array): Fault<FaultCode> | null {
+  offerCertificate(bytes: Uint8Array): Taken {
     const certificate = decodeCertificate(bytes)
     return isFault(certificate) ? certificate : this.takeCertificate(certificate)
   }
 
-  takeCertificate(certificate: Certificate): Fault<FaultCode> | null {
-    if (certificate.slot <= this.#ledger.final.slot) return peerFault('VOTE_PAST')
-    // Not looked at again, so not passed on either: its signatures may be others than those that were checked.
-    if (this.#spreading.isSpread(certificate)) return peerFault('CERTIFICATE_KNOWN')
+  /**
+   * The signatures of a large one are checked on other threads, and what comes behind it does not wait: the network
+   * might have brought the two in either order. So whether it is still wanted is asked again afterwards.
+   */
+  takeCertificate(certificate: Certificate): Taken {
     const { epochs, chainId } = this.#context
+    const wrong = this.#unwanted(certificate)
+    if (wrong !== null) return wrong
     const epoch = epochs.at(certificate.epoch)
     if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
-    if (!epoch.certifies(certificate, chainId)) return peerFault('WIRE_SIGNATURE')
+    const isValid = epoch.certifiesBeside(certificate, chainId)
+    return typeof isValid === 'boolean'
+      ? this.#admit(certificate, isValid)
+      : isValid.then(isValid => this.#unwanted(certificate) ?? this.#admit(certificate, isValid))
+  }
+
+  #unwanted(certificate: Certificate): Fault<FaultCode> | null {
+    if (certificate.slot <= this.#ledger.final.slot) return peerFault('VOTE_PAST')
+    // Not looked at again, so not passed on either: its signatures may be others than those that were checked.
+    return this.#spreading.isSpread(certificate) ? peerFault('CERTIFICATE_KNOWN') : null
+  }
+
+  #admit(certificate: Certificate, isValid: boolean): Fault<FaultCode> | null {
+    if (!isValid) return peerFault('WIRE_SIGNATURE')
     this.#spreading.markSpread(certificate)
     // Nobody says it again to one who had it, so what comes before the start is kept for it.
     if (!this.#voting.isRunning) this.#spreading.keep(certificate)

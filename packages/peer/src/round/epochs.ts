@@ -11,7 +11,8 @@ import {
   type Digest,
   type PublicKey,
   validatorSetHash,
-  verifyCertificate
+  verifyCertificate,
+  verifyCertificateBeside
 } from '@gradmesh/wire'
 
 /** Slots whose leaders are remembered: the lottery sorts and hashes, and every message of a slot asks for it. */
@@ -54,6 +55,11 @@ export class Epoch {
 
   certifies(certificate: Certificate, chainId: Digest): boolean {
     return certificate.epoch === this.number && verifyCertificate(certificate, this.seats, chainId)
+  }
+
+  /** The same for the thread that serves the vote: of a large certificate other threads check the signatures. */
+  certifiesBeside(certificate: Certificate, chainId: Digest): boolean | Promise<boolean> {
+    return certificate.epoch === this.number && verifyCertificateBeside(certificate, this.seats, chainId)
   }
 }
 

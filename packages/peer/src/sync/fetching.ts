@@ -56,7 +56,7 @@ export const fetchCheckpoint = async (
     if (height <= Math.max(above, context.chain.head().height) || tried.has(name)) continue
     const epochs = await fetchEpochs(context, successor.block.header.epoch, [source, ...sources])
     if (epochs === undefined) continue
-    const wrong = checkManifest(context, manifest, epochs) ?? (await expect(context, manifest))
+    const wrong = (await checkManifest(context, manifest, epochs)) ?? (await expect(context, manifest))
     if (wrong !== null) {
       context.faults.count(wrong)
       context.log.warn({ source, ...wrong }, 'a peer offered a checkpoint that proves nothing')
@@ -110,16 +110,16 @@ const askManifest = async (
 }
 
 /** All but the root, which is hashed in the state thread. */
-const checkManifest = (
+const checkManifest = async (
   { chainId, genesis }: Pick<Context, 'chainId' | 'genesis'>,
   { block, successor, height }: CheckpointManifest,
   epochs: Epochs
-): Fault<FaultCode> | null => {
+): Promise<Fault<FaultCode> | null> => {
   const { certificate } = successor
   const { header } = successor.block
   if (certificate === null || certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
   if (!equalBytes(certificate.blockId, blockIdOf(header))) return peerFault('SYNC_CERTIFICATE')
-  if (epochs.at(certificate.epoch)?.certifies(certificate, chainId) !== true)
+  if ((await epochs.at(certificate.epoch)?.certifiesBeside(certificate, chainId)) !== true)
     return peerFault('SYNC_CERTIFICATE')
   if (hasVanished(genesis.epochs, block.header)) return peerFault('SYNC_EPOCH')
   if (!equalBytes(header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')

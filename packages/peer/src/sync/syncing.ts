@@ -225,18 +225,20 @@ export class Syncing {
     let ahead = Promise.resolve()
     for (const [i, group] of groups.entries()) {
       const { blocks, certificate } = group
+      if (blocks.at(-1)!.header.height <= this.#ledger.final.height) continue
+      const unproven = group === proven ? null : await this.#checkCertificate(group)
+      if (unproven !== null) return unproven
+      // What is final may have moved meanwhile.
       const news = blocks.filter(block => block.header.height > this.#ledger.final.height)
       if (news.length === 0) continue
-      const wrong =
-        (group === proven ? null : this.#checkCertificate(group)) ??
-        this.#checkChain(news, this.#ledger.final.id)
+      const wrong = this.#checkChain(news, this.#ledger.final.id)
       if (wrong !== null) return wrong
       await ahead
       await this.#prefetch(news, peer)
       const next = groups[i + 1]
       const last = news.at(-1)!
       // The payloads of the next come while these are executed.
-      if (next !== undefined && this.#isProven(next, toHex(blockIdOf(last.header)))) {
+      if (next !== undefined && (await this.#isProven(next, toHex(blockIdOf(last.header))))) {
         proven = next
         ahead = this.#prefetch(next.blocks, peer)
       }
@@ -245,23 +247,23 @@ export class Syncing {
     }
     const driver = this.#driver()
     for (const block of reply.live.blocks) driver.admitting.takeBlock(block)
-    for (const certificate of reply.live.certificates) driver.admitting.takeCertificate(certificate)
+    for (const certificate of reply.live.certificates) await driver.admitting.takeCertificate(certificate)
     for (const vote of reply.live.votes) driver.admitting.takeVote(vote)
     return null
   }
 
-  #isProven(group: Group, parent: string): boolean {
-    return this.#checkCertificate(group) === null && this.#checkChain(group.blocks, parent) === null
+  async #isProven(group: Group, parent: string): Promise<boolean> {
+    return (await this.#checkCertificate(group)) === null && this.#checkChain(group.blocks, parent) === null
   }
 
   /** It proves the last block, and with it those below. */
-  #checkCertificate({ blocks, certificate }: Group): Fault<FaultCode> | null {
+  async #checkCertificate({ blocks, certificate }: Group): Promise<Fault<FaultCode> | null> {
     const { epochs, chainId } = this.#context
     if (certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
     if (!equalBytes(certificate.blockId, blockIdOf(blocks.at(-1)!.header)))
       return peerFault('SYNC_CERTIFICATE')
     // Across a boundary the next epoch's first certificate proves it too: nobody builds there on what is not final.
-    return epochs.at(certificate.epoch)?.certifies(certificate, chainId) === true
+    return (await epochs.at(certificate.epoch)?.certifiesBeside(certificate, chainId)) === true
       ? null
       : peerFault('SYNC_CERTIFICATE')
   }
