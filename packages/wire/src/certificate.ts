@@ -9,14 +9,7 @@ import { BOUNDS } from './bounds.ts'
 import { asFault, Refusal, refuse, type WireFault } from './faults.ts'
 import { isQuorum } from './quorum.ts'
 import type { Certificate, Digest, PublicKey, Signature, Vote } from './types.ts'
-import {
-  encodeVoteBody,
-  readVoteBody,
-  VOTE_BODY_BYTES,
-  verifyVoteBody,
-  verifyVoteBodyBeside,
-  writeVoteBody
-} from './vote.ts'
+import { encodeVoteBody, readVoteBody, VOTE_BODY_BYTES, verifyVoteBody, writeVoteBody } from './vote.ts'
 
 const BITMAP_BYTES_MAX = bitmapBytes(BOUNDS.validatorsMax)
 const FIXED_BYTES = VOTE_BODY_BYTES + 1
@@ -91,7 +84,7 @@ export const certificateFromVotes = (votes: readonly Vote[], validatorCount: num
 type Validators = readonly { readonly key: PublicKey; readonly stake: bigint }[]
 
 /** The keys of those who signed, in their order; undefined where they are no quorum. */
-const signersOf = (
+export const signersOf = (
   { bitmap, signatures }: Certificate,
   validators: Validators
 ): readonly PublicKey[] | undefined => {
@@ -116,36 +109,4 @@ export const verifyCertificate = (
   const { signatures } = certificate
   const keys = signersOf(certificate, validators)
   return keys?.every((key, i) => verifyVoteBody(certificate, signatures[i]!, key, chainId)) ?? false
-}
-
-/** A check takes some 65 microseconds: so many take 2.6 ms of a thread. */
-const AT_ONCE = 40
-
-/**
- * The same for a thread that must not stand still: a large certificate is checked on others, a batch at a time, so that a
- * forged one costs a batch. The answer to a small one comes at once.
- */
-export const verifyCertificateBeside = (
-  certificate: Certificate,
-  validators: Validators,
-  chainId: Digest
-): boolean | Promise<boolean> =>
-  certificate.signatures.length <= AT_ONCE
-    ? verifyCertificate(certificate, validators, chainId)
-    : verifyInBatches(certificate, signersOf(certificate, validators), chainId)
-
-const verifyInBatches = async (
-  certificate: Certificate,
-  keys: readonly PublicKey[] | undefined,
-  chainId: Digest
-): Promise<boolean> => {
-  if (keys === undefined) return false
-  for (let first = 0; first < keys.length; first += AT_ONCE) {
-    const batch = keys.slice(first, first + AT_ONCE)
-    const checks = batch.map((key, i) =>
-      verifyVoteBodyBeside(certificate, certificate.signatures[first + i]!, key, chainId)
-    )
-    if ((await Promise.all(checks)).includes(false)) return false
-  }
-  return true
 }

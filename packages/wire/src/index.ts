@@ -6,8 +6,8 @@ export {
   certificateFromVotes,
   decodeCertificate,
   encodeCertificate,
-  verifyCertificate,
-  verifyCertificateBeside
+  signersOf,
+  verifyCertificate
 } from './certificate.ts'
 export { decodeCheckpointManifest, encodeCheckpointManifest, leafDigest } from './checkpoint.ts'
 export {
@@ -44,7 +44,7 @@ export {
 export { decodeGetRequest, encodeGetRequest } from './get.ts'
 export { blockIdOf, verifyBlockSignature } from './header.ts'
 export { decodeHello, encodeHello } from './hello.ts'
-export { isUsableKey, type KeyPair, keyPairFromSeed, sign, verify } from './keys.ts'
+export { isUsableKey, type KeyPair, keyPairFromSeed, openSslKey, sign, verify, verifyBytes } from './keys.ts'
 export { DigestList, type List, Packed } from './packed.ts'
 export { isMoreThanThird, isQuorum } from './quorum.ts'
 export { isPrintable } from './shape.ts'
@@ -61,4 +61,4 @@ export {
 } from './transaction.ts'
 export * from './types.ts'
 export { type GenesisFault, validateGenesis } from './validate-genesis.ts'
-export { decodeVote, encodeVote, signVote, verifyVote } from './vote.ts'
+export { decodeVote, encodeVote, signVote, verifyVote, voteSigningBytes } from './vote.ts'

@@ -15,7 +15,7 @@ import {
 } from './binary.ts'
 import { BOUNDS } from './bounds.ts'
 import { asFault, Refusal, refuse, type WireFault } from './faults.ts'
-import { type KeyPair, sign, signingBytes, verify, verifyBytesBeside } from './keys.ts'
+import { type KeyPair, sign, signingBytes, verify } from './keys.ts'
 import { type Digest, type PublicKey, type Vote, type VoteBody, VoteKind } from './types.ts'
 
 export const VOTE_BODY_BYTES = 12 + DIGEST_BYTES
@@ -105,11 +105,6 @@ export const verifyVoteBody = (
   chainId: Digest
 ): boolean => verify(DOMAIN, chainId, body.epoch, encodeVoteBody(body), signature, key)
 
-/** The same with the check on another thread. */
-export const verifyVoteBodyBeside = (
-  body: VoteBody,
-  signature: Uint8Array,
-  key: PublicKey,
-  chainId: Digest
-): Promise<boolean> =>
-  verifyBytesBeside(signingBytes(DOMAIN, chainId, body.epoch, encodeVoteBody(body)), signature, key)
+/** The bytes that a vote's signature is over. */
+export const voteSigningBytes = (body: VoteBody, chainId: Digest): Uint8Array =>
+  signingBytes(DOMAIN, chainId, body.epoch, encodeVoteBody(body))

@@ -12,7 +12,6 @@ import {
   signingBytes,
   verify,
   verifyBytes,
-  verifyBytesBeside,
   verifyBytesNative,
   verifyBytesPortable
 } from '../src/keys.ts'
@@ -84,7 +83,6 @@ t.test('committed cases on which libraries differ: ZIP-215 decides, on either pa
   for (const { name, message, key, signature, valid } of cases) {
     const given = [bytes(message), bytes(signature), bytes(key)] as const
     t.equal(verifyBytes(...given), valid, name)
-    t.equal(await verifyBytesBeside(...given), valid, `${name}: on another thread`)
     t.equal(verifyBytesPortable(...given), valid, `${name}: noble alone`)
     const native = verifyBytesNative(...given)
     if (native && !valid) t.fail(`${name}: OpenSSL takes what ZIP-215 refuses`)

@@ -89,30 +89,3 @@ t.test('certificates need a quorum of stake, not of heads', async t => {
   const noStake = validators.map(({ key }) => ({ key, stake: 0n }))
   t.notOk(wire.verifyCertificate(mesh.certificate, noStake, chainId))
 })
-
-t.test('a large certificate is checked beside this thread, to the same answer', async t => {
-  const size = 100
-  const many = Array.from({ length: size }, (_, i) => wire.keyPairFromSeed(mesh.digestOf(`validator ${i}`)))
-  const set = many.map(({ publicKey: key }) => ({ key, stake: 1n }))
-  const body = { epoch: 0, slot: 5, kind: FINAL, blockId: mesh.digestOf('a') }
-  const votes = many.map((pair, i) => wire.signVote(body, i, chainId, pair))
-  const of = (count: number) => wire.certificateFromVotes(votes.slice(0, count), size)
-  const answer = async (certificate: wire.Certificate) => {
-    const beside = await wire.verifyCertificateBeside(certificate, set, chainId)
-    t.equal(beside, wire.verifyCertificate(certificate, set, chainId))
-    return beside
-  }
-  t.type(wire.verifyCertificateBeside(of(size), set, chainId), Promise)
-  t.equal(wire.verifyCertificateBeside(of(40), set, chainId), false, 'a small one is answered at once')
-  t.ok(await answer(of(size)))
-  t.ok(await answer(of(67)))
-  t.notOk(await answer(of(66)), 'no quorum')
-  for (const forged of [0, 39, 40, 99]) {
-    const { signatures, ...rest } = of(size)
-    t.notOk(await answer({ ...rest, signatures: signatures.with(forged, signatures[(forged + 1) % size]!) }))
-    t.notOk(await answer({ ...rest, signatures: signatures.with(forged, new Uint8Array(63)) }))
-  }
-  const { signatures, ...rest } = of(size)
-  t.notOk(await answer({ ...rest, signatures: signatures.slice(1) }), 'one short')
-  t.notOk(await wire.verifyCertificateBeside(of(size), set, other), 'of another mesh')
-})

@@ -11,9 +11,9 @@ import {
   type Digest,
   type PublicKey,
   validatorSetHash,
-  verifyCertificate,
-  verifyCertificateBeside
+  verifyCertificate
 } from '@gradmesh/wire'
+import { verifyCertificateBeside } from './checking.ts'
 
 /** Slots whose leaders are remembered: the lottery sorts and hashes, and every message of a slot asks for it. */
 const LEADERS_KEPT = 256

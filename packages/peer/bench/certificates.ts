@@ -3,14 +3,8 @@
  * milliseconds; `--json` prints nothing but the last line.
  */
 import { sha256, u32 } from '@gradmesh/core'
-import {
-  certificateFromVotes,
-  keyPairFromSeed,
-  signVote,
-  VoteKind,
-  verifyCertificate,
-  verifyCertificateBeside
-} from '../src/index.ts'
+import { certificateFromVotes, keyPairFromSeed, signVote, VoteKind, verifyCertificate } from '@gradmesh/wire'
+import { verifyCertificateBeside } from '../src/round/checking.ts'
 
 const VALIDATORS = 100
 const RUNS = 60
