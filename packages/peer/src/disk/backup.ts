@@ -4,14 +4,15 @@
  * and signs nothing until it can't contradict what it signed after the backup (`round/renewing.ts`).
  */
 import { mkdir, readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { equalBytes, fromHex, MeshError, toHex } from '@gradmesh/core'
-import { openSafety } from '@gradmesh/store'
+import { openSafety, syncFolder } from '@gradmesh/store'
 import { BOUNDS, chainIdOf, type Genesis } from '@gradmesh/wire'
 import type { RestoredMark } from '../round/renewing.ts'
 import { cannotWrite } from './cannot-write.ts'
 import { exists, parseGenesis, paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { parseKeyFile, publicKeyOf } from './key-file.ts'
-import { reason, syncFolderOf, writeDurably } from './write-durably.ts'
+import { reason, writeDurably } from './write-durably.ts'
 
 const FORMAT = 'gradmesh-backup/1'
 
@@ -183,7 +184,7 @@ export const restoredMark = (folder: string): RestoredMark => {
     isThere: () => exists(restored),
     async clear() {
       await rm(restored, { force: true })
-      await syncFolderOf(restored)
+      await syncFolder(dirname(restored))
     }
   }
 }

@@ -1,5 +1,6 @@
 import { open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder } from '@gradmesh/store'
 import { cannotWrite } from './cannot-write.ts'
 
 /** A new file, on the disk when this returns. @throws MeshError `FOLDER_WRITE`, also when it exists. */
@@ -29,13 +30,7 @@ export const replaceDurably = async (path: string, content: string, mode: number
   await rm(beside, { force: true })
   await writeDurably(beside, content, mode)
   await rename(beside, path)
-  await syncFolderOf(path)
-}
-
-/** Makes durable that a file was renamed or removed. */
-export const syncFolderOf = async (path: string): Promise<void> => {
-  const folder = await open(dirname(path), 'r')
-  await folder.sync().finally(() => folder.close())
+  await syncFolder(dirname(path))
 }
 
 export const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
