@@ -178,6 +178,48 @@ export const netContract = (t: Test, world: () => NetWorld): void => {
     t.strictSame(a!.net.traffic().byTopic[ECHO], b!.net.traffic().byTopic[ECHO])
   })
 
+  test('a reply comes where it is wanted, also one of many in a row, and its memory is free again', async (t, bench) => {
+    const [a, b] = await bench.line(2)
+    const into = new Uint8Array(new SharedArrayBuffer(ECHO_BYTES_MAX))
+    const lengths = [ECHO_BYTES_MAX, 0, 70_000, 5, 299_999]
+    for (const [i, length] of lengths.entries()) {
+      into.fill(255)
+      const message = Uint8Array.from({ length }, (_, at) => at * 7 + i)
+      const reply = await a!.net.request(b!.net.self, ECHO, message, { ...ASK, into, inARow: true })
+      t.strictSame([reply.buffer, reply.byteOffset, reply.length], [into.buffer, 0, length])
+      t.ok(Buffer.compare(reply, message) === 0, `${length} bytes`)
+      t.ok(
+        into.subarray(length).every(byte => byte === 255),
+        'nothing is written behind it'
+      )
+      t.notOk(b!.ended.includes(false), 'no reply was lost')
+    }
+    t.ok(b!.ended.length >= lengths.length - 1, 'each is told by the next at the latest')
+    await rejects(
+      t,
+      a!.net.request(b!.net.self, ECHO, utf8('too long'), { ...ASK, maxReplyBytes: 7, into, inARow: true }),
+      'NET_REPLY_TOO_LONG'
+    )
+    await rejects(
+      t,
+      a!.net.request(b!.net.self, '/contract/never', utf8('x'), {
+        ...ASK,
+        timeoutMs: 50,
+        into,
+        inARow: true
+      }),
+      'NET_TIMEOUT'
+    )
+    const after = await a!.net.request(b!.net.self, ECHO, utf8('on'), { ...ASK, into, inARow: true })
+    t.strictSame(after.slice(), utf8('on'))
+    await b!.net.stop()
+    await rejects(
+      t,
+      a!.net.request(b!.net.self, ECHO, utf8('x'), { ...ASK, into, inARow: true }),
+      'NET_PEER_GONE'
+    )
+  })
+
   test('of one peer only so many requests are worked on at once; the others wait', async (t, bench) => {
     const [a, b] = await bench.line(2)
     const ask = (n: number) => a!.net.request(b!.net.self, '/contract/two', Uint8Array.of(n), ASK)
@@ -310,6 +352,8 @@ interface Player {
   /** Ends each request that is being worked on. */
   readonly inside: (() => void)[]
   insideMax: number
+  /** What it was told of the ends of its replies to echoes. */
+  readonly ended: boolean[]
 }
 
 class Bench {
@@ -337,14 +381,18 @@ class Bench {
       verdict: () => 'accept',
       waiting: 0,
       inside: [],
-      insideMax: 0
+      insideMax: 0,
+      ended: []
     }
     net.subscribe(TOPIC, { maxBytes }, (message, from) => {
       const text = new TextDecoder().decode(message)
       player.heard.push([text, from])
       return player.verdict(text)
     })
-    net.handle(ECHO, ECHO_BYTES_MAX, async message => message)
+    net.handle(ECHO, ECHO_BYTES_MAX, async (message, _, onEnd) => {
+      onEnd(isTaken => player.ended.push(isTaken))
+      return message
+    })
     net.handle('/contract/throw', 10, async () => {
       throw new MeshError('TEST', 'a handler that fails')
     })

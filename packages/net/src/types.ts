@@ -6,7 +6,12 @@ export type PeerKey = string
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
 export type GossipHandler = (message: Uint8Array, from: PeerKey) => Verdict | Promise<Verdict>
-export type RequestHandler = (request: Uint8Array, from: PeerKey) => Promise<Uint8Array>
+/** `onEnd`: told once nothing reads the reply any more, true; or, false, that this can't be known. */
+export type RequestHandler = (
+  request: Uint8Array,
+  from: PeerKey,
+  onEnd: (listener: (isTaken: boolean) => void) => void
+) => Promise<Uint8Array>
 
 export interface TopicOptions {
   /** Longer messages are rejected unread. */
@@ -23,6 +28,13 @@ export interface RequestOptions {
   /** Longer replies are cut off with a `NET_REPLY_TOO_LONG` error. */
   readonly maxReplyBytes: number
   readonly signal?: AbortSignal
+  /**
+   * Where the reply is put, from its first byte on, at least `maxReplyBytes` long; what is returned lies in it. Once the
+   * request is over, however it ended, nothing is written there any more.
+   */
+  readonly into?: Uint8Array
+  /** More of the same kind follow at once: they need not begin anew. */
+  readonly inARow?: boolean
 }
 
 export interface PeerConnection {

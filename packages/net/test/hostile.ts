@@ -126,3 +126,32 @@ t.test('requests that break the frame are answered with a status or cut off', as
     'one byte at a time'
   )
 })
+
+t.test(
+  'requests in a row share a stream as long as each says so, and one that stops asking holds nothing for long',
+  async t => {
+    const net = await victim(t, [])
+    const raw = await rawPeer(t, 3)
+    const connection = await raw.connect(net.addresses()[0]!)
+    const stream = await connection.newStream(ECHO)
+    const replies: Uint8Array[] = []
+    const { promise: over, resolve } = Promise.withResolvers<void>()
+    stream.addEventListener('message', ({ data }) => replies.push(data.subarray()))
+    stream.addEventListener('remoteCloseWrite', () => resolve())
+    const ok = (text: string): Uint8Array => concatBytes(...replyFrame(STATUS.ok, utf8(text)))
+    const expected: Uint8Array[] = []
+    for (const text of ['one', 'two', 'three']) {
+      stream.send(requestFrame(utf8(text), 100, text !== 'three'))
+      expected.push(ok(text))
+      await until(() => concatBytes(...replies).length === concatBytes(...expected).length)
+      t.strictSame(concatBytes(...replies), concatBytes(...expected), text)
+    }
+    await over
+    t.pass('the last one says that it is the last')
+    const greedy = await connection.newStream(ECHO)
+    const cut = new Promise(resolve => greedy.addEventListener('close', resolve))
+    greedy.send(concatBytes(requestFrame(utf8('a'), 100, true), requestFrame(utf8('b'), 100, true)))
+    await cut
+    t.pass('two requests at once break the frame')
+  }
+)

@@ -24,8 +24,8 @@ export interface Files {
   names(): Promise<readonly string[]>
   /** Undefined where there is none of this name. */
   size(name: string): Promise<number | undefined>
-  /** Undefined where the file is missing or ends before. */
-  read(name: string, at: number, length: number): Promise<Uint8Array | undefined>
+  /** Undefined where the file is missing or ends before. What is read lies at the begin of `into` where that is given. */
+  read(name: string, at: number, length: number, into?: Uint8Array): Promise<Uint8Array | undefined>
   /** Makes the file where there is none; what lies before `at` and was never written is zeros. */
   write(name: string, at: number, bytes: Uint8Array): Promise<void>
   /** Resolves once all that was written is on the disk, the file's name too. None of this name: nothing. */

@@ -140,9 +140,12 @@ class Memory implements MemoryDatabase {
         return [...this.#liveFiles.keys()]
       },
       size: async name => held(name)?.length,
-      read: async (name, at, length) => {
+      read: async (name, at, length, into) => {
         const bytes = held(name)
-        return bytes === undefined || bytes.length < at + length ? undefined : bytes.slice(at, at + length)
+        if (bytes === undefined || bytes.length < at + length) return undefined
+        if (into === undefined) return bytes.slice(at, at + length)
+        into.set(bytes.subarray(at, at + length))
+        return into.subarray(0, length)
       },
       write,
       sync: async name => {

@@ -165,6 +165,20 @@ for (const adapter of adapters) {
       const read = (await files.read('leaves-7', 4, 1))!
       read[0] = 5
       t.strictSame([...(await files.read('leaves-7', 4, 1))!], [1])
+      const into = bytes(6, 6, 6, 6)
+      const placed = (await files.read('leaves-7', 4, 3, into))!
+      t.equal(placed.buffer, into.buffer)
+      t.strictSame(
+        [[...placed], [...into]],
+        [
+          [1, 2, 3],
+          [1, 2, 3, 6]
+        ]
+      )
+      const shared = new Uint8Array(new SharedArrayBuffer(2)).fill(4)
+      await files.write('leaves-7', 7, shared)
+      shared.fill(5)
+      t.strictSame([...(await files.read('leaves-7', 6, 3))!], [3, 4, 4])
       await files.sync('leaves-7')
       await files.write('leaves-12', 0, new Uint8Array(100_000).fill(7))
       t.ok((await database.sizeOf()) >= 100_007)

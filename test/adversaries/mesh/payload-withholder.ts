@@ -23,10 +23,10 @@ export const payloadWithholder: MeshAdversary = {
         ).slice(0, attest.bitmap.length)
         await net.publish(topic, encodeAttest(signAttest({ ...attest, bitmap }, validator, chainId, keys)))
       },
-      answer: (_, handler) => async (request, from) => {
+      answer: (_, handler) => async (request, from, onEnd) => {
         const asked = decodeGetRequest(request)
         const isPayload = !isFault(asked) && (asked.what === 'delta' || asked.what === 'headers')
-        return isPayload ? new Uint8Array() : handler(request, from)
+        return isPayload ? new Uint8Array() : handler(request, from, onEnd)
       }
     })
 }

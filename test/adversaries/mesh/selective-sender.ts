@@ -13,7 +13,7 @@ export const selectiveSender: MeshAdversary = {
           topic,
           message
         ),
-      answer: (_, handler) => async (request, from) =>
-        prng.oneIn(3) ? new Uint8Array() : handler(request, from)
+      answer: (_, handler) => async (request, from, onEnd) =>
+        prng.oneIn(3) ? new Uint8Array() : handler(request, from, onEnd)
     })
 }

@@ -162,7 +162,7 @@ export const watched = (
   files: {
     names: () => database.files.names(),
     size: name => database.files.size(name),
-    read: (name, at, length) => database.files.read(name, at, length),
+    read: (...place) => database.files.read(...place),
     write: (name, at, bytes) => write(() => database.files.write(name, at, bytes), []),
     sync: name => write(() => database.files.sync(name), []),
     remove: name => write(() => database.files.remove(name), [])

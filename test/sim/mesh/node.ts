@@ -477,9 +477,9 @@ export class Life {
           return this.alive ? handler(message, from) : 'ignore'
         }),
       handle: (protocol, maxBytes, handler) =>
-        inner.handle(protocol, maxBytes, async (message, from) => {
+        inner.handle(protocol, maxBytes, async (message, from, onEnd) => {
           await this.#awake()
-          return this.alive ? handler(message, from) : hang()
+          return this.alive ? handler(message, from, onEnd) : hang()
         }),
       onConnect: listener =>
         inner.onConnect(peer => {

@@ -15,10 +15,12 @@ import {
 import { REQUESTS_MAX } from '../limits.ts'
 import type { ProtocolEntry, Registry } from '../registry.ts'
 import type { Tally } from '../tally.ts'
-import type { PeerKey, RequestOptions } from '../types.ts'
+import type { PeerKey, RequestHandler, RequestOptions } from '../types.ts'
 import { keyOf } from './addresses.ts'
 import {
   type Frame,
+  isInARow,
+  maxReplyBytesOf,
   REPLY_HEAD_BYTES,
   REQUEST_HEAD_BYTES,
   type ReplyFrame,
@@ -27,6 +29,7 @@ import {
   requestFrame,
   STATUS
 } from './frames.ts'
+import { KeptStreams } from './kept-streams.ts'
 import type { Node } from './node.ts'
 
 /** A request must have arrived within this time, and its reply must be taken within it. */
@@ -48,6 +51,7 @@ export class Streams {
   readonly #inbound = new Map<PeerKey, number>()
   readonly #outbound = new Map<PeerKey, number>()
   readonly #open = new Set<Stream>()
+  readonly #kept = new KeptStreams(close)
   readonly #stopping = new AbortController()
 
   constructor(init: StreamsInit) {
@@ -72,6 +76,7 @@ export class Streams {
 
   stop(): void {
     this.#stopping.abort()
+    this.#kept.stop()
     for (const stream of this.#open) stream.abort(new MeshError('NET_STATE', 'the net stops'))
   }
 
@@ -102,7 +107,7 @@ export class Streams {
     peer: PeerKey,
     protocol: string,
     message: Uint8Array,
-    { timeoutMs, maxReplyBytes, signal }: RequestOptions
+    { timeoutMs, maxReplyBytes, signal, into, inARow = false }: RequestOptions
   ): Promise<Uint8Array> {
     if (signal?.aborted === true) throw aborted(peer, protocol)
     const connection = this.#init.connectionTo(peer)
@@ -115,25 +120,28 @@ export class Streams {
     const cut = (): void => stream?.abort(new MeshError('NET_ABORTED', 'given up'))
     any.addEventListener('abort', cut, { once: true })
     try {
-      stream = await connection.newStream(protocol, {
-        signal: any,
-        maxOutboundStreams: 2 * REQUESTS_MAX,
-        runOnLimitedConnection: true
-      })
-      this.#open.add(stream)
-      if (any.aborted) throw aborted(peer, protocol)
-      const answer = readFrame(stream, REPLY_HEAD_BYTES, maxReplyBytes)
-      stream.send(requestFrame(message, maxReplyBytes))
-      const reply = await answer
-      if (any.aborted) throw aborted(peer, protocol)
+      const ask = async (kept?: Stream): ReturnType<typeof readFrame> => {
+        stream = kept ?? (await this.#newStream(connection, protocol, any))
+        this.#open.add(stream)
+        if (any.aborted) throw aborted(peer, protocol)
+        const answer = readFrame(stream, REPLY_HEAD_BYTES, maxReplyBytes, into)
+        stream.send(requestFrame(message, maxReplyBytes, inARow))
+        const reply = await answer
+        if (any.aborted) throw aborted(peer, protocol)
+        if (reply !== 'over' || kept === undefined) return reply
+        this.#open.delete(stream)
+        return ask()
+      }
+      const reply = await ask(inARow ? this.#kept.take(connection, protocol) : undefined)
       if (reply === 'long') throw replyTooLong(peer, protocol, maxReplyBytes)
-      if (reply === 'broken') throw peerGone(peer)
+      if (reply === 'broken' || reply === 'over') throw peerGone(peer)
       const status = reply.head.getUint8(0)
       if (status === STATUS.requestTooLong) throw requestTooLong(protocol, message.length)
       if (status === STATUS.replyTooLong) throw replyTooLong(peer, protocol, maxReplyBytes)
       if (status === STATUS.busy) throw busy(peer, protocol)
       if (status !== STATUS.ok) throw requestFailed(peer, protocol)
-      void stream.close().catch(() => stream?.abort(new MeshError('NET_STATE', 'closing failed')))
+      if (inARow) this.#kept.put(connection, protocol, stream!)
+      else close(stream!)
       return reply.body
     } catch (error) {
       stream?.abort(
@@ -151,6 +159,14 @@ export class Streams {
       any.removeEventListener('abort', cut)
       if (stream !== undefined) this.#open.delete(stream)
     }
+  }
+
+  #newStream(connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> {
+    return connection.newStream(protocol, {
+      signal,
+      maxOutboundStreams: 2 * REQUESTS_MAX,
+      runOnLimitedConnection: true
+    })
   }
 
   async #answer(
@@ -173,31 +189,53 @@ export class Streams {
     this.#open.add(stream)
     const gone = new AbortController()
     stream.addEventListener('close', () => gone.abort(), { once: true })
-    let leave = (): void => {}
+    let leave = NO_WAY
+    let tellEnd: (isTaken: boolean) => void = NO_WAY
+    const onEnd = (listener: (isTaken: boolean) => void): void => {
+      tellEnd = listener
+    }
     try {
-      const request = await this.#requestOf(entry, stream)
-      if (request === undefined) return
-      leave = await entry.lines.enter(peer)
-      if (gone.signal.aborted) return
-      const frame =
-        'body' in request ? await this.#replyTo(protocol, entry, request, peer, gone.signal) : request
-      if (frame !== undefined) await this.#send(stream, frame)
+      for (let isFirst = true; ; isFirst = false) {
+        const request = await this.#requestOf(entry, stream, isFirst)
+        if (request === undefined) return
+        // Whoever asks again has taken the reply.
+        leave()
+        leave = NO_WAY
+        tellEnd(true)
+        tellEnd = NO_WAY
+        leave = await entry.lines.enter(peer)
+        if (gone.signal.aborted) return
+        const frame =
+          'body' in request
+            ? await this.#replyTo(protocol, entry, request, { peer, gone: gone.signal, onEnd })
+            : request
+        if (frame === undefined) return
+        if (!('body' in request) || !isInARow(request)) return await this.#send(stream, frame)
+        for (const part of frame) if (part.length > 0) stream.send(part)
+      }
     } catch (error) {
       this.#init.logger.debug({ peer, protocol, error }, 'a request could not be answered')
       stream.abort(error instanceof Error ? error : new MeshError('NET_REQUEST_FAILED', 'no answer'))
     } finally {
       leave()
+      tellEnd(false)
       this.#open.delete(stream)
       release(this.#inbound, peer)
     }
   }
 
-  /** The request; or the frame that refuses it; or nothing, where the stream was broken off. */
+  /** The request; or the frame that refuses it; or nothing, where the stream was broken off or no other follows. */
   async #requestOf(
     { maxRequestBytes }: ProtocolEntry,
-    stream: Stream
+    stream: Stream,
+    isFirst: boolean
   ): Promise<Frame | ReplyFrame | undefined> {
-    const request = await within(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
+    const read = await within(TRANSFER_MS_MAX, readFrame(stream, REQUEST_HEAD_BYTES, maxRequestBytes))
+    if (read === 'over' && !isFirst) {
+      close(stream)
+      return undefined
+    }
+    const request = read === 'over' ? 'broken' : read
     if (request === 'long' || request === 'broken') {
       const code = request === 'long' ? 'NET_REQUEST_TOO_LONG' : 'NET_REQUEST_BROKEN'
       this.#init.metrics.count('gradmesh_faults_total', { code })
@@ -214,18 +252,17 @@ export class Streams {
     protocol: string,
     { handler }: ProtocolEntry,
     request: Frame,
-    peer: PeerKey,
-    gone: AbortSignal
+    { peer, gone, onEnd }: Asker
   ): Promise<ReplyFrame | undefined> {
     let reply: Uint8Array
     try {
-      reply = await within(HANDLER_MS_MAX, handler(request.body, peer), gone)
+      reply = await within(HANDLER_MS_MAX, handler(request.body, peer, onEnd), gone)
     } catch (error) {
       if (gone.aborted) return undefined
       this.#init.logger.warn({ peer, protocol, error }, 'a request handler failed')
       return replyFrame(STATUS.failed, NOTHING)
     }
-    if (reply.length > request.head.getUint32(0, true)) return replyFrame(STATUS.replyTooLong, NOTHING)
+    if (reply.length > maxReplyBytesOf(request)) return replyFrame(STATUS.replyTooLong, NOTHING)
     this.#init.tally.exchanged(protocol, reply.length, request.body.length)
     return replyFrame(STATUS.ok, reply)
   }
@@ -245,7 +282,17 @@ export class Streams {
   }
 }
 
+interface Asker {
+  readonly peer: PeerKey
+  readonly gone: AbortSignal
+  readonly onEnd: Parameters<RequestHandler>[2]
+}
+
 const NOTHING = new Uint8Array(0)
+const NO_WAY = (): void => {}
+
+const close = (stream: Stream): void =>
+  void stream.close().catch(() => stream.abort(new MeshError('NET_STATE', 'closing failed')))
 
 const release = (counts: Map<PeerKey, number>, peer: PeerKey): void => {
   const left = (counts.get(peer) ?? 1) - 1

@@ -26,7 +26,7 @@ export class MemoryRequests {
     peer: PeerKey,
     protocol: string,
     message: Uint8Array,
-    { timeoutMs, maxReplyBytes, signal }: RequestOptions
+    { timeoutMs, maxReplyBytes, signal, into }: RequestOptions
   ): Promise<Uint8Array> {
     const { hub, links, tally } = this.#here
     if (signal?.aborted === true) throw aborted(peer, protocol)
@@ -44,7 +44,9 @@ export class MemoryRequests {
     try {
       const reply = await promise
       tally.exchanged(protocol, message.length, reply.length)
-      return reply
+      if (into === undefined) return reply
+      into.set(reply)
+      return into.subarray(0, reply.length)
     } finally {
       link.requests--
       timer.cancel()
@@ -87,10 +89,16 @@ export class MemoryRequests {
     if (link.inboundRequests >= REQUESTS_MAX) throw busy(self, protocol)
     link.inboundRequests++
     let reply: Uint8Array
+    let tellEnd = (_isTaken: boolean): void => {}
     const leave = await entry.lines.enter(from)
     try {
-      reply = await entry.handler(message, from)
+      const answer = await entry.handler(message, from, listener => {
+        tellEnd = listener
+      })
+      reply = answer.slice()
+      tellEnd(true)
     } catch (error) {
+      tellEnd(false)
       hub.logger.warn({ peer: from, protocol, error }, 'a request handler failed')
       throw requestFailed(self, protocol)
     } finally {
@@ -99,6 +107,6 @@ export class MemoryRequests {
     }
     if (reply.length > maxReplyBytes) throw replyTooLong(self, protocol, maxReplyBytes)
     tally.exchanged(protocol, reply.length, message.length)
-    return reply.slice()
+    return reply
   }
 }

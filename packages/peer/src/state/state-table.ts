@@ -170,8 +170,8 @@ export const makeStateTable = () => {
       return null
     },
 
-    /** Leaves from `first` on, one after the other. Answers with the bytes, and with how many leaves were right. */
-    take({ first, bytes }: { first: number; bytes: Uint8Array }): { right: number; bytes: Uint8Array } {
+    /** Leaves from `first` on, one after the other. Answers how many were right; the others are not kept. */
+    take({ first, bytes }: { first: number; bytes: Uint8Array }): number {
       if (incoming === undefined) throw new MeshError('STATE_LEAF', 'no checkpoint is expected')
       const size = 4 * layout.chunk
       let right = 0
@@ -181,7 +181,7 @@ export const makeStateTable = () => {
         if (digest === undefined || !equalBytes(leafDigest(leaf), digest)) break
       }
       setLeaves(incoming.weights, first, bytes.subarray(0, right * size), layout.chunk)
-      return moving({ right, bytes }, bytes.buffer as ArrayBuffer)
+      return right
     },
 
     /** Goes on from the checkpoint whose leaves have all come, and forgets every other state. */

@@ -70,6 +70,8 @@ export class Download {
   #wake: () => void = () => {}
   #changed: Promise<void>
   readonly #end = new AbortController()
+  /** Memory for runs, shared with the state thread: what one run has left, the next is put into. */
+  readonly #free: Uint8Array[] = []
 
   constructor(
     context: Need,
@@ -125,8 +127,7 @@ export class Download {
       const run = await chain.heldLeaves(this.#manifest.height, first * size, count * size)
       if (run === undefined) return
       for (const [i, bytes] of cut(run, size).entries()) {
-        const { right } = await state.take({ first: first + i, bytes })
-        if (right === 1) this.#hold(first + i, 1)
+        if ((await state.take({ first: first + i, bytes })) === 1) this.#hold(first + i, 1)
       }
     }
   }
@@ -140,7 +141,9 @@ export class Download {
         continue
       }
       source.underWay++
-      const failed = await this.#fetch(source, run)
+      const room = this.#free.pop() ?? this.#newRoom()
+      const failed = await this.#fetch(source, run, room)
+      this.#free.push(room)
       source.underWay--
       if (failed) await pause(this.#context.clock, PAUSE_MS)
     }
@@ -167,8 +170,12 @@ export class Download {
     return undefined
   }
 
+  #newRoom(): Uint8Array {
+    return new Uint8Array(new SharedArrayBuffer(BOUNDS.leavesAtOnceMax * this.#leafBytes))
+  }
+
   /** True when the source is to be given a moment. */
-  async #fetch(source: Source, run: Run): Promise<boolean> {
+  async #fetch(source: Source, run: Run, into: Uint8Array): Promise<boolean> {
     const { net, clock, state, faults, log } = this.#context
     const { height } = this.#manifest
     const startMs = clock.nowMs()
@@ -177,7 +184,13 @@ export class Download {
         source.key,
         PROTOCOLS.get.name,
         encodeGetRequest({ what: 'leaves', height, index: run.first, count: run.count }),
-        { timeoutMs: TIMEOUT_MS, maxReplyBytes: run.count * this.#leafBytes, signal: this.#end.signal }
+        {
+          timeoutMs: TIMEOUT_MS,
+          maxReplyBytes: run.count * this.#leafBytes,
+          signal: this.#end.signal,
+          into,
+          inARow: true
+        }
       )
       .catch(error => {
         log.debug({ error, source: source.key }, 'leaves did not come')
@@ -195,14 +208,14 @@ export class Download {
       return true
     }
     source.failures = 0
-    const taken = await state.take({ first: run.first, bytes: reply }, [reply.buffer as ArrayBuffer])
+    const right = await state.take({ first: run.first, bytes: reply })
     if (!this.#asked.has(run)) return false
-    if (taken.right < run.count) {
-      const isLie = taken.bytes.length > 0
+    if (right < run.count) {
+      const isLie = reply.length > 0
       // Several runs of one source may be under way.
       if (isLie && source.dropped !== 'lied') {
         faults.count(peerFault('SYNC_LEAF'))
-        log.warn({ source: source.key, height, leaf: run.first + taken.right }, 'a peer sent a wrong leaf')
+        log.warn({ source: source.key, height, leaf: run.first + right }, 'a peer sent a wrong leaf')
       }
       source.dropped = isLie ? 'lied' : 'lacks'
       this.#giveBack(run, source)
@@ -210,14 +223,14 @@ export class Download {
     }
     this.#asked.delete(run)
     this.#hold(run.first, run.count)
-    this.#bytes += taken.bytes.length
+    this.#bytes += reply.length
     const tookMs = clock.nowMs() - startMs
     if (tookMs < QUICK_MS) source.leavesAtOnce = Math.min(BOUNDS.leavesAtOnceMax, 2 * source.leavesAtOnce)
     else if (tookMs > SLOW_MS) source.leavesAtOnce = Math.max(1, source.leavesAtOnce >> 1)
     this.#onProgress(this.#heldCount, this.#held.length)
     if (this.#isWhole) this.#end.abort()
     this.#change()
-    await this.#write(run.first, taken.bytes)
+    await this.#write(run.first, reply)
     return false
   }
 

@@ -3,6 +3,7 @@ import { type Fault, isFault, MeshError, toHex } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import {
   type Block,
+  BOUNDS,
   type CheckpointManifest,
   decodeGetRequest,
   decodeHello,
@@ -29,6 +30,7 @@ import { provenSuccessor } from '../state/proven.ts'
 import { PIECE_BYTES, PROTOCOLS, REQUEST_BUDGET } from '../topics.ts'
 import { differenceTo } from './greeting.ts'
 import { LastRead } from './last-read.ts'
+import { LeafRooms } from './leaf-rooms.ts'
 import { setsProofAt } from './sets-proofs.ts'
 
 const SYNC_BLOCKS_MAX = 64
@@ -58,6 +60,7 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   const { net, faults } = context
   const budget = new Budget(context.clock, REQUEST_BUDGET)
   const lastRead = new LastRead(LAST_READ_MAX)
+  const rooms = new LeafRooms(BOUNDS.leavesAtOnceMax * 4 * context.genesis.delta.chunk)
   const refuse = (wrong: Fault<FaultCode>): never => {
     faults.count(wrong)
     throw new MeshError(
@@ -89,11 +92,16 @@ export const serveRequests = (context: Context, parts: ServingParts, agent: stri
   net.handle(
     PROTOCOLS.get.name,
     PROTOCOLS.get.requestBytes,
-    async (request, from) => {
+    async (request, from, onEnd) => {
       await budget.spend(from, PROTOCOLS.get.tokens)
       const asked = decodeGetRequest(request)
       if (isFault(asked)) return refuse(asked)
-      if (asked.what === 'leaves') await budget.spend(from, Math.floor(asked.count / LEAVES_PER_TOKEN))
+      if (asked.what === 'leaves') {
+        await budget.spend(from, Math.floor(asked.count / LEAVES_PER_TOKEN))
+        const room = rooms.lend()
+        onEnd(isTaken => rooms.takeBack(room, isTaken))
+        return (await context.chain.leaves(asked.height, asked.index, asked.count, room)) ?? NOTHING
+      }
       const charge = (bytes: number): Promise<void> => budget.spend(from, Math.floor(bytes / BYTES_PER_TOKEN))
       return (await get(context, { ...parts, lastRead, charge }, asked)) ?? NOTHING
     },
@@ -115,7 +123,7 @@ const get = async (
     /** Resolves when the peer that asks may have had so many bytes read. */
     readonly charge: (bytes: number) => Promise<void>
   },
-  asked: GetRequest
+  asked: Exclude<GetRequest, { readonly what: 'leaves' }>
 ): Promise<Uint8Array | undefined> => {
   const { chain } = context
   switch (asked.what) {
@@ -153,8 +161,6 @@ const get = async (
     }
     case 'epoch':
       return setsProofAt(chain, asked.epoch)
-    case 'leaves':
-      return chain.leaves(asked.height, asked.index, asked.count)
   }
 }
 

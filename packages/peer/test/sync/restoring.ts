@@ -50,10 +50,10 @@ const meet = async (t: Test, ...replies: Reply[]): Promise<{ newcomer: Node; sou
       net.handle(
         protocol,
         bytesMax,
-        async (request, from) => {
+        async (request, from, onEnd) => {
           const asked = protocol === PROTOCOLS.get.name ? decodeGetRequest(request) : undefined
-          if (asked === undefined || isFault(asked)) return handler(request, from)
-          return reply(asked, () => handler(request, from))
+          if (asked === undefined || isFault(asked)) return handler(request, from, onEnd)
+          return reply(asked, () => handler(request, from, onEnd))
         },
         options
       )

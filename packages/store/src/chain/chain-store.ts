@@ -73,8 +73,11 @@ export interface ChainStore {
   /** Of the checkpoints that are held, the newest first. */
   checkpointHeights(): Promise<number[]>
   checkpointAt(height: number): Promise<Checkpoint | undefined>
-  /** A run of a checkpoint's leaves, each held against its digest; undefined unless the checkpoint has them. */
-  leaves(height: number, first: number, count: number): Promise<Uint8Array | undefined>
+  /**
+   * A run of a checkpoint's leaves, each held against its digest, at the begin of `into` where that is given; undefined
+   * unless the checkpoint has them.
+   */
+  leaves(height: number, first: number, count: number, into?: Uint8Array): Promise<Uint8Array | undefined>
   /**
    * Leaves of a checkpoint that is being fetched, where they lie among all of them: from byte `at` on. Durable once
    * `syncLeaves` has followed; nobody sees them before `adopt`.

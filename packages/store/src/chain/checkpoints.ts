@@ -109,13 +109,19 @@ export class Checkpoints {
     return checkpoint
   }
 
-  async leaves(height: number, first: number, count: number): Promise<Uint8Array | undefined> {
+  async leaves(
+    height: number,
+    first: number,
+    count: number,
+    into?: Uint8Array
+  ): Promise<Uint8Array | undefined> {
     const checkpoint = await this.at(height)
     if (checkpoint === undefined || first + count > checkpoint.leaves.length) return undefined
     const leafBytes = await leafBytesOf(this.#database, checkpoint)
     if (leafBytes === undefined)
       throw corrupt(`the file of the checkpoint of height ${height}`, 'it is missing or cut', height)
-    const bytes = await this.#database.files.read(nameOf(height), first * leafBytes, count * leafBytes)
+    const { files } = this.#database
+    const bytes = await files.read(nameOf(height), first * leafBytes, count * leafBytes, into)
     const whole = bytes === undefined ? 0 : wholeLeaves(checkpoint, first, bytes, leafBytes)
     if (bytes !== undefined && whole === count) return bytes
     const what = `leaf ${first + whole} of the checkpoint of height ${height}`

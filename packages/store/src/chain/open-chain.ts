@@ -300,8 +300,8 @@ export class OpenChain implements ChainStore {
     return this.#checkpoints.at(height)
   }
 
-  leaves(height: number, first: number, count: number): Promise<Uint8Array | undefined> {
-    return this.#checkpoints.leaves(height, first, count)
+  leaves(...run: Parameters<ChainStore['leaves']>): Promise<Uint8Array | undefined> {
+    return this.#checkpoints.leaves(...run)
   }
 
   putLeaves(height: number, at: number, bytes: Uint8Array): Promise<void> {

@@ -34,12 +34,12 @@ export class FolderFiles implements Files {
     return this.#run(() => stat(join(this.#folder, name)).then(({ size }) => size, orNone))
   }
 
-  read(name: string, at: number, length: number): Promise<Uint8Array | undefined> {
+  read(name: string, at: number, length: number, into?: Uint8Array): Promise<Uint8Array | undefined> {
     return this.#run(async () => {
       const file = await this.#file(name, false)
       if (file === undefined) return undefined
       // Of its own memory, so that it can move to another thread, and not filled with zeros first.
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+      const bytes = into?.subarray(0, length) ?? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
       for (let have = 0; have < length; ) {
         const { bytesRead } = await file.handle.read(bytes, have, length - have, at + have)
         if (bytesRead === 0) return undefined
