@@ -6,7 +6,6 @@
 import type { Socket } from 'node:net'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { PeerKey } from '../types.ts'
-import { giveBackMemory } from './sealing.ts'
 import type { Shaper } from './shaping.ts'
 
 export interface Bytes {
@@ -35,7 +34,6 @@ export class Meter {
     }
     if (this.#open.has(socket)) return
     this.#open.set(socket, peer)
-    giveBackMemory(socket)
     this.#shaper?.shape(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
