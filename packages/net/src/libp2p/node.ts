@@ -10,9 +10,10 @@ import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { uPnPNAT } from '@libp2p/upnp-nat'
-import { yamux } from '@libp2p/yamux'
+
 import { createLibp2p } from 'libp2p'
 import type { Allowance } from './allowance.ts'
+import { calmYamux } from './muxing.ts'
 import { pacedRegistrar } from './paced.ts'
 import { type RelayInside, relayServer, relayTransport } from './relaying.ts'
 
@@ -66,7 +67,7 @@ export const createNode = async (
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      calmYamux({
         maxInboundStreams: 128,
         maxOutboundStreams: 128,
         // A paused stream holds at most one window, below libp2p's 4 MiB limit for unread bytes.
