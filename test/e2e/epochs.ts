@@ -86,7 +86,10 @@ t.test('sets change while a mesh trains', { skip: skip ?? false }, async t => {
     const error = (await restored.status())?.lastError
     return error?.code === 'KEY_RESTORED'
   })
-  await restored.firstAccepted(PATIENCE_MS)
+  const accepted = async (): Promise<number> => (await accountOf(third))?.accepted ?? 0
+  const before = await accepted()
+  await waits('its key may sign again', async () => (await restored.status())?.lastError === null)
+  await waits('its deltas are taken again', async () => (await accepted()) > before)
   t.match(await restored.status(), { role: 'trainer', lastError: null }, 'it trains, and votes no more')
   const sixth = await join(mesh, second, 'peer-5')
   await say('the third is back, a sixth is in step')
