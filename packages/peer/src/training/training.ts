@@ -164,8 +164,20 @@ export class Training {
     if (delta === undefined || this.#stopped) return
     const digest = deltaDigest(delta.header)
     const bytes = encodeSignedDelta(delta)
-    await safety.recordSeal(round, digest, bytes)
-    await this.#publish(digest, bytes)
+    if (await this.#seal(round, digest, bytes)) await this.#publish(digest, bytes)
+  }
+
+  /** False where the record takes no delta of so old a round, as right after a restored key may sign again: it is missed. */
+  async #seal(round: number, digest: Digest, bytes: Uint8Array): Promise<boolean> {
+    const { safety, log } = this.#context
+    try {
+      await safety.recordSeal(round, digest, bytes)
+      return true
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.code !== 'STORE_SAFETY_BELOW') throw error
+      log.info({ round, reason: error.message }, 'this round is missed')
+      return false
+    }
   }
 
   /** Written down with its error buffer before a crash that came between this and its seal. */

@@ -104,6 +104,18 @@ t.test('a round is trained, sealed, counted and published once', async t => {
   t.strictSame(node.failures, [])
 })
 
+t.test('a round below what may be signed is missed, and no more', async t => {
+  const { training, published, node, seen, ledger, close } = await makeTrainer(t)
+  await node.context.safety.prune({ slot: 0, round: 1 })
+  training.wake()
+  await settled(() => seen.rounds > 0)
+  await training.stop()
+  t.strictSame([seen.rounds, published, node.failures], [1, [], []])
+  await close()
+  t.equal(ledger.final.accounts.round, 1)
+  t.strictSame(seen.settled, [false], 'what it was to bring is kept for the next')
+})
+
 t.test('while the adapter is being opened the ledger goes on, and its verdict is kept', async t => {
   const before = await makeTrainer(t)
   before.training.wake()
