@@ -92,8 +92,8 @@ export class DeltaPool {
       { what: 'deltas', entries: this.#byDigest.size, max: 2 * trainers + named },
       { what: 'early deltas', entries: this.#early.size, max: EarlyDeltas.max },
       { what: 'bytes of deltas ahead', entries: this.#aheadBytes, max: this.#aheadBytesMax },
-      // One of each trainer whose headers came, wherever they came from, and what blocks name.
-      { what: 'deltas on their way', entries: this.#fetching.size, max: trainers + named },
+      // One of each trainer whose headers came, and what blocks name; those of a block that has gone end by themselves.
+      { what: 'deltas on their way', entries: this.#fetching.size, max: 2 * trainers + named },
       { what: 'deltas of trainers on their way', entries: this.#pulling.size, max: trainers },
       { what: 'announcements', entries: waiting, max: (connections + 1) * LINE_MAX },
       { what: 'announcements passed on', entries: this.#passedOn.size, max: 2 * trainers + named }
