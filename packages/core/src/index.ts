@@ -18,6 +18,7 @@ export {
 export { assert, type Fault, fault, isFault, MeshError, type MeshErrorInit } from './fault.ts'
 export { DIGEST_BYTES, sha256, sha256Portable } from './hash.ts'
 export { cleanLabel } from './label.ts'
+export { News, orAfter } from './news.ts'
 export { type Once, once } from './once.ts'
 export {
   type Clock,

@@ -1,6 +1,14 @@
 /** What every part of a running peer is given: the agreed, the own, and the doors to the outside. */
 
-import { assert, type Clock, DIGEST_BYTES, fromHex, type Logger, type Metrics } from '@gradmesh/core'
+import {
+  assert,
+  type Clock,
+  DIGEST_BYTES,
+  fromHex,
+  type Logger,
+  type Metrics,
+  type News
+} from '@gradmesh/core'
 import type { Net } from '@gradmesh/net'
 import type { ChainStore, SafetyStore } from '@gradmesh/store'
 import type { Digest, Genesis, KeyPair } from '@gradmesh/wire'
@@ -26,6 +34,8 @@ export interface Context {
   readonly metrics: Metrics
   readonly faults: FaultCounter
   readonly net: Net
+  /** Told when a peer connects, leaves or says how far it is, and when this one stops: nobody waits for others then. */
+  readonly company: News
   readonly chain: ChainStore
   readonly safety: SafetyStore
   readonly state: Remote<StateTable>

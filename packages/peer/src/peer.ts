@@ -4,7 +4,7 @@
  * together is told in docs/ARCHITECTURE.md.
  */
 import type { LastError, Ticket } from '@gradmesh/api'
-import { toHex } from '@gradmesh/core'
+import { News, toHex } from '@gradmesh/core'
 import type { Reachability } from '@gradmesh/net'
 import type { AdapterInfo } from '@gradmesh/tensor'
 import { openTask } from '@gradmesh/train'
@@ -54,6 +54,7 @@ export class MeshPeer implements Running {
   readonly #genesisBytes: Uint8Array
   readonly #agent: string
   readonly #labels = new Labels()
+  readonly #company = new News()
   readonly #lifetime: Lifetime
   #context!: Context
   #parts: Parts | undefined
@@ -74,6 +75,7 @@ export class MeshPeer implements Running {
     this.reporting = new Reporting(clock, this.journal, metrics, this.key, genesis.training.batch)
     this.#lifetime = new Lifetime({
       log: options.logger,
+      onStopping: () => this.#company.tell(),
       onFailure: error => {
         this.journal.failed(error, clock.wallMs())
         this.journal.enter('stalled', error.message)
@@ -122,6 +124,7 @@ export class MeshPeer implements Running {
       genesis: this.#genesis,
       genesisBytes: this.#genesisBytes,
       isRestored,
+      company: this.#company,
       net: await this.#ports.openNet(chainIdOf(this.#genesis), this.#keys),
       clock,
       metrics,

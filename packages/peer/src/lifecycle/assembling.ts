@@ -62,6 +62,7 @@ export const assemble = async (
     ledger,
     evidences,
     propose: (proposal, lapsed) => proposer.propose(proposal, lapsed),
+    onSlot: () => proposer.look(),
     fetchBlock: id => syncing.fetchBlock(id),
     sync: () => syncing.wake(),
     resume: () => resumeVoting(context, ledger)
@@ -85,6 +86,7 @@ export const assemble = async (
   const training = new Training(context, { compute: call, opened, ledger, pool, isHeld }, openDelta)
 
   transactions.onTransaction = () => attesting.consider()
+  attesting.onChange = () => proposer.look()
   attesting.isWorkWaiting = final =>
     transactions.forBlock(final).length > 0 || evidences.forBlock(final).length > 0
   attesting.onMissing = () => void gatherDeltas(context, pool).catch(fail)

@@ -27,14 +27,16 @@ export const goOnline = async (
   context: Context,
   { agent, labels, reporting, parts, onReachability }: GoingOnlineInit
 ): Promise<(peer: PeerKey) => void> => {
-  const { net, log } = context
+  const { net, company, log } = context
   const onHello = ({ agent, height }: Hello, from: PeerKey): void => {
     labels.heard(from, agent)
     parts()?.syncing.heard(from, height)
+    company.tell()
   }
   const meet = (peer: PeerKey): void => {
     const address = net.peers().find(({ key }) => key === peer)?.address ?? null
     reporting.connected(peer, address)
+    company.tell()
     if (parts() === undefined) return
     void greet(context, peer, agent).then(hello => {
       if (hello !== undefined) onHello(hello, peer)
@@ -56,6 +58,7 @@ export const goOnline = async (
   net.onConnect(meet)
   net.onDisconnect(peer => {
     reporting.disconnected(peer)
+    company.tell()
     parts()?.syncing.forget(peer)
     parts()?.pool.forget(peer)
     parts()?.attesting.consider()

@@ -10,6 +10,8 @@ export type Closers = (() => Promise<void>)[]
 
 export interface LifetimeInit {
   readonly log: Logger
+  /** It is to stop: whoever waits for others need not go on. */
+  readonly onStopping: () => void
   /** The peer has to stop: its operator must hear why. */
   readonly onFailure: (error: MeshError) => void
 }
@@ -66,7 +68,10 @@ export class Lifetime {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#close()
+    if (this.#stopping === undefined) {
+      this.#stopping = this.#close()
+      this.#init.onStopping()
+    }
     return this.#stopping
   }
 

@@ -69,6 +69,7 @@ export interface ContextInit {
   readonly safety: SafetyStore
   readonly chain: ChainStore
   readonly net: Net
+  readonly company: Context['company']
   readonly state: Context['state']
   readonly fail: Context['fail']
 }

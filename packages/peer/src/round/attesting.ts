@@ -51,8 +51,8 @@ export class Attesting {
   #signed = false
   /** While behind the mesh a peer has nothing to attest. */
   paused = true
-  /** Called whenever the set of attestations for the open round has grown. */
-  onAttest: () => void = () => {}
+  /** Called whenever the set of attestations for the open round has grown, and at each new final point. */
+  onChange: () => void = () => {}
   /** Called when half the time is over and somebody who is expected has not delivered: gossip may have lost it. */
   onMissing: () => void = () => {}
   /** Whether transactions or evidence wait for a block. */
@@ -96,10 +96,14 @@ export class Attesting {
 
   /** A new final point; a new round if its root is new. */
   advance(final: FinalPoint): void {
-    const sameRound = final.accounts.round === this.#final.accounts.round
+    const isNewRound = final.accounts.round !== this.#final.accounts.round
     this.#final = final
     this.#epoch = this.#context.epochs.running
-    if (sameRound) return
+    if (isNewRound) this.#turn(final)
+    this.onChange()
+  }
+
+  #turn(final: FinalPoint): void {
     this.#setHash = trainerSetHash(final.accounts.trainers.map(trainer => trainer.key))
     this.#attests = new Map()
     this.#signed = false
@@ -186,7 +190,7 @@ export class Attesting {
   #take(attest: Attest): void {
     if (this.#attests.has(attest.validator)) return
     this.#attests.set(attest.validator, attest)
-    this.onAttest()
+    this.onChange()
     this.consider()
   }
 

@@ -37,6 +37,8 @@ export interface OpenSlot {
 export interface DriverParts extends PerformingParts {
   /** Where voting goes on from; undefined while the disk has no certificate of exactly the final block. */
   readonly resume: () => Promise<Resumed | undefined>
+  /** Another slot is open, or none any more. */
+  readonly onSlot: () => void
 }
 
 export class Driver implements Voting {
@@ -133,6 +135,7 @@ export class Driver implements Voting {
     this.#epoch = epochs.running
     const config = consensusConfig(genesis, this.#epoch, this.#parts.ledger.final.header)
     this.#state = createConsensus(config, restored)
+    this.#parts.onSlot()
     for (const certificate of restored.certificates) this.#spreading.keep(certificate)
     this.input({ type: 'tick' })
     for (const certificate of this.#spreading.kept()) this.input({ type: 'certificate', certificate })
@@ -142,6 +145,7 @@ export class Driver implements Voting {
 
   async stop(): Promise<void> {
     this.#running = false
+    this.#parts.onSlot()
     this.#timer?.cancel()
     this.#performing.stop()
     this.#spreading.stop()
@@ -159,8 +163,9 @@ export class Driver implements Voting {
         else if (epoch !== undefined && epoch < running) await this.#answerLate(input, epoch)
         else {
           const [next, effects] = step(this.#state, this.#nowMs(), input)
-          this.#noteSlot(this.#state, next)
+          const { frontier } = this.#state
           this.#state = next
+          if (next.frontier !== frontier) this.#openSlot(next)
           for (const effect of effects) await this.#performing.perform(effect, this.#epoch)
         }
       } catch (error) {
@@ -169,10 +174,11 @@ export class Driver implements Voting {
     })
   }
 
-  #noteSlot({ frontier }: State, next: State): void {
-    if (next.frontier === frontier || next.timers === null) return
-    const { enteredMs, deadlineMs } = next.timers
-    this.#context.log.debug({ slot: next.frontier, patienceMs: deadlineMs - enteredMs }, 'a slot opens')
+  #openSlot({ frontier, timers }: State): void {
+    this.#parts.onSlot()
+    if (timers === null) return
+    const patienceMs = timers.deadlineMs - timers.enteredMs
+    this.#context.log.debug({ slot: frontier, patienceMs }, 'a slot opens')
   }
 
   #wait(input: Input): void {

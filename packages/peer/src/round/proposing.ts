@@ -2,7 +2,7 @@
  * Builds blocks. A block that closes a round waits for attestations of a quorum, and a moment longer
  * for the rest; which deltas it then names is a rule of the ledger, not the leader's choice.
  */
-import { isFault, pause, toHex } from '@gradmesh/core'
+import { isFault, News, orAfter, toHex } from '@gradmesh/core'
 import { namedTrainers } from '@gradmesh/ledger'
 import {
   type Attest,
@@ -32,7 +32,8 @@ import type { TransactionPool } from './transaction-pool.ts'
 
 /** How long a leader with a quorum waits for the other validators' attestations. */
 const LINGER_MS = 100
-const POLL_MS = 20
+/** How long until it looks again for a delta that is attested and was not to be had. */
+const RETRY_MS = 50
 
 const EMPTY: BlockBody = { deltas: [], attests: [], keys: [], scores: [], txs: [], evidence: [] }
 
@@ -48,11 +49,17 @@ export class Proposer {
   readonly #context: Context
   readonly #parts: ProposerParts
   readonly #rules: Digest
+  readonly #news = new News()
 
   constructor(context: Context, parts: ProposerParts) {
     this.#context = context
     this.#parts = parts
     this.#rules = rulesHashOf(context.genesis)
+  }
+
+  /** Something that a leader waits for may have come: an attestation, a final block, the end of its slot. */
+  look(): void {
+    this.#news.tell()
   }
 
   /** A durable, signed block for this slot; undefined when the slot is over before there is one. */
@@ -72,25 +79,45 @@ export class Proposer {
     return block
   }
 
+  /** Waits for a final parent and a quorum of attestations on it, until the slot is over. */
   async #roundBody({ parentId }: Proposal, lapsed: () => boolean): Promise<BlockBody | undefined> {
-    const { ledger, attesting, transactions } = this.#parts
-    const { clock } = this.#context
-    for (; !lapsed(); await pause(clock, POLL_MS)) {
+    const { ledger, attesting } = this.#parts
+    while (!lapsed()) {
+      const { next } = this.#news
       const { final } = ledger
       // The parent is final, but its commit may still be under way.
-      if (final.id !== parentId) continue
-      if (isOver(this.#context, ledger)) return EMPTY
-      if (!attesting.hasQuorum(final)) continue
-      for (let waited = 0; waited < LINGER_MS && !attesting.isComplete(); waited += POLL_MS)
-        await pause(clock, POLL_MS)
-      const attests = attesting.all()
-      const deltas = await this.#name(final, attests)
-      if (deltas === undefined) continue
-      const txs = transactions.forBlock(final)
-      const evidence = this.#parts.evidences.forBlock(final)
-      return { deltas, attests, keys: [], scores: [], txs, evidence }
+      const isCommitted = final.id === parentId
+      if (isCommitted && isOver(this.#context, ledger)) return EMPTY
+      if (isCommitted && attesting.hasQuorum(final)) {
+        const body = await this.#bodyOn(final)
+        if (body !== undefined) return body
+        await orAfter(this.#context.clock, next, RETRY_MS)
+      } else await next
     }
     return undefined
+  }
+
+  /** Undefined while a delta that it has to name is not to be had. */
+  async #bodyOn(final: FinalPoint): Promise<BlockBody | undefined> {
+    const { attesting, transactions, evidences } = this.#parts
+    await this.#linger()
+    const attests = attesting.all()
+    const deltas = await this.#name(final, attests)
+    if (deltas === undefined) return undefined
+    const txs = transactions.forBlock(final)
+    return { deltas, attests, keys: [], scores: [], txs, evidence: evidences.forBlock(final) }
+  }
+
+  /** For the attestations that are still on their way. */
+  async #linger(): Promise<void> {
+    const { clock } = this.#context
+    const endMs = clock.nowMs() + LINGER_MS
+    for (;;) {
+      const { next } = this.#news
+      const leftMs = endMs - clock.nowMs()
+      if (this.#parts.attesting.isComplete() || leftMs <= 0) return
+      await orAfter(clock, next, leftMs)
+    }
   }
 
   /** The digests of the deltas that the rules name; undefined while one is not to be had. */

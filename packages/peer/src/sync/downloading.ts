@@ -5,7 +5,7 @@
  * on where this ended. A source that stalls or leaves gives its run back to the others; one that lies is asked no more. Once nothing is left to ask
  * for, the idle ones ask again for what is oldest under way, so that the slowest source does not decide.
  */
-import { pause } from '@gradmesh/core'
+import { News, orAfter, pause } from '@gradmesh/core'
 import type { PeerKey } from '@gradmesh/net'
 import { BOUNDS, type CheckpointManifest, encodeGetRequest } from '@gradmesh/wire'
 import type { Context } from '../context.ts'
@@ -67,8 +67,7 @@ export class Download {
   readonly #asked = new Map<Run, Asked>()
   #unsynced = 0
   #syncing: Promise<void> | null = null
-  #wake: () => void = () => {}
-  #changed: Promise<void>
+  readonly #news = new News()
   readonly #end = new AbortController()
   /** Memory for runs, shared with the state thread: what one run has left, the next is put into. */
   readonly #free: Uint8Array[] = []
@@ -91,7 +90,6 @@ export class Download {
     }))
     this.#onProgress = onProgress
     this.#held = new Uint8Array(manifest.leaves.length)
-    this.#changed = this.#nextChange()
   }
 
   /**
@@ -135,9 +133,10 @@ export class Download {
   /** Asks one source for one run after the other. */
   async #lane(source: Source): Promise<void> {
     while (!this.#isWhole && source.dropped === null) {
+      const { next } = this.#news
       const run = this.#next(source)
       if (run === undefined) {
-        await Promise.race([this.#changed, pause(this.#context.clock, HEDGE_MS)])
+        await orAfter(this.#context.clock, next, HEDGE_MS)
         continue
       }
       source.underWay++
@@ -147,7 +146,7 @@ export class Download {
       source.underWay--
       if (failed) await pause(this.#context.clock, PAUSE_MS)
     }
-    this.#change()
+    this.#news.tell()
   }
 
   #next(source: Source): Run | undefined {
@@ -229,7 +228,7 @@ export class Download {
     else if (tookMs > SLOW_MS) source.leavesAtOnce = Math.max(1, source.leavesAtOnce >> 1)
     this.#onProgress(this.#heldCount, this.#held.length)
     if (this.#isWhole) this.#end.abort()
-    this.#change()
+    this.#news.tell()
     await this.#write(run.first, reply)
     return false
   }
@@ -242,7 +241,7 @@ export class Download {
       this.#asked.delete(run)
       this.#wanted.unshift(run)
     }
-    this.#change()
+    this.#news.tell()
   }
 
   #hold(first: number, count: number): void {
@@ -266,18 +265,6 @@ export class Download {
     })
     // Whoever adopts the checkpoint is told.
     this.#syncing.catch(() => {})
-  }
-
-  #nextChange(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#wake = resolve
-    return promise
-  }
-
-  #change(): void {
-    const wake = this.#wake
-    this.#changed = this.#nextChange()
-    wake()
   }
 }
 

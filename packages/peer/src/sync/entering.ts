@@ -1,6 +1,6 @@
 /** The way into a mesh: find the others, take over what they made final, ask to be registered. */
 
-import { pause, type Timer, toHex } from '@gradmesh/core'
+import { orAfter, pause, type Timer, toHex } from '@gradmesh/core'
 import { encodeTransaction, isQuorum, signRegister } from '@gradmesh/wire'
 import { type Context, publishAnyhow } from '../context.ts'
 import { isOver } from '../round/proposing.ts'
@@ -17,7 +17,6 @@ const LOOK_AROUND_MS = 3000
 const GATHER_MS = 60_000
 const REGISTER_EVERY_MS = 3000
 const RETRY_MS = 500
-const POLL_MS = 50
 
 export type IsStopping = () => boolean
 
@@ -54,18 +53,21 @@ export const gatherQuorum = async (
   journal: Journal,
   isStopping: IsStopping
 ): Promise<void> => {
-  const { net, epochs, clock, self } = context
+  const { net, company, epochs, clock, self } = context
   const { seats, totalStake } = epochs.running
   if (epochs.running.self === null) return
   const startedMs = clock.nowMs()
-  while (!isStopping() && clock.nowMs() < startedMs + GATHER_MS) {
+  for (;;) {
+    const { next } = company
+    const waitedMs = clock.nowMs() - startedMs
+    if (isStopping() || waitedMs >= GATHER_MS) return
     const present = new Set([self, ...net.peers().map(({ key }) => key)])
     const here = seats.filter(({ key }) => present.has(toHex(key)))
     const stake = here.reduce((sum, validator) => sum + validator.stake, 0n)
     journal.enter('waiting', `${here.length} of ${seats.length} validators are connected`)
     if (stake === totalStake || syncing.target > 0) return
-    if (isQuorum(stake, totalStake) && clock.nowMs() > startedMs + LOOK_AROUND_MS) return
-    await pause(clock, POLL_MS)
+    if (isQuorum(stake, totalStake) && waitedMs >= LOOK_AROUND_MS) return
+    await orAfter(clock, next, (waitedMs < LOOK_AROUND_MS ? LOOK_AROUND_MS : GATHER_MS) - waitedMs)
   }
 }
 
@@ -94,9 +96,14 @@ export const catchUp = async (
   return undefined
 }
 
-const anyPeer = async ({ net, clock }: Context, isStopping: IsStopping): Promise<void> => {
-  const until = clock.nowMs() + LOOK_AROUND_MS
-  while (!isStopping() && clock.nowMs() < until && net.peers().length === 0) await pause(clock, POLL_MS)
+const anyPeer = async ({ net, company, clock }: Context, isStopping: IsStopping): Promise<void> => {
+  const endMs = clock.nowMs() + LOOK_AROUND_MS
+  for (;;) {
+    const { next } = company
+    const leftMs = endMs - clock.nowMs()
+    if (isStopping() || leftMs <= 0 || net.peers().length > 0) return
+    await orAfter(clock, next, leftMs)
+  }
 }
 
 /** A peer with work to offer and no entry in the registry asks for one until it has it. Returns the way to stop. */

@@ -4,17 +4,23 @@ import { Lifetime } from '../../src/lifecycle/lifetime.ts'
 
 const living = () => {
   const warned: string[] = []
+  const stops: number[] = []
   const failures: MeshError[] = []
   const log: Logger = { ...silentLogger, warn: (_, message) => void warned.push(message) }
   return {
-    lifetime: new Lifetime({ log, onFailure: error => failures.push(error) }),
+    lifetime: new Lifetime({
+      log,
+      onStopping: () => stops.push(1),
+      onFailure: error => failures.push(error)
+    }),
     warned,
+    stops,
     failures
   }
 }
 
 t.test('what was opened is closed backwards, after the step that is under way', async t => {
-  const { lifetime, warned } = living()
+  const { lifetime, warned, stops } = living()
   const order: string[] = []
   const step = Promise.withResolvers<void>()
   void lifetime.during(step.promise).then(() => order.push('step'))
@@ -26,6 +32,7 @@ t.test('what was opened is closed backwards, after the step that is under way', 
   lifetime.assertGoing()
   const stopped = lifetime.stop()
   t.throws(() => lifetime.assertGoing(), { code: 'PEER_STOPPED' })
+  t.equal(stops.length, 1, 'who waits in that step is told at once')
   step.resolve()
   await stopped
   t.strictSame(order, ['step', 'last', 'first'])

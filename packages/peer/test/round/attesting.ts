@@ -201,7 +201,7 @@ t.test('attestations of others: quorum, and what is refused', async t => {
   const { attesting, script, final } = await makeAttesting(t)
   const make = attestsOf(script, final)
   let news = 0
-  attesting.onAttest = () => news++
+  attesting.onChange = () => news++
   t.equal(attesting.offer(make(1)), null)
   t.match(attesting.offer(make(1)), { fault: 'ATTEST_KNOWN' }, 'again')
   t.equal(attesting.offer(make(2)), null)

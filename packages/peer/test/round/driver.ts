@@ -38,6 +38,7 @@ const voting = async (t: Test, fetchBlock: () => Promise<Block | undefined> = as
     propose: async () => undefined,
     fetchBlock,
     sync: () => {},
+    onSlot: () => {},
     resume: () => resumeVoting(context, ledger)
   })
   t.teardown(() => driver.stop())
