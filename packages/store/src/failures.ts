@@ -42,6 +42,20 @@ const RESTORE =
 export const MOVE_KEY =
   'This key must not vote again from this folder: it could contradict a vote that others hold. `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing.'
 
+/** A file of a database, `at` this byte as far as that is known. */
+export const damagedFile = (
+  folder: string,
+  { file, what, at }: { readonly file: string; readonly what: string; readonly at?: number },
+  remedy = FETCH_AGAIN
+): MeshError =>
+  storeError('STORE_CORRUPT', `${file} in ${folder} is damaged: ${what}`, {
+    remedy,
+    data: { folder, file, ...(at === undefined ? {} : { byte: at }) }
+  })
+
+const FETCH_AGAIN =
+  'Nothing was changed; `gradmesh verify` names all that is damaged. Move `chain` away (keep `key` and `safety`) and start again: it is fetched from the mesh. If no other peer has this chain, keep what you moved.'
+
 const FILE = /(?:\d+\.(?:ldb|sst|log)|MANIFEST-\d+|CURRENT)/
 
 const chainOf = (error: unknown): Error[] => {

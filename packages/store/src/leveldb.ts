@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { MeshError } from '@gradmesh/core'
 import { Level } from 'level'
 import type { Database, Operation, Range } from './database.ts'
-import { failureOf, missing, storeError } from './failures.ts'
+import { damagedFile, failureOf, missing, storeError } from './failures.ts'
 import { FolderFiles } from './leveldb/folder-files.ts'
+import { lookTwice, scanLogs } from './leveldb/scan.ts'
 
 /** `level` types what every platform has; compaction is LevelDB's own. */
 type Bytes = Level<Uint8Array, Uint8Array> & {
@@ -25,7 +26,10 @@ export interface LevelDatabase extends Database {
  * Opens the database in `folder`, or makes one there when `create` is set.
  *
  * LevelDB makes an empty database wherever CURRENT is absent, and then deletes the tables of the one
- * that was there. So a folder that has LevelDB files and no CURRENT is refused.
+ * that was there. So a folder that has LevelDB files and no CURRENT is refused. It also passes over what is damaged in
+ * its logs, and rewrites them as it opens, so that what is missing shows when it is wanted, if ever: they are read before,
+ * and damage that no crash explains is refused while the folder is as it was (`leveldb/scan-log.ts`: what a crash leaves).
+ * That costs about 15 ms for a full log of 4 MiB.
  *
  * Codes: STORE_LOCKED, STORE_CORRUPT, STORE_MISSING, STORE_FULL, STORE_PERMISSION, STORE_IO.
  */
@@ -37,7 +41,10 @@ export const openLevelDb = async (
     const names = await namesIn(folder)
     if (names.includes('CURRENT')) {
       const current = await readFile(join(folder, 'CURRENT'), 'latin1')
-      if (!/^MANIFEST-\d+\n$/.test(current)) throw badCurrent(folder, names, 'does not name a MANIFEST')
+      const manifest = /^(MANIFEST-\d+)\n$/.exec(current)?.[1]
+      if (manifest === undefined) throw badCurrent(folder, names, 'does not name a MANIFEST')
+      if (!names.includes(manifest)) throw badCurrent(folder, names, `names ${manifest}, which is missing`)
+      await assertLogsWhole(folder)
     } else {
       const left = names.find(name => /^\d+\.(ldb|sst)$|^MANIFEST-\d+$/.test(name))
       if (left !== undefined) throw badCurrent(folder, names, `is missing, though ${left} is there`)
@@ -58,6 +65,12 @@ const namesIn = async (folder: string): Promise<readonly string[]> => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
     throw error
   }
+}
+
+const assertLogsWhole = async (folder: string): Promise<void> => {
+  const { findings } = await lookTwice(() => scanLogs(folder))
+  const first = findings[0]
+  if (first !== undefined) throw damagedFile(folder, first)
 }
 
 const badCurrent = (folder: string, names: readonly string[], what: string): Error => {

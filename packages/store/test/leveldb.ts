@@ -54,7 +54,7 @@ t.test('a file in the way', async t => {
   await t.rejects(openLevelDb(join(folder, 'file', 'below'), { create: true }), { code: 'STORE_PERMISSION' })
 })
 
-t.test('damage that LevelDB notices: STORE_CORRUPT', async t => {
+t.test('a damaged MANIFEST or CURRENT: STORE_CORRUPT', async t => {
   const folder = t.testdir()
   const database = await openLevelDb(folder, { create: true })
   await database.batch([put(1)], { sync: true })
@@ -69,7 +69,9 @@ t.test('damage that LevelDB notices: STORE_CORRUPT', async t => {
   await writeFile(join(folder, 'CURRENT'), 'MANIFEST-999999\n')
   await t.rejects(openLevelDb(folder, { create: false }), {
     code: 'STORE_CORRUPT',
-    data: { file: 'MANIFEST-999999' }
+    message: 'names MANIFEST-999999, which is missing',
+    remedy: basename(manifest),
+    data: { file: 'CURRENT' }
   })
   await writeFile(join(folder, 'CURRENT'), 'garbage\n')
   await t.rejects(openLevelDb(folder, { create: false }), {

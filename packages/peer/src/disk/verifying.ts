@@ -6,16 +6,13 @@
  * checkpoints), so that a value rewritten together with its checksum is found too.
  */
 
-import { equalBytes, MeshError, pause, systemClock, toHex } from '@gradmesh/core'
-import { auditSafety, type FinalHead, openSafety, type Scan, scanLevelDb } from '@gradmesh/store'
+import { equalBytes, MeshError, toHex } from '@gradmesh/core'
+import { auditSafety, type FinalHead, lookTwice, openSafety, scanLevelDb } from '@gradmesh/store'
 import { openLevelDb } from '@gradmesh/store/leveldb'
 import type { PublicKey } from '@gradmesh/wire'
 import { exists, paths, readGenesis, readPublicKey } from './folder.ts'
 import { type Report, type VerifyReport, whereOf } from './verify-report.ts'
 import { checkChain } from './verifying-chain.ts'
-
-/** A peer that still runs may be between two writes: its files are whole at the second look. */
-const SECOND_LOOK_MS = 50
 
 /**
  * Stops at the first kind of damage that makes the next check pointless. `dataset` is where this machine keeps the
@@ -55,11 +52,7 @@ const scanFiles = async (name: string, path: string, report: Report): Promise<vo
     report.findings.push({ where: name, what: 'the folder is missing' })
     return
   }
-  let scan: Scan = await scanLevelDb(path)
-  if (scan.findings.length > 0) {
-    await pause(systemClock, SECOND_LOOK_MS)
-    scan = await scanLevelDb(path)
-  }
+  const scan = await lookTwice(() => scanLevelDb(path))
   report.files += scan.files
   report.findings.push(...scan.findings.map(({ file, what }) => ({ where: `${name}/${file}`, what })))
 }

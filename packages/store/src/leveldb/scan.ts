@@ -6,17 +6,25 @@
  *
  * One thing it cannot see: a log that is shorter by whole records. What `safety/` has seen of the chain
  * covers that.
+ *
+ * `scanLogs` leaves out what is in the tables, and so costs little: two logs at most are live, each of LevelDB's write
+ * buffer (4 MiB) and one batch more.
  */
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { failureOf, missing } from '../failures.ts'
 import { scanLog } from './scan-log.ts'
 import { versionOf } from './scan-manifest.ts'
 import { scanTable } from './scan-table.ts'
 
+const GONE = 'the file is missing'
+const SECOND_LOOK_MS = 100
+
 export interface ScanFinding {
   readonly file: string
   readonly what: string
+  /** Where in the file, in bytes, as far as that is known. */
+  readonly at?: number
 }
 
 export interface Scan {
@@ -30,24 +38,39 @@ export interface Scan {
 }
 
 /** Codes: STORE_MISSING when there is no database, STORE_PERMISSION, STORE_IO. */
-export const scanLevelDb = async (folder: string): Promise<Scan> => {
+export const scanLevelDb = (folder: string): Promise<Scan> => scan(folder, scanTable)
+
+/** As `scanLevelDb`, but of tables only whether they are there in full length. Codes: the same. */
+export const scanLogs = (folder: string): Promise<Scan> => scan(folder, null)
+
+/** A peer that still runs may be between two writes: its files are whole at the second look. */
+export const lookTwice = async (look: () => Promise<Scan>): Promise<Scan> => {
+  const first = await look()
+  if (first.findings.length === 0) return first
+  await new Promise(resolve => setTimeout(resolve, SECOND_LOOK_MS))
+  return look()
+}
+
+const scan = async (folder: string, scanContent: typeof scanTable | null): Promise<Scan> => {
   try {
-    return await scan(folder)
+    return await scanFiles(folder, scanContent)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw missing(folder, error)
-    throw failureOf(error, folder)
+    const { code, path } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') throw failureOf(error, folder)
+    if (path === undefined || path === folder) throw missing(folder, error)
+    return { files: 0, bytes: 0, findings: [{ file: basename(path), what: GONE }], notes: [] }
   }
 }
 
-const scan = async (folder: string): Promise<Scan> => {
+const scanFiles = async (folder: string, scanContent: typeof scanTable | null): Promise<Scan> => {
   const names = await readdir(folder)
   const findings: ScanFinding[] = []
   const notes: ScanFinding[] = []
   let files = 0
   let bytes = 0
   const result = (): Scan => ({ files, bytes, findings, notes })
-  const find = (file: string, what: string): void => {
-    findings.push({ file, what })
+  const find = (file: string, what: string, at?: number): void => {
+    findings.push(at === undefined ? { file, what } : { file, what, at })
   }
   const read = async (name: string): Promise<Uint8Array> => {
     const content = await readFile(join(folder, name))
@@ -58,7 +81,7 @@ const scan = async (folder: string): Promise<Scan> => {
 
   if (!names.includes('CURRENT')) {
     if (!names.some(name => /^(\d+\.(ldb|sst|log)|MANIFEST-\d+)$/.test(name))) throw missing(folder)
-    find('CURRENT', 'the file is missing')
+    find('CURRENT', GONE)
     return result()
   }
   const current = new TextDecoder('latin1').decode(await read('CURRENT'))
@@ -71,23 +94,25 @@ const scan = async (folder: string): Promise<Scan> => {
     find('CURRENT', `it names ${manifest}, which is missing`)
     return result()
   }
-  const edits = scanLog(await read(manifest))
-  const damage = edits.damage ?? edits.torn
-  const version = versionOf(edits.records)
+  const { records, damage, torn } = scanLog(await read(manifest))
+  const version = versionOf(records)
   if (damage !== null || version === undefined) {
-    find(manifest, damage ?? 'a version edit does not parse')
+    const { what, at } = damage ?? torn ?? { what: 'a version edit does not parse' }
+    find(manifest, what, at)
     return result()
   }
 
   for (const [number, size] of version.tables) {
     const name = names.find(name => name === fileName(number, 'ldb') || name === fileName(number, 'sst'))
     if (name === undefined) {
-      find(fileName(number, 'ldb'), 'the file is missing')
+      find(fileName(number, 'ldb'), GONE)
       continue
     }
-    const table = await read(name)
+    const length = (await stat(join(folder, name))).size
     const wrong =
-      table.length === size ? scanTable(table) : `it has ${table.length} bytes, ${size} were written`
+      length === size
+        ? (scanContent?.(await read(name)) ?? null)
+        : `it has ${length} bytes, ${size} were written`
     if (wrong !== null) find(name, wrong)
   }
 
@@ -99,19 +124,22 @@ const scan = async (folder: string): Promise<Scan> => {
     )
     .sort((a, b) => b.number - a.number)
   for (const number of [version.log, version.previousLog]) {
-    if (number !== 0 && !logs.some(log => log.number === number))
-      find(fileName(number, 'log'), 'the file is missing')
+    if (number !== 0 && !logs.some(log => log.number === number)) find(fileName(number, 'log'), GONE)
   }
   // Newest first. A crash can cut the last write short, and then a second one leave an empty log behind it.
   let last = true
   for (const { name } of logs) {
     const content = await read(name)
     const { damage, torn } = scanLog(content)
-    if (damage !== null) find(name, damage)
-    else if (torn !== null && last) notes.push({ file: name, what: torn })
-    else if (torn !== null) find(name, `${torn}, though newer files follow`)
+    const cut = damage?.isUnwritten === true ? damage : torn
+    if (cut === null) {
+      if (damage !== null) find(name, damage.what, damage.at)
+    } else if (last) notes.push({ file: name, what: cut.what, at: cut.at })
+    else find(name, `${cut.what}, though newer files follow`, cut.at)
     if (content.length > 0) last = false
   }
+  // What an edit names is on the disk before it, and what it takes away goes after it: without it all is still there.
+  if (torn !== null) (findings.length === 0 ? notes : findings).push({ file: manifest, ...torn })
   return result()
 }
 

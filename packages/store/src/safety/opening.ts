@@ -6,9 +6,9 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MeshError, u64 } from '@gradmesh/core'
 import type { Database } from '../database.ts'
-import { corrupt, failureOf, MOVE_KEY, storeError } from '../failures.ts'
+import { damagedFile, failureOf, MOVE_KEY, storeError } from '../failures.ts'
 import { numberAt } from '../keys.ts'
-import { type Scan, scanLevelDb } from '../leveldb/scan.ts'
+import { lookTwice, type Scan, scanLevelDb } from '../leveldb/scan.ts'
 import { openLevelDb } from '../leveldb.ts'
 import { getSealed, put } from '../sealed.ts'
 import { syncFolder } from '../sync-folder.ts'
@@ -80,9 +80,9 @@ export const openSafety = async (folder: string): Promise<SafetyStore> => {
 
 /** LevelDB drops damaged log records without a word as it opens, so its files are read first. */
 const assertWhole = async (folder: string): Promise<void> => {
-  const scan = await scanTwice(folder)
+  const scan = await scanOf(folder)
   const first = scan?.findings[0]
-  if (first !== undefined) throw corrupt(`${first.file} in ${folder}`, first.what, null, MOVE_KEY)
+  if (first !== undefined) throw damagedFile(folder, first, MOVE_KEY)
   if (scan !== undefined) return
   const names: string[] = await readdir(folder).catch(() => [])
   if (names.includes(MIRROR)) {
@@ -98,16 +98,10 @@ export const recordMissing = (folder: string): Error =>
     data: { folder }
   })
 
-/**
- * `undefined` where there is no database. A peer that still runs may be changing the files: what it does
- * is whole at the second look.
- */
-const scanTwice = async (folder: string): Promise<Scan | undefined> => {
+/** `undefined` where there is no database. */
+const scanOf = async (folder: string): Promise<Scan | undefined> => {
   try {
-    const first = await scanLevelDb(folder)
-    if (first.findings.length === 0) return first
-    await new Promise(resolve => setTimeout(resolve, 100))
-    return await scanLevelDb(folder)
+    return await lookTwice(() => scanLevelDb(folder))
   } catch (error) {
     if (error instanceof MeshError && error.code === 'STORE_MISSING') return undefined
     throw error
