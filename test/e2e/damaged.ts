@@ -62,8 +62,11 @@ t.test('the log of chain/', async t => {
     t.equal(code, 1, attempt)
     t.match(output, new RegExp(`STORE_CORRUPT: ${name} in .*chain is damaged: record at byte \\d+`))
     t.match(output, 'Move `chain` away')
+    t.equal(output.split('STORE_CORRUPT').length - 1, 1, 'it is said once')
     t.same(await readFile(join(folder, 'chain', name)), bytes, 'it is as it was')
   }
+  const log = await readFile(join(folder, 'peer.log'), 'utf8')
+  t.match(JSON.parse(log.trim().split('\n').at(-1)!), { level: 50, code: 'STORE_CORRUPT', ends: true })
   const verified = await gradmesh('verify', '--data', folder)
   t.equal(verified.code, 1)
   t.match(verified.output, `chain/${name}: record at byte`)

@@ -1,5 +1,6 @@
 /** A peer in the foreground: from its start to a signal, the end of its parent, or its failure. */
 import { createClient } from '@gradmesh/api'
+import type { MeshError } from '@gradmesh/core'
 import { dashboardFiles } from '@gradmesh/dashboard'
 import type { Reachability } from '@gradmesh/net'
 import { type NodeOptions, type Outcome, type Peer, startPeer } from '@gradmesh/peer'
@@ -49,11 +50,16 @@ export const runDaemon = async ({
   }
   // What no part has caught is a defect. The log keeps its stack: it may not come again.
   process.on('uncaughtException', thrown => {
-    options.logger.error({ error: thrown }, 'a defect ends the peer')
+    options.logger.error({ error: thrown, ends: true }, 'a defect ends the peer')
     flush()
     process.exit(exitCodeOf(tellFailure(thrown, io, debug).code))
   })
-  const starting = startPeer({ ...options, onOpen }, dashboardFiles(), reachability =>
+  // Once, and before anything is closed: what hangs then must not swallow it.
+  let failure: MeshError | undefined
+  const tell = (error: unknown): void => {
+    failure ??= tellFailure(error, io, debug)
+  }
+  const starting = startPeer({ ...options, onOpen, onFailure: tell }, dashboardFiles(), reachability =>
     tellReachability(reachability, io)
   )
   try {
@@ -65,20 +71,16 @@ export const runDaemon = async ({
           options.logger.debug({ error }, 'the first delta is not told')
         )
       const failed = first.finished.then(outcome => tellFinished(outcome, io)).then(() => asked)
-      // Told before anything is closed: what hangs then must not swallow it.
-      const failure = await Promise.race([asked, failed]).then(
-        () => undefined,
-        error => tellFailure(error, io, debug)
-      )
-      await stopped(starting, asked, io)
-      return failure === undefined ? EXIT.ok : exitCodeOf(failure.code)
+      await Promise.race([asked, failed]).catch(tell)
     }
     await stopped(starting, asked, io)
-    return EXIT.ok
+  } catch (error) {
+    tell(error)
   } finally {
     left.abort()
     flush()
   }
+  return failure === undefined ? EXIT.ok : exitCodeOf(failure.code)
 }
 
 /** Resolves at SIGINT, SIGTERM, SIGHUP, or when the process that started this one with a channel is gone. */

@@ -73,9 +73,11 @@ export const startPeer = async (
       stop: () => peer.stop()
     }
   } catch (error) {
-    // Closing may take a while, and what is written in a log outlives the terminal.
-    if (error instanceof MeshError && error.code !== 'PEER_STOPPED')
-      options.logger.error({ code: error.code, reason: error.message }, 'the peer could not start')
+    if (!(error instanceof MeshError) || error.code !== 'PEER_STOPPED') {
+      const said = error instanceof MeshError ? { code: error.code, reason: error.message } : { error }
+      options.logger.error({ ...said, ends: true }, 'the peer could not start')
+      options.onFailure?.(error)
+    }
     await peer.stop()
     throw error
   }

@@ -47,6 +47,8 @@ export interface NodeOptions {
   readonly logger: Logger
   /** Called as soon as the peer can say how it is doing: long before it is in step with the mesh. */
   readonly onOpen?: (view: { status(): Status }) => void
+  /** Called when the start fails, before what was opened is closed: that may take a while. */
+  readonly onFailure?: (error: unknown) => void
 }
 
 export const keptBlocks = ({ keepBlocks }: Pick<NodeOptions, 'keepBlocks'>): number | null =>
