@@ -66,7 +66,7 @@ t.test('the log of chain/', async t => {
     t.same(await readFile(join(folder, 'chain', name)), bytes, 'it is as it was')
   }
   const log = await readFile(join(folder, 'peer.log'), 'utf8')
-  t.match(JSON.parse(log.trim().split('\n').at(-1)!), { level: 50, code: 'STORE_CORRUPT', ends: true })
+  t.match(JSON.parse(log.trim().split('\n').at(-1)!), { level: 50, code: 'STORE_CORRUPT', told: true })
   const verified = await gradmesh('verify', '--data', folder)
   t.equal(verified.code, 1)
   t.match(verified.output, `chain/${name}: record at byte`)

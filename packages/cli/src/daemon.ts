@@ -50,7 +50,7 @@ export const runDaemon = async ({
   }
   // What no part has caught is a defect. The log keeps its stack: it may not come again.
   process.on('uncaughtException', thrown => {
-    options.logger.error({ error: thrown, ends: true }, 'a defect ends the peer')
+    options.logger.error({ error: thrown, told: true }, 'a defect ends the peer')
     flush()
     process.exit(exitCodeOf(tellFailure(thrown, io, debug).code))
   })

@@ -61,9 +61,9 @@ const PAINT: Readonly<Record<number, typeof dim>> = { 20: dim, 40: yellow, 50: r
 
 const prettyStream = (io: Io): DestinationStream => ({
   write(line) {
-    const { level, time, msg, part, error, ends, ...fields } = JSON.parse(line) as Record<string, unknown>
-    // The error itself is told instead, with what to do.
-    if (ends === true) return
+    const { level, time, msg, part, error, told, ...fields } = JSON.parse(line) as Record<string, unknown>
+    // The command says it, in more words.
+    if (told === true) return
     const paint = PAINT[level as number] ?? ((text: string) => text)
     const clock = new Date(time as number).toISOString().slice(11, 19)
     const extra = Object.entries(fields).map(([name, value]) => `${name}=${short(value)}`)

@@ -75,7 +75,7 @@ export const startPeer = async (
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'PEER_STOPPED') {
       const said = error instanceof MeshError ? { code: error.code, reason: error.message } : { error }
-      options.logger.error({ ...said, ends: true }, 'the peer could not start')
+      options.logger.error({ ...said, told: true }, 'the peer could not start')
       options.onFailure?.(error)
     }
     await peer.stop()

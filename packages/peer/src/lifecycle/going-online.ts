@@ -64,7 +64,7 @@ export const goOnline = async (
     parts()?.attesting.consider()
   })
   net.onReachability(reachability => {
-    log.info({ ...reachability }, 'whether others can call this peer')
+    log.info({ ...reachability, told: true }, 'whether others can call this peer')
     onReachability(reachability)
   })
   await net.start()

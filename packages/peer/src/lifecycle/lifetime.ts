@@ -62,7 +62,7 @@ export class Lifetime {
         : new MeshError('PEER_FAILED', error instanceof Error ? error.message : String(error), {
             cause: error
           })
-    this.#init.log.error({ error, code: cause.code, ends: true }, 'the peer stops')
+    this.#init.log.error({ error, code: cause.code, told: true }, 'the peer stops')
     this.#init.onFailure(cause)
     this.#reject(cause)
   }
