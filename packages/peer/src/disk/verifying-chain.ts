@@ -176,7 +176,8 @@ const checkBlock = async (
       : 'no FINAL certificate covers the block'
   }
   const signers = sittings.at(certificate.epoch)
-  if (certificate.kind !== VoteKind.FINAL || signers?.certifies(certificate, chainIdOf(genesis)) !== true) {
+  const isFinal = certificate.kind === VoteKind.FINAL
+  if (!isFinal || (await signers?.certifies(certificate, chainIdOf(genesis))) !== true) {
     return 'the FINAL certificate does not hold'
   }
   if (certificate.slot === header.slot && !equalBytes(certificate.blockId, blockIdOf(header)))
@@ -194,12 +195,13 @@ const isBoundaryOfTail = async (
   const { blocks, certificates } = await chain.live()
   const byId = new Map(blocks.map(({ header }) => [toHex(blockIdOf(header)), header]))
   const foot = toHex(blockIdOf(boundary.header))
-  return certificates.some(certificate => {
-    if (certificate.kind !== VoteKind.FINAL || !epoch.certifies(certificate, chainIdOf(genesis))) return false
+  for (const certificate of certificates) {
     let id = toHex(certificate.blockId)
     while (id !== foot && byId.has(id)) id = toHex(byId.get(id)!.parentId)
-    return id === foot
-  })
+    if (id !== foot || certificate.kind !== VoteKind.FINAL) continue
+    if (await epoch.certifies(certificate, chainIdOf(genesis))) return true
+  }
+  return false
 }
 
 const checkRules = async (
@@ -276,7 +278,7 @@ const checkLive = async (
     report.findings.push({ where: `height ${block.header.height}`, what })
   }
   for (const certificate of certificates) {
-    if (sittings.at(certificate.epoch)?.certifies(certificate, chainIdOf(genesis)) === true) continue
+    if ((await sittings.at(certificate.epoch)?.certifies(certificate, chainIdOf(genesis))) === true) continue
     const what = `the certificate of slot ${certificate.slot} does not hold`
     report.findings.push({ where: `height ${report.height}`, what })
   }

@@ -129,7 +129,7 @@ export class Admitting {
     if (wrong !== null) return wrong
     const epoch = epochs.at(certificate.epoch)
     if (epoch === undefined) return peerFault('EPOCH_UNKNOWN')
-    const isValid = epoch.certifiesBeside(certificate, chainId)
+    const isValid = epoch.certifies(certificate, chainId)
     return typeof isValid === 'boolean'
       ? this.#admit(certificate, isValid)
       : isValid.then(isValid => this.#unwanted(certificate) ?? this.#admit(certificate, isValid))

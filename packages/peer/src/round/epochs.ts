@@ -6,13 +6,7 @@
 import { leaderOf } from '@gradmesh/consensus'
 import { assert, equalBytes, remember } from '@gradmesh/core'
 import { type Sets, stakeOf, type ValidatorSeat, type ValidatorSet } from '@gradmesh/ledger'
-import {
-  type Certificate,
-  type Digest,
-  type PublicKey,
-  validatorSetHash,
-  verifyCertificate
-} from '@gradmesh/wire'
+import { type Certificate, type Digest, type PublicKey, validatorSetHash } from '@gradmesh/wire'
 import { verifyCertificateBeside } from './checking.ts'
 
 /** Slots whose leaders are remembered: the lottery sorts and hashes, and every message of a slot asks for it. */
@@ -53,12 +47,8 @@ export class Epoch {
     return this.keys[this.leader(slot)]!
   }
 
-  certifies(certificate: Certificate, chainId: Digest): boolean {
-    return certificate.epoch === this.number && verifyCertificate(certificate, this.seats, chainId)
-  }
-
-  /** The same for the thread that serves the vote: of a large certificate other threads check the signatures. */
-  certifiesBeside(certificate: Certificate, chainId: Digest): boolean | Promise<boolean> {
+  /** Of a large certificate other threads check the signatures: this one may serve the vote. */
+  certifies(certificate: Certificate, chainId: Digest): boolean | Promise<boolean> {
     return certificate.epoch === this.number && verifyCertificateBeside(certificate, this.seats, chainId)
   }
 }

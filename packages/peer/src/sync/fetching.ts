@@ -119,7 +119,7 @@ const checkManifest = async (
   const { header } = successor.block
   if (certificate === null || certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
   if (!equalBytes(certificate.blockId, blockIdOf(header))) return peerFault('SYNC_CERTIFICATE')
-  if ((await epochs.at(certificate.epoch)?.certifiesBeside(certificate, chainId)) !== true)
+  if ((await epochs.at(certificate.epoch)?.certifies(certificate, chainId)) !== true)
     return peerFault('SYNC_CERTIFICATE')
   if (hasVanished(genesis.epochs, block.header)) return peerFault('SYNC_EPOCH')
   if (!equalBytes(header.parentId, blockIdOf(block.header))) return peerFault('SYNC_GAP')

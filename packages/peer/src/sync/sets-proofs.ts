@@ -32,16 +32,16 @@ export const setsProofAt = (chain: ChainStore, epoch: number): Promise<Uint8Arra
   chain.meta(nameOf(epoch))
 
 /** The sets of `epoch` and the next. Faults: SYNC_CERTIFICATE, SYNC_EPOCH, LEDGER_SETS, LEDGER_SETS_ROOT. */
-export const checkEpochProof = (
+const checkEpochProof = async (
   { header, certificate, ...proof }: EpochProof,
   epoch: number,
   epochs: Epochs,
   chainId: Digest
-): Sets | Fault<FaultCode> => {
+): Promise<Sets | Fault<FaultCode>> => {
   if (header.epoch !== epoch) return peerFault('SYNC_EPOCH', `epoch ${header.epoch}, ${epoch} was asked for`)
   const isOfHeader = equalBytes(certificate.blockId, blockIdOf(header)) && certificate.epoch === header.epoch
   if (!isOfHeader || certificate.kind !== VoteKind.FINAL) return peerFault('SYNC_CERTIFICATE')
-  if (epochs.at(epoch)?.certifies(certificate, chainId) !== true) return peerFault('SYNC_CERTIFICATE')
+  if ((await epochs.at(epoch)?.certifies(certificate, chainId)) !== true) return peerFault('SYNC_CERTIFICATE')
   const sets = provenSets(proof, header.stateRoot)
   if (isFault(sets)) return sets
   return (sets as Sets).epoch === epoch ? sets : peerFault('SYNC_EPOCH')
@@ -63,7 +63,9 @@ export const walkEpochs = async (
     const before = epochs.running.number
     for await (const bytes of ask(before + 1)) {
       const proof = decodeEpochProof(bytes)
-      const sets = isFault(proof) ? proof : checkEpochProof(proof as EpochProof, before + 1, epochs, chainId)
+      const sets = isFault(proof)
+        ? proof
+        : await checkEpochProof(proof as EpochProof, before + 1, epochs, chainId)
       if (isFault(sets)) {
         onFault(sets as Fault<FaultCode>)
         continue

@@ -263,7 +263,7 @@ export class Syncing {
     if (!equalBytes(certificate.blockId, blockIdOf(blocks.at(-1)!.header)))
       return peerFault('SYNC_CERTIFICATE')
     // Across a boundary the next epoch's first certificate proves it too: nobody builds there on what is not final.
-    return (await epochs.at(certificate.epoch)?.certifiesBeside(certificate, chainId)) === true
+    return (await epochs.at(certificate.epoch)?.certifies(certificate, chainId)) === true
       ? null
       : peerFault('SYNC_CERTIFICATE')
   }
