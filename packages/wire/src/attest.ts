@@ -46,7 +46,7 @@ const writeBody = (bytes: Uint8Array, body: AttestBody): void => {
   bytes.set(body.bitmap, BITMAP_AT)
 }
 
-export const encodeAttestBody = once((body: AttestBody): Uint8Array => {
+const encodeAttestBody = once((body: AttestBody): Uint8Array => {
   const bytes = new Uint8Array(BITMAP_AT + body.bitmap.length)
   writeBody(bytes, body)
   return bytes

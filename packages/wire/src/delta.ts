@@ -38,14 +38,14 @@ import type { DeltaHeader, Digest, SignedDelta, SignedDeltaHeader } from './type
 const TRAINER_AT = 16
 const BASE_AT = TRAINER_AT + KEY_BYTES
 const HASH_AT = BASE_AT + DIGEST_BYTES
-export const DELTA_HEADER_BYTES = HASH_AT + DIGEST_BYTES
+const DELTA_HEADER_BYTES = HASH_AT + DIGEST_BYTES
 /** What a delta costs on the wire besides its payload. */
 export const SIGNED_DELTA_HEADER_BYTES = DELTA_HEADER_BYTES + SIGNATURE_BYTES
 const DOMAIN = 'delta'
 /** Deltas are bound to (round, base root); epochs do not enter. */
 const EPOCH = 0
 
-export const encodeDeltaHeader = once((header: DeltaHeader): Uint8Array => {
+const encodeDeltaHeader = once((header: DeltaHeader): Uint8Array => {
   assertUint(header.protocol, 0xffff, 'protocol')
   assertUint(header.round, BOUNDS.counterMax, 'round')
   assertUint(header.steps, BOUNDS.innerStepsMax, 'steps')

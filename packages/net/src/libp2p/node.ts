@@ -46,7 +46,7 @@ export interface NodeInit {
 const KiB = 1024
 const MiB = 1024 * KiB
 
-export const mdnsServiceTag = (chainTag: string): string => `_gradmesh-${chainTag}._udp.local`
+const mdnsServiceTag = (chainTag: string): string => `_gradmesh-${chainTag}._udp.local`
 
 /** `inside`: what libp2p shows to its own parts alone; the relay's client side is one of them. */
 export const createNode = async (
