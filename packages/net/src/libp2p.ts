@@ -20,6 +20,7 @@ import { dialable } from './libp2p/own-addresses.ts'
 import { CallingBack, PROBE_REQUEST_BYTES_MAX, probeProtocol } from './libp2p/probing.ts'
 import { Reaching } from './libp2p/reaching.ts'
 import { RELAY, type RelayInside } from './libp2p/relaying.ts'
+import { Roaming } from './libp2p/roaming.ts'
 import { scoring } from './libp2p/scoring.ts'
 import { type Bandwidth, Shaper } from './libp2p/shaping.ts'
 import { Streams } from './libp2p/streams.ts'
@@ -95,6 +96,7 @@ class Libp2pNet implements Net {
   readonly #tally = new Tally()
   readonly #meter: Meter
   readonly #strikes = new Strikes(systemClock)
+  readonly #roaming = new Roaming()
   readonly #allowance = new Allowance(RELAY.perPeer, systemClock)
   readonly #connectListeners: Listeners<PeerKey>
   readonly #disconnectListeners: Listeners<PeerKey>
@@ -309,12 +311,25 @@ class Libp2pNet implements Net {
   /** Once a second. Who fell below the graylist by forged signatures stays out when it reconnects. */
   #tick(): void {
     const { gossip, neighbours, reaching } = this.#running()
+    this.#roam()
     neighbours.tick()
     reaching.tick()
     this.#options.metrics.gauge('net_relayed_bytes', this.#allowance.taken)
     for (const peer of neighbours.roster.peers()) {
       if (gossip.isBelowGraylist(peer) && !this.#strikes.isOut(peer)) this.#strikes.expel(peer)
     }
+  }
+
+  #roam(): void {
+    const { lost, isNew } = this.#roaming.look()
+    if (lost.length > 0) {
+      this.#options.logger.info(
+        { lost },
+        'this machine has left a network: what was connected from there ends'
+      )
+      this.#meter.cut(lost)
+    }
+    if (isNew) this.#running().neighbours.hurry()
   }
 
   #running(): Parts {

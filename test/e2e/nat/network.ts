@@ -32,6 +32,15 @@ export class Network {
     return this.#namespaces.home(`laptop-${site}`, '0.0.0.0', `10.77.${SITES.indexOf(site) + 1}.2`)
   }
 
+  /** The laptop leaves its network for another: it has lost its address, and nobody tells it. */
+  moveLaptop(site: Site): void {
+    const laptop = this.#namespaces.named(`laptop-${site}`)
+    const net = `10.77.${SITES.indexOf(site) + 1}`
+    ip('-n', laptop, 'addr', 'del', `${net}.2/24`, 'dev', 'eth0')
+    ip('-n', laptop, 'addr', 'add', `${net}.3/24`, 'dev', 'eth0')
+    ip('-n', laptop, 'route', 'add', 'default', 'via', `${net}.1`)
+  }
+
   close(): Promise<void> {
     return this.#namespaces.close()
   }

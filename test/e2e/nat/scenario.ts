@@ -25,6 +25,8 @@ export interface NatFigures {
   /** How the two laptops reach each other. */
   pair: 'relayed' | 'punched'
   pairSeconds: number
+  /** From the moment in which a laptop changed its network until the public peer heard it from there. */
+  movedSeconds: number
   /** Through all relays together while the two laptops train. */
   relayedBytesPerSecond: number
 }
@@ -34,6 +36,8 @@ const UNDER_WAY = 5
 const PATIENCE_MS = 120_000
 const FIRST_DELTA_SECONDS = 60
 const VERDICT_SECONDS = 10
+/** By pings alone it takes 15 to 35. */
+const MOVED_SECONDS = 10
 const MEASURE_MS = 10_000
 const NO_UPNP = ['--no-upnp']
 
@@ -97,6 +101,7 @@ class Scenario {
       laptop = await this.#join(`laptop-${i}`, this.#network.laptopHome('a'), ticket, firstDeltas, verdicts)
     }
     const pair = await this.#pair(laptop)
+    const movedSeconds = await this.#move(laptop, first)
     return {
       tries,
       firstDeltaSecondsP50: quantile(firstDeltas, 0.5),
@@ -104,7 +109,8 @@ class Scenario {
       firstDeltaSecondsMax: Math.max(...firstDeltas),
       verdictSecondsP50: quantile(verdicts, 0.5),
       verdictSecondsMax: Math.max(...verdicts),
-      ...pair
+      ...pair,
+      movedSeconds
     }
   }
 
@@ -165,6 +171,22 @@ class Scenario {
       `the relays carry ${relayedBytesPerSecond} bytes a second between them`
     )
     return { pair, pairSeconds, relayedBytesPerSecond }
+  }
+
+  async #move(laptop: PeerProcess, far: PeerProcess): Promise<number> {
+    const before = await this.#row(far, laptop)
+    const seconds = stopwatch()
+    this.#network.moveLaptop('a')
+    await until('the laptop is heard from its new network', PATIENCE_MS, async () => {
+      const now = await this.#row(far, laptop)
+      return now !== undefined && now.address !== before?.address
+    })
+    const movedSeconds = seconds()
+    this.#tell.check(
+      movedSeconds < MOVED_SECONDS,
+      `a laptop that changes its network is back after ${movedSeconds} s`
+    )
+    return movedSeconds
   }
 
   async #row(of: PeerProcess, other: PeerProcess) {

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { PeerKey } from '../types.ts'
+import { plainAddress } from './roaming.ts'
 import type { Shaper } from './shaping.ts'
 
 export interface Bytes {
@@ -40,6 +41,12 @@ export class Meter {
       this.#closed.sent += socket.bytesWritten
       this.#closed.received += socket.bytesRead
     })
+  }
+
+  /** Ends what was connected from these addresses of this machine. */
+  cut(addresses: readonly string[]): void {
+    for (const socket of [...this.#open.keys()])
+      if (addresses.includes(plainAddress(socket.localAddress ?? ''))) socket.destroy()
   }
 
   /** Over the open connections with one peer. */

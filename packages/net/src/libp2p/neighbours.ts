@@ -4,11 +4,12 @@
  * kept out; `Roster` knows who is there, `Redial` when to call.
  */
 import { type Logger, type Metrics, systemClock } from '@gradmesh/core'
-import type { PeerId } from '@libp2p/interface'
+import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { badAddress, dialFailed } from '../errors.ts'
 import type { Net, PeerKey } from '../types.ts'
 import { keyOf, parseAddress, peerIdIn } from './addresses.ts'
+import { isAnswered } from './answering.ts'
 import { askForPeers, claimedAddresses, type ExchangeInit, knownPeers } from './exchange.ts'
 import type { Gate } from './gate.ts'
 import type { Gossip } from './gossip.ts'
@@ -20,6 +21,8 @@ import { Roster } from './roster.ts'
 const EXCHANGE_EVERY_TICKS = 10
 /** How long a peer may take to answer before its connection counts as dead after a sleep. */
 const RECHECK_MS_MAX = 5000
+/** And where the peer has connected once more meanwhile. */
+const OLDER_MS_MAX = 2000
 
 export interface NeighboursInit {
   readonly self: PeerKey
@@ -60,6 +63,7 @@ export class Neighbours {
         void node.services.identify.identify(connection).catch((error: unknown) => {
           logger.debug({ error }, 'gossip could not move to the connection that is left')
         }),
+      onAnother: (newer, older) => void this.#endDead(older, OLDER_MS_MAX, () => newer.status === 'open'),
       onMute: peer => void this.#restart(peer)
     })
     this.#redial = new Redial({
@@ -128,22 +132,30 @@ export class Neighbours {
 
   /** After a sleep: who does not answer a ping in time is called afresh, and all who are lost at once. */
   async recheck(): Promise<void> {
-    await Promise.all(this.roster.peers().map(async peer => this.#recheckOne(peer)))
+    const connections = this.roster.peers().flatMap(peer => this.roster.connections(peer))
+    await this.#endDead(connections, RECHECK_MS_MAX)
+    this.hurry()
+  }
+
+  /** There is a network again: who waits to be called is called at once. */
+  hurry(): void {
     this.#redial.hurry()
   }
 
-  async #recheckOne(peer: PeerKey): Promise<void> {
-    const connections = this.roster.connections(peer).slice()
-    try {
-      const [connection] = connections
-      if (connection === undefined) return
-      await this.#init.node.services.ping.ping(connection.remotePeer, {
-        signal: AbortSignal.timeout(RECHECK_MS_MAX)
+  /** Those whose other end does not answer in time; while there is a better one, or whatever there is. */
+  async #endDead(
+    connections: readonly Connection[],
+    timeoutMs: number,
+    isBetter: () => boolean = () => true
+  ): Promise<void> {
+    await Promise.all(
+      connections.map(async connection => {
+        if ((await isAnswered(connection, timeoutMs)) || !isBetter()) return
+        const peer = keyOf(connection.remotePeer)
+        this.#init.logger.debug({ peer }, 'a connection does not answer any more; it ends')
+        connection.abort(dialFailed(connection.remoteAddr.toString()))
       })
-    } catch (cause) {
-      this.#init.logger.debug({ peer, error: cause }, 'a connection did not survive a sleep')
-      for (const connection of connections) connection.abort(dialFailed(peer, cause))
-    }
+    )
   }
 
   /** What we answer to whoever asks whom we know. */

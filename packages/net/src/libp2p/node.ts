@@ -7,7 +7,7 @@ import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2
 import { type ConnectionGater, type Libp2p, type PrivateKey, serviceCapabilities } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
-import { type Ping, ping } from '@libp2p/ping'
+import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { uPnPNAT } from '@libp2p/upnp-nat'
 
@@ -21,9 +21,8 @@ import { type RelayInside, relayServer, relayTransport } from './relaying.ts'
 export type Services = {
   identify: Identify
   identifyPush: IdentifyPush
-  ping: Ping
   pubsub: GossipSub
-} & Record<'dcutr' | 'callingBack', unknown>
+} & Record<'dcutr' | 'callingBack' | 'ping', unknown>
 export type Node = Libp2p<Services>
 
 export interface NodeInit {

@@ -23,6 +23,8 @@ export interface RosterInit {
   readonly onDisconnect: (peer: PeerKey) => void
   /** The connection that carried gossip has closed, and this one is left. */
   readonly onMoved: (connection: Connection) => void
+  /** The peer has connected once more: whether these still answer is worth a look. */
+  readonly onAnother: (newer: Connection, older: readonly Connection[]) => void
   /** Gossip with a connected peer has died (an overlong frame, a full buffer). */
   readonly onMute: (peer: PeerKey) => void
 }
@@ -105,6 +107,7 @@ export class Roster {
     }
     const row = this.#rows.get(peer)
     if (row !== undefined) {
+      this.#init.onAnother(connection, [...row.connections])
       row.connections.push(connection)
       return
     }
