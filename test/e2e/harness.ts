@@ -201,7 +201,7 @@ export class PeerProcess {
   }
 
   /** Asks it to end, and answers its exit code. */
-  async stop(): Promise<number | null> {
+  async stop(): Promise<number | NodeJS.Signals | null> {
     const child = this.#running()
     child.kill('SIGTERM')
     const code = await exitOf(child)
@@ -306,9 +306,10 @@ const runCli = (place: Place, words: readonly string[]): ChildProcess => {
   return child
 }
 
-const exitOf = async (child: ChildProcess): Promise<number | null> => {
+/** Its exit code, or the signal that ended it. */
+const exitOf = async (child: ChildProcess): Promise<number | NodeJS.Signals | null> => {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  return child.exitCode
+  return child.exitCode ?? child.signalCode
 }
 
 const end = async (child: ChildProcess): Promise<void> => {
