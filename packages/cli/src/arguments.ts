@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { MeshError } from '@gradmesh/core'
 import type { Command, Options, Values } from './command.ts'
+import { nearest } from './nearest.ts'
 
 /** What every command takes. */
 export const COMMON: Options = {
@@ -56,7 +57,10 @@ const parsed = (
         `${dashed} takes a value, and what follows it begins with a dash`,
         `if that is the value: ${dashed}=VALUE`
       )
-    throw usage('OPTION', message.charAt(0).toLowerCase() + message.slice(1), help)
+    const [, unknown] = /^Unknown option '--([\w-]+)'/.exec(message) ?? []
+    const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(options))
+    const remedy = near === undefined ? help : `did you mean --${near}? ${help}`
+    throw usage('OPTION', message.charAt(0).toLowerCase() + message.slice(1), remedy)
   }
 }
 

@@ -6,6 +6,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { tellFailure } from './failures.ts'
 import { commandHelp, overview } from './help.ts'
 import type { Io } from './io.ts'
+import { nearest } from './nearest.ts'
 import { AGENT_VERSION } from './version.ts'
 
 export interface CliInit {
@@ -41,7 +42,8 @@ export const runCli = async (words: readonly string[], { commands, env, io }: Cl
 export const isDebug = (env: Invocation['env']): boolean => (env.GRADMESH_DEBUG ?? '') !== ''
 
 const unknown = (name: string, commands: readonly CommandEntry[]): Error => {
-  const near = commands.find(command => command.name.startsWith(name.slice(0, 3)))
-  const remedy = near === undefined ? 'run `gradmesh --help`' : `did you mean \`gradmesh ${near.name}\`?`
+  const names = commands.map(command => command.name)
+  const near = nearest(name, names)
+  const remedy = near === undefined ? 'run `gradmesh --help`' : `did you mean \`gradmesh ${near}\`?`
   return usage('COMMAND', `there is no command "${name}"`, remedy)
 }

@@ -11,7 +11,7 @@ export const badAddress = (address: string, cause?: unknown): MeshError =>
 
 export const portInUse = (address: string, port: string, cause: unknown): MeshError =>
   new MeshError('NET_PORT_IN_USE', `port ${port} is taken: cannot listen on ${address}`, {
-    remedy: `stop the program that holds TCP port ${port}, or choose another port (0 picks a free one)`,
+    remedy: `stop the program that holds TCP port ${port}, or choose another port with --p2p-port (0 picks a free one)`,
     cause,
     data: { address, port: Number(port) }
   })

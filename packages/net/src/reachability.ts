@@ -48,7 +48,7 @@ export const judgeReachability = (facts: ReachFacts): Reachability => {
       relays: [],
       detail: 'No other peer is connected: none of the known addresses answers.',
       remedy:
-        'Check this machine’s network. `gradmesh doctor --ticket TICKET` tells which addresses answer; a peer of the mesh gives a new ticket with `gradmesh ticket`.'
+        'Check this machine’s network. `gradmesh doctor TICKET` tells which addresses answer; a peer of the mesh gives a new ticket with `gradmesh ticket`.'
     }
   if (scope !== null && isReached)
     return { state: 'reachable', scope, relays: [], detail: FROM[scope], remedy: null }

@@ -16,7 +16,7 @@ const judge = (facts: Partial<ReachFacts>) => judgeReachability({ ...FACTS, ...f
 t.test('each state follows from what was observed, with what to do', async t => {
   t.match(judge({}), { state: 'unknown', remedy: null })
   t.match(judge({ connected: 0, expectsPeers: false }), { state: 'unknown', remedy: null })
-  t.match(judge({ connected: 0 }), { state: 'cut-off', remedy: /doctor --ticket/ })
+  t.match(judge({ connected: 0 }), { state: 'cut-off', remedy: /doctor TICKET/ })
   t.match(judge({ probes: [probe('host', true)] }), { state: 'reachable', scope: 'host', remedy: null })
   t.match(judge({ probes: [probe('world', true)] }), { state: 'reachable', scope: 'world', relays: [] })
   t.match(judge({ isAnnounced: true }), { state: 'reachable', scope: 'world', detail: /nobody has tried/ })

@@ -24,6 +24,7 @@ export {
   settleFolder
 } from './disk/folder.ts'
 export { type GenesisInit, genesisDefaults, makeGenesis } from './disk/genesis.ts'
+export { makeFolder } from './disk/make-folder.ts'
 export { planRecovery, type RecoverOptions, type Recovery, settleRecovery } from './disk/recovering.ts'
 export type { Finding, VerifyReport } from './disk/verify-report.ts'
 export { verifyFolder } from './disk/verifying.ts'

@@ -94,7 +94,16 @@ export const failureOf = (error: unknown, folder: string): MeshError => {
       init('Free space on that disk, then start the peer again; nothing acknowledged is lost.')
     )
   }
-  if (has('EACCES', 'EPERM', 'EROFS') || says(/permission denied|read-only file system|not permitted/i)) {
+  if (has('EROFS') || says(/read-only file system/i)) {
+    return storeError(
+      'STORE_PERMISSION',
+      `${named} can't be written: its file system is read-only`,
+      init(
+        'Mount it to be written (`dmesg` says if a fault made it read-only), or work on a copy of the folder.'
+      )
+    )
+  }
+  if (has('EACCES', 'EPERM') || says(/permission denied|not permitted/i)) {
     return storeError(
       'STORE_PERMISSION',
       `no permission for ${named}`,

@@ -92,6 +92,7 @@ t.test('what the disk says, as codes', async t => {
     [Object.assign(new Error('write'), { code: 'ENOSPC' }), 'STORE_FULL'],
     [level('LEVEL_IO_ERROR', 'IO error: /x/LOCK: Permission denied'), 'STORE_PERMISSION'],
     [level('LEVEL_IO_ERROR', 'IO error: /x/LOCK: Read-only file system'), 'STORE_PERMISSION'],
+    [Object.assign(new Error('open'), { code: 'EROFS' }), 'STORE_PERMISSION'],
     [Object.assign(new Error('mkdir'), { code: 'EACCES' }), 'STORE_PERMISSION'],
     [level('LEVEL_CORRUPTION', 'Corruption: 3 missing files; e.g.: /x/000005.ldb'), 'STORE_CORRUPT'],
     [level('LEVEL_IO_ERROR', 'IO error: /x/000005.ldb: No such file or directory'), 'STORE_CORRUPT'],
@@ -105,6 +106,8 @@ t.test('what the disk says, as codes', async t => {
     t.equal(failure.cause, error)
   }
   t.equal(failureOf(cases[0]![0], '/x').data.file, '000012.log')
+  for (const [error] of cases.slice(3, 5))
+    t.match(failureOf(error, '/x'), { message: /is read-only/, remedy: /Mount it/ })
   const known = new MeshError('STORE_LOCKED', 'x')
   t.equal(failureOf(known, '/x'), known)
 })

@@ -1,9 +1,9 @@
 /** Everything that is settled before the first peer starts: ports, keys, the genesis, a folder each. */
-import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@gradmesh/core'
-import { cannotWrite, ensureKey, foundTask, makeGenesis, settleFolder } from '@gradmesh/peer'
+import { ensureKey, foundTask, makeFolder, makeGenesis, settleFolder } from '@gradmesh/peer'
 import type { Task } from '@gradmesh/train'
 import { peerAddress } from '../peer-address.ts'
 import { requireFreePorts } from '../ports.ts'
@@ -88,9 +88,7 @@ const range = (count: number, from: number): number[] => Array.from({ length: co
 
 const emptyFolder = async (folder: string): Promise<string> => {
   const entries = await readdir(folder).catch(async () => {
-    await mkdir(folder, { recursive: true }).catch(cause => {
-      throw cannotWrite('FOLDER_WRITE', folder, cause)
-    })
+    await makeFolder(folder)
     return []
   })
   if (entries.length === 0) return folder

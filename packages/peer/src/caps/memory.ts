@@ -28,7 +28,8 @@ export const aheadBytesMax = (capBytes: number | null, most: number): number =>
 export const checkMemoryCap = (capBytes: number | null, parameters: number): void => {
   const needed = memoryNeeded(parameters)
   if (capBytes === null || capBytes >= needed) return
-  const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`
+  const mib = (bytes: number): string =>
+    bytes < 1024 ** 2 ? `${bytes} B` : `${Math.ceil(bytes / 1024 ** 2)} MiB`
   throw new MeshError(
     'CAP_MEMORY',
     `a cap of ${mib(capBytes)} on memory is too low: this model of ${parameters} parameters takes about ${mib(needed)}`,

@@ -3,15 +3,15 @@
  * sealed by a passphrase), the genesis of its mesh, and how far it had signed. A key that comes back from it is marked,
  * and signs nothing until it can't contradict what it signed after the backup (`round/renewing.ts`).
  */
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { equalBytes, fromHex, MeshError, toHex } from '@gradmesh/core'
 import { openSafety, syncFolder } from '@gradmesh/store'
 import { BOUNDS, chainIdOf, type Genesis } from '@gradmesh/wire'
 import type { RestoredMark } from '../round/renewing.ts'
-import { cannotWrite } from './cannot-write.ts'
 import { exists, parseGenesis, paths, readGenesis, readPublicKey, settleFolder } from './folder.ts'
 import { parseKeyFile, publicKeyOf } from './key-file.ts'
+import { makeFolder } from './make-folder.ts'
 import { reason, writeDurably } from './write-durably.ts'
 
 const FORMAT = 'gradmesh-backup/1'
@@ -73,9 +73,7 @@ const DAMAGE = new Set(['STORE_MISSING', 'STORE_CORRUPT', 'STORE_SAFETY_MISMATCH
 export const importKey = async (file: string, folder: string): Promise<Backup> => {
   const { backup, keyText } = await readBackup(file)
   const { key, safety: path, restored } = paths(folder)
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(cause => {
-    throw cannotWrite('FOLDER_WRITE', folder, cause)
-  })
+  await makeFolder(folder)
   if (await exists(key)) await assertOlder(folder, backup)
   // The mark first: there is never a restored key without it.
   if (!(await exists(restored)))

@@ -17,8 +17,8 @@ import {
   keyPairFromSeed,
   validateGenesis
 } from '@gradmesh/wire'
-import { cannotWrite } from './cannot-write.ts'
 import { openSeed, parseKeyFile, plainText, publicKeyOf, sealSeed } from './key-file.ts'
+import { makeFolder } from './make-folder.ts'
 import { makeOwnersAlone } from './owners-alone.ts'
 import { reason, replaceDurably, writeDurably } from './write-durably.ts'
 
@@ -62,13 +62,11 @@ export interface KeyOptions {
   readonly tell?: ((message: string) => void) | undefined
 }
 
-/** A new key, or the one that is there already. */
+/** A new key, or the one that is there already. @throws as `readKey`, `KEY_MISSING` where one has signed and is gone */
 export const ensureKey = async (folder: string, options: KeyOptions = {}): Promise<KeyPair> => {
-  const { key } = paths(folder)
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(error => {
-    throw cannotWrite('FOLDER_WRITE', folder, error)
-  })
-  if (await exists(key)) return readKey(folder, options)
+  const { key, safety } = paths(folder)
+  await makeFolder(folder)
+  if ((await exists(key)) || (await exists(safety))) return readKey(folder, options)
   await writeDurably(key, await keyText(randomBytes(32), options.passphrase), 0o600)
   return readKey(folder, options)
 }
@@ -114,9 +112,16 @@ const keyText = (seed: Uint8Array, passphrase: string | undefined): string | Pro
 const readKeyFile = async (folder: string, tell: KeyOptions['tell'] = () => {}) => {
   const { key } = paths(folder)
   if (!(await exists(key))) {
-    throw new MeshError('KEY_MISSING', `there is no key in ${folder}`, {
-      remedy: 'Run `gradmesh init` or `gradmesh join TICKET` first, or name another folder with --data.'
-    })
+    const isUsed = await exists(paths(folder).safety)
+    throw new MeshError(
+      'KEY_MISSING',
+      `there is no key in ${folder}${isUsed ? ', though one has signed from there' : ''}`,
+      {
+        remedy: isUsed
+          ? 'Put its file `key` back from a backup, or `gradmesh key import` what `gradmesh key export` wrote into a new folder. Without it this identity, its stake and its rewards are lost.'
+          : 'Run `gradmesh init` or `gradmesh join TICKET` first, or name another folder with --data.'
+      }
+    )
   }
   const text = await readFile(key, 'utf8').catch(error => {
     throw new MeshError('KEY_UNREADABLE', `can't read ${key}: ${reason(error)}`, {
@@ -161,7 +166,7 @@ export const parseGenesis = (bytes: Uint8Array, where: string): Genesis => {
       `${where} has no valid genesis: ${wrong?.fault}${wrong?.detail ? ` (${wrong.detail})` : ''}`,
       {
         remedy:
-          'A founder corrects what it names; who joins fetches it again with `gradmesh join TICKET`, or uses the release that made it.'
+          'A founder corrects what it names. Who has joined moves a damaged file away and fetches it again with `gradmesh join TICKET`, or uses the release that made it.'
       }
     )
   }
@@ -184,7 +189,9 @@ export const settleFolder = async (
   const bytes = encodeGenesis(genesis)
   parseGenesis(bytes, 'the new mesh')
   const isSettled = await exists(path)
-  if (isSettled && !(await readFile(path)).equals(bytes)) {
+  const held = isSettled ? await readFile(path) : null
+  if (held !== null && !held.equals(bytes)) {
+    parseGenesis(held, path)
     throw new MeshError('GENESIS_OTHER', `${folder} already belongs to another mesh`, {
       remedy: 'Name a new folder with --data DIR; never reuse a folder for a second mesh.'
     })

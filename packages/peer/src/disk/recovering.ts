@@ -2,12 +2,13 @@
  * A folder of the mesh that goes on from one which lost its quorum. The old folder stays as it is: what it holds is
  * the past of the new mesh, and its key goes on in both, which is safe, since signatures name their mesh.
  */
-import { copyFile, mkdir, stat } from 'node:fs/promises'
+import { copyFile, stat } from 'node:fs/promises'
 import { equalBytes, isFault, MeshError, toHex } from '@gradmesh/core'
 import { type Forked, fork, type LedgerState, layoutOf, leafDigests, stakeOf } from '@gradmesh/ledger'
 import { chainIdOf, type Digest, type Genesis, type PublicKey } from '@gradmesh/wire'
 import { cannotWrite } from './cannot-write.ts'
 import { keepPlugin, paths, pluginIn, readGenesis, readPublicKey, settleFolder } from './folder.ts'
+import { makeFolder } from './make-folder.ts'
 import { withNewestState } from './newest-state.ts'
 import { writeStart } from './start.ts'
 
@@ -84,9 +85,7 @@ export const settleRecovery = async (from: string, to: string, recovery: Recover
     })
   }
   const { publicKey } = await readPublicKey(from)
-  await mkdir(to, { recursive: true, mode: 0o700 }).catch(cause => {
-    throw cannotWrite('FOLDER_WRITE', to, cause)
-  })
+  await makeFolder(to)
   await writeStart(to, recovery.state)
   await copyFile(paths(from).key, paths(to).key).catch(cause => {
     throw cannotWrite('FOLDER_WRITE', paths(to).key, cause)

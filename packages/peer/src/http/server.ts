@@ -256,13 +256,14 @@ const listenError = (cause: unknown, host: string, port: number): unknown => {
   switch ((cause as NodeJS.ErrnoException).code) {
     case 'EADDRINUSE':
       return new MeshError('HTTP_PORT_IN_USE', `port ${port} on ${host} is in use by another program`, {
-        remedy: 'stop that program (is another gradmesh peer running?), or choose another HTTP port',
+        remedy:
+          'stop that program (is another gradmesh peer running?), or choose another HTTP port with --port',
         cause,
         data
       })
     case 'EACCES':
       return new MeshError('HTTP_PORT_FORBIDDEN', `this user may not listen on port ${port}`, {
-        remedy: 'choose an HTTP port above 1023',
+        remedy: 'choose an HTTP port above 1023 with --port',
         cause,
         data
       })

@@ -24,7 +24,7 @@ import {
   PROTOCOL_VERSION,
   type Ticket
 } from '@gradmesh/wire'
-import { ensureKey, parseGenesis, settleFolder } from '../disk/folder.ts'
+import { ensureKey, parseGenesis, readGenesis, settleFolder } from '../disk/folder.ts'
 import type { Epochs } from '../round/epochs.ts'
 import { AGENT } from '../running.ts'
 import { chainTag, PROTOCOLS } from '../topics.ts'
@@ -67,7 +67,7 @@ export const joinMesh = async ({
   await net.start()
   try {
     const addresses = withRelays(ticket.addresses)
-    const genesis = await fetchFromAny(net, { ...ticket, addresses })
+    const genesis = await fetchFromAny(net, folder, { ...ticket, addresses })
     await settleFolder(folder, genesis, keys, () => writeTrust(folder, ticket))
     return { genesis, bootstrap: addresses }
   } finally {
@@ -112,27 +112,39 @@ export const readTicket = (text: string): Ticket => {
 }
 
 /** Asks the ticket's addresses one after the other; the clearest refusal is told when none helps. */
-const fetchFromAny = async (net: Net, ticket: Ticket): Promise<Genesis> => {
+const fetchFromAny = async (net: Net, folder: string, ticket: Ticket): Promise<Genesis> => {
   const failures: string[] = []
   let refusal: MeshError | undefined
   for (const address of ticket.addresses) {
     try {
       return await fetchGenesis(net, { address, peer: await net.dial(address) }, ticket)
     } catch (error) {
-      failures.push(`${address}: ${error instanceof Error ? error.message : error}`)
+      failures.push(sayingWhere(address, error))
       if (error instanceof MeshError && REFUSALS.has(error.code)) refusal = error
     }
   }
   if (refusal !== undefined) throw refusal
   throw new MeshError(
     'JOIN_UNREACHABLE',
-    `none of the ticket's ${ticket.addresses.length} addresses answers:\n  ${failures.join('\n  ')}`,
+    `nobody answers at ${failures.length === 1 ? "the ticket's address" : `any of the ticket's ${failures.length} addresses`}:\n  ${failures.join('\n  ')}`,
     {
-      remedy:
-        'Check that the peer that printed the ticket runs and can be reached from here (firewall, NAT, other network), or ask for a ticket of another peer.'
+      remedy: (await isOfMesh(folder, ticket))
+        ? 'This folder is of that mesh already: `gradmesh up` needs no ticket, and finds its peers by itself.'
+        : 'Check that the peer that printed the ticket runs and can be reached from here (firewall, NAT, other network), or ask for a ticket of another peer.'
     }
   )
 }
+
+const sayingWhere = (address: string, error: unknown): string => {
+  const said = error instanceof Error ? error.message : String(error)
+  return said.includes(address) ? said : `${address}: ${said}`
+}
+
+const isOfMesh = (folder: string, { chainId }: Ticket): Promise<boolean> =>
+  readGenesis(folder).then(
+    ({ genesis }) => equalBytes(chainIdOf(genesis), chainId),
+    () => false
+  )
 
 /** Somebody answered, and the answer settles it. */
 const REFUSALS = new Set(['TICKET_PROTOCOL', 'JOIN_OTHER_MESH', 'JOIN_OTHER_SET', 'GENESIS_INVALID'])

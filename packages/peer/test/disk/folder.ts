@@ -77,11 +77,36 @@ t.test('sealing and opening what is there', async t => {
 
 t.test('what is no key', async t => {
   const folder = t.testdir()
-  await t.rejects(readKey(folder), { code: 'KEY_MISSING' })
+  await t.rejects(readKey(folder), { code: 'KEY_MISSING', remedy: 'gradmesh init' })
   for (const text of ['', 'abc', '{}', '[]', 'null', '"text"']) {
     await writeFile(paths(folder).key, text)
     await t.rejects(readKey(folder), { code: 'KEY_UNREADABLE' }, text)
   }
+})
+
+t.test('a key that has signed and is gone is asked for, and none made in its place', async t => {
+  const folder = t.testdir()
+  const { key } = paths(folder)
+  await settleFolder(folder, smallGenesis(), await ensureKey(folder))
+  await rm(key)
+  for (const read of [readKey, ensureKey])
+    await t.rejects(read(folder), { code: 'KEY_MISSING', remedy: /from a backup/ })
+  t.notOk(await exists(key))
+})
+
+t.test('a genesis that is damaged is no other mesh', async t => {
+  const folder = t.testdir()
+  const { genesis: path } = paths(folder)
+  const keys = await ensureKey(folder)
+  const genesis = smallGenesis()
+  await settleFolder(folder, genesis, keys)
+  const other = { ...genesis, name: 'other' }
+  await t.rejects(settleFolder(folder, other, keys), { code: 'GENESIS_OTHER' })
+  await writeFile(path, (await readFile(path)).subarray(0, 100))
+  await t.rejects(settleFolder(folder, genesis, keys), { code: 'GENESIS_INVALID', remedy: /moves .* away/ })
+  await rm(path)
+  await settleFolder(folder, genesis, keys)
+  t.ok(await exists(path), 'as its remedy says')
 })
 
 t.test('the genesis comes last, and a record that is gone is not begun anew', async t => {
