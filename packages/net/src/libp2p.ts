@@ -15,7 +15,7 @@ import { Gate } from './libp2p/gate.ts'
 import { Gossip } from './libp2p/gossip.ts'
 import { Meter } from './libp2p/meter.ts'
 import { Neighbours } from './libp2p/neighbours.ts'
-import { createNode, type Node } from './libp2p/node.ts'
+import { createNode, lateWork, type Node } from './libp2p/node.ts'
 import { dialable } from './libp2p/own-addresses.ts'
 import { CallingBack, PROBE_REQUEST_BYTES_MAX, probeProtocol } from './libp2p/probing.ts'
 import { Reaching } from './libp2p/reaching.ts'
@@ -166,13 +166,14 @@ class Libp2pNet implements Net {
   async stop(): Promise<void> {
     if (this.#parts === undefined || this.#stopped) return
     this.#stopped = true
-    const { node, neighbours, streams, timer } = this.#parts
+    const { node, inside, neighbours, streams, timer } = this.#parts
     clearInterval(timer)
     neighbours.stop()
     streams.stop()
     await settleWithin(STOP_MS_MAX / 2, Promise.all(node.getConnections().map(async each => each.close())))
     for (const connection of node.getConnections()) connection.abort(wrongState('the net stops'))
     await node.stop()
+    for (const late of lateWork(node, inside)) late.stop()
   }
 
   addresses(): readonly string[] {

@@ -128,9 +128,11 @@ t.test('a process whose nets have stopped ends by itself', async t => {
   })
   const code = await new Promise(resolve => child.once('exit', resolve))
   t.equal(code, 0)
-  // libp2p's address manager holds a timer of one second after its listeners have closed.
   const lingeredMs = performance.now() - stoppedAt
-  t.ok(lingeredMs < 2500, `ended ${Math.round(lingeredMs)} ms after stop`)
+  t.ok(
+    lingeredMs < 700,
+    `ended ${Math.round(lingeredMs)} ms after stop; libp2p tells its addresses after 1000`
+  )
 })
 
 const listen = (server: Server, port = 0): Promise<number> =>

@@ -142,6 +142,15 @@ export const createNode = async (
   return { node, inside }
 }
 
+/**
+ * Noting and telling its own addresses is put off for a second, by timers that would keep a process whose node has
+ * stopped (libp2p 3.3).
+ */
+export const lateWork = ({ services }: Node, { addressManager }: RelayInside): { stop(): void }[] => [
+  (addressManager as unknown as { _updatePeerStoreAddresses: { stop(): void } })._updatePeerStoreAddresses,
+  (services.identifyPush as unknown as { _push: { stop(): void } })._push
+]
+
 /** Mapped ports count once a peer has called back on them (reaching.ts), not because the router says so. */
 const UPNP = {
   portMappingDescription: 'gradmesh',
