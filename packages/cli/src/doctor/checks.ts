@@ -2,7 +2,7 @@
 import { createClient } from '@gradmesh/api'
 import { asMeshError } from '../failures.ts'
 import { portTrouble } from '../ports.ts'
-import { checkAdapter } from './adapter.ts'
+import { checkAdapterBeside } from './adapter-beside.ts'
 import { checkClock } from './clock.ts'
 import { checkDisk, checkFolder } from './disk.ts'
 import { checkReach } from './reach.ts'
@@ -57,7 +57,10 @@ export const bad = (name: string, found: string, remedy: string, details: readon
 })
 
 /** A check that throws is a finding too. */
-const guarded = async (name: string, check: () => Promise<readonly Check[]>): Promise<readonly Check[]> => {
+export const guarded = async (
+  name: string,
+  check: () => Promise<readonly Check[]>
+): Promise<readonly Check[]> => {
   try {
     return await check()
   } catch (error) {
@@ -69,7 +72,7 @@ const guarded = async (name: string, check: () => Promise<readonly Check[]>): Pr
 export const checkMachine = async (init: DoctorInit): Promise<readonly Check[]> => {
   const groups = [
     await guarded('node', async () => [checkNode(process.versions.node)]),
-    await guarded('adapter', () => checkAdapter(init.adapter)),
+    await guarded('adapter', () => checkAdapterBeside(init.adapter)),
     init.tune ? await guarded('tuning', () => checkTuning(init.folder, init.adapter)) : [],
     await guarded('HTTP port', async () => [await checkHttpPort(init.httpPort)]),
     await guarded('peer port', async () => [await checkPeerPort(init.p2pPort, init.httpPort)]),
