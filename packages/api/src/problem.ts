@@ -60,7 +60,7 @@ export const problemKinds = {
     status: 401,
     title: 'Token needed',
     remedy:
-      'send "Authorization: Bearer TOKEN"; the token is in the file http-token of the peer\'s data folder'
+      'send "Authorization: Bearer TOKEN" (`gradmesh`: --http-token-file FILE); the token is in the file http-token of the peer\'s data folder'
   },
   HTTP_BUSY: { status: 503, title: 'Too many requests at once', remedy: 'try again in a second' },
   HTTP_EVENTS_FULL: { status: 503, title: 'Too many event streams', remedy: 'close one, then try again' },

@@ -89,7 +89,9 @@ const resolved = (options: Options, raw: Raw, env: Env): Values => {
     if (given === undefined) return undefined
     const value = Number(given)
     if (form.test(given) && value >= min && value <= max) return value
-    throw usage('VALUE', `--${name} ${given}: ${what} from ${min} to ${max} is expected`, 'correct the value')
+    const where =
+      raw[name] === undefined && options[name]?.env !== undefined ? options[name].env : `--${name}`
+    throw usage('VALUE', `${where} ${given}: ${what} from ${min} to ${max} is expected`, 'correct the value')
   }
   return {
     text,

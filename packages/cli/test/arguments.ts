@@ -65,6 +65,13 @@ t.test('what is wrong is named, with a remedy', async t => {
   }
 })
 
+t.test('a variable that is wrong is called by its own name', async t => {
+  const port = (words: readonly string[]) =>
+    parse(words, { TRY_PORT: 'y' }).values.integer('port', { min: 0, max: 9 })
+  t.throws(() => port([]), { code: 'USAGE_VALUE', message: /^TRY_PORT y: / })
+  t.throws(() => port(['--port', 'x']), { code: 'USAGE_VALUE', message: /^--port x: / })
+})
+
 t.test('decimal numbers, and an argument that comes again', async t => {
   const decimal = (text: string) => parse([`--port=${text}`]).values.decimal('port', { min: 0, max: 2 })
   t.strictSame([decimal('0.5'), decimal('2')], [0.5, 2])

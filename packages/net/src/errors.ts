@@ -17,8 +17,9 @@ export const portInUse = (address: string, port: string, cause: unknown): MeshEr
   })
 
 export const listenFailed = (addresses: readonly string[], cause: unknown): MeshError =>
-  new MeshError('NET_LISTEN_FAILED', `cannot listen on ${addresses.join(', ')}: ${messageOf(cause)}`, {
-    remedy: 'check that the address belongs to this machine and that the port is allowed',
+  new MeshError('NET_LISTEN_FAILED', `cannot listen on ${addresses.join(', ')}: ${whyNot(cause)}`, {
+    remedy:
+      'check that the address belongs to this machine (`ip addr`), and that the port is allowed: those below 1024 are for root',
     cause
   })
 
@@ -95,6 +96,12 @@ export const wrongState = (what: string): MeshError =>
 
 export const badOptions = (what: string): MeshError =>
   new MeshError('NET_OPTIONS', what, { remedy: 'correct the option' })
+
+/** What the system said: libp2p's own sentence is about its settings. */
+const whyNot = (cause: unknown): string =>
+  cause instanceof Error
+    ? (/\b(E[A-Z]+: [^\n]+)/.exec(cause.message)?.[1] ?? messageOf(cause))
+    : messageOf(cause)
 
 const messageOf = (cause: unknown): string =>
   cause instanceof Error ? (cause.message.split('\n')[0] ?? cause.name) : 'no answer'

@@ -253,7 +253,8 @@ const isPathOf = (route: Route, path: string): boolean =>
 
 const listenError = (cause: unknown, host: string, port: number): unknown => {
   const data = { host, port }
-  switch ((cause as NodeJS.ErrnoException).code) {
+  const { code, syscall } = cause as NodeJS.ErrnoException
+  switch (syscall === 'getaddrinfo' ? 'EADDRNOTAVAIL' : code) {
     case 'EADDRINUSE':
       return new MeshError('HTTP_PORT_IN_USE', `port ${port} on ${host} is in use by another program`, {
         remedy:
@@ -268,7 +269,6 @@ const listenError = (cause: unknown, host: string, port: number): unknown => {
         data
       })
     case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
       return new MeshError('HTTP_ADDRESS_UNKNOWN', `${host} is not an address of this machine`, {
         remedy: 'use 127.0.0.1, or an address that `ip addr` shows',
         cause,

@@ -166,19 +166,20 @@ t.test('a port in use is named, with what to do; nothing stays behind', async t 
   t.equal(view.listeners.size, 0)
 })
 
-t.test('an address of another machine is named', async t => {
+t.test('an address of another machine, or of none, is named', async t => {
   const view = new FakeView()
-  await t.rejects(
-    createHttpServer({
-      host: '192.0.2.1',
-      access: { token: 'x'.repeat(32), openReads: false },
-      port: 0,
-      view,
-      metrics: new PrometheusMetrics(),
-      logger: silentLogger
-    }),
-    { code: 'HTTP_ADDRESS_UNKNOWN' }
-  )
+  for (const host of ['192.0.2.1', 'nobody.invalid'])
+    await t.rejects(
+      createHttpServer({
+        host,
+        access: { token: 'x'.repeat(32), openReads: false },
+        port: 0,
+        view,
+        metrics: new PrometheusMetrics(),
+        logger: silentLogger
+      }),
+      { code: 'HTTP_ADDRESS_UNKNOWN', message: host }
+    )
 })
 
 t.test('close is quick with open streams and with answers on their way, and leaves no listener', async t => {
