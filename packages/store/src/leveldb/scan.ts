@@ -126,7 +126,9 @@ const scanFiles = async (folder: string, scanContent: typeof scanTable | null): 
   for (const number of [version.log, version.previousLog]) {
     if (number !== 0 && !logs.some(log => log.number === number)) find(fileName(number, 'log'), GONE)
   }
-  // Newest first. A crash can cut the last write short, and then a second one leave an empty log behind it.
+  // Newest first. A crash can cut the last write short, and then a second one leave an empty log behind it. LevelDB closes
+  // a full log without a sync, so that a power cut within seconds could cut that one although a newer one has synced
+  // records. It is refused: a sync is to cover all before it, and nobody can tell that from damage.
   let last = true
   for (const { name } of logs) {
     const content = await read(name)
