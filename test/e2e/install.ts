@@ -39,6 +39,21 @@ t.test('the tarballs install into an empty folder', async t => {
   )
 })
 
+t.test('the installed doctor looks at the adapter in a process of its own', { skip }, async t => {
+  const said = await plainly(process.execPath, [
+    main,
+    'doctor',
+    '--json',
+    '--data',
+    join(folder, 'none')
+  ]).catch(({ stdout }: { stdout: string }) => stdout)
+  const { checks } = JSON.parse(said) as { checks: { name: string; state: string }[] }
+  t.ok(
+    checks.some(({ name, state }) => name === 'adapter' && state !== 'bad'),
+    said
+  )
+})
+
 t.test('the installed command joins a running mesh and has a delta accepted', { skip }, async t => {
   const mesh = await createMesh({
     peers: 3,
