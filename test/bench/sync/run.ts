@@ -29,14 +29,17 @@ const HELP = `npm run bench:sync -- [OPTIONS]
   --help           this page
 
 ratio: the checkpoint's bytes per second, from asking who has one to a state whose every leaf is checked and on the
-disk, over those of a bare libp2p stream (TCP, Noise, Yamux) of the same length between the same two processes.`
+disk, over those of a bare libp2p stream (TCP, Noise, Yamux) of the same length between the same two processes.
+boundRatio: the same for no more than what must be: the bare stream, then its bytes hashed and brought to the disk.`
 
 interface Figures {
   readonly ratio: number
   readonly ratios: readonly number[]
+  readonly boundRatio: number
   readonly checkpointBytes: number
   readonly bytesPerSecond: number
   readonly bareBytesPerSecond: number
+  readonly boundBytesPerSecond: number
   readonly replayBlocksPerSecond: number
   readonly joinSeconds: number
   readonly fetchLoopDelayMsP99: number
@@ -140,8 +143,8 @@ const measure = async (plan: Plan, { say }: Teller): Promise<Figures> => {
 const mebibytes = (bytesPerSecond: number): string => `${(bytesPerSecond / 2 ** 20).toFixed(1)} MiB/s`
 
 const tell = (joined: Joined): string => {
-  const { bytes, bareSeconds, fetchSeconds, replayed, replaySeconds, joinSeconds } = joined
-  return `bare ${mebibytes(bytes / bareSeconds)}, checkpoint ${mebibytes(bytes / fetchSeconds)} (${(bareSeconds / fetchSeconds).toFixed(2)}), ${(replayed / replaySeconds).toFixed(1)} blocks/s replayed, joined after ${joinSeconds.toFixed(2)} s`
+  const { bytes, bareSeconds, boundSeconds, fetchSeconds, replayed, replaySeconds, joinSeconds } = joined
+  return `bare ${mebibytes(bytes / bareSeconds)}, bound ${mebibytes(bytes / boundSeconds)}, checkpoint ${mebibytes(bytes / fetchSeconds)} (${(bareSeconds / fetchSeconds).toFixed(2)}), ${(replayed / replaySeconds).toFixed(1)} blocks/s replayed, joined after ${joinSeconds.toFixed(2)} s`
 }
 
 const median = (values: readonly number[]): number => quantile(values, 0.5)
@@ -152,9 +155,11 @@ const figuresOf = ({ blocks, parameters }: Plan, all: readonly Joined[]): Figure
   return {
     ratio: Number(median(ratios).toFixed(3)),
     ratios: ratios.map(ratio => Number(ratio.toFixed(3))),
+    boundRatio: of(({ bareSeconds, boundSeconds }) => bareSeconds / boundSeconds),
     checkpointBytes: of(({ bytes }) => bytes),
     bytesPerSecond: of(({ bytes, fetchSeconds }) => bytes / fetchSeconds),
     bareBytesPerSecond: of(({ bytes, bareSeconds }) => bytes / bareSeconds),
+    boundBytesPerSecond: of(({ bytes, boundSeconds }) => bytes / boundSeconds),
     replayBlocksPerSecond: of(({ replayed, replaySeconds }) => replayed / replaySeconds),
     joinSeconds: of(({ joinSeconds }) => joinSeconds),
     fetchLoopDelayMsP99: of(({ fetchDelay }) => fetchDelay.p99Ms),

@@ -6,7 +6,9 @@
 import type { Socket } from 'node:net'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { PeerKey } from '../types.ts'
+import { corkWrites } from './corking.ts'
 import { plainAddress } from './roaming.ts'
+import { giveBackMemory } from './sealing.ts'
 import type { Shaper } from './shaping.ts'
 
 export interface Bytes {
@@ -35,6 +37,8 @@ export class Meter {
     }
     if (this.#open.has(socket)) return
     this.#open.set(socket, peer)
+    giveBackMemory(socket)
+    corkWrites(socket)
     this.#shaper?.shape(socket)
     socket.once('close', () => {
       this.#open.delete(socket)

@@ -6,7 +6,6 @@ import { dcutr } from '@libp2p/dcutr'
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify'
 import { type ConnectionGater, type Libp2p, type PrivateKey, serviceCapabilities } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
-import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { uPnPNAT } from '@libp2p/upnp-nat'
@@ -16,6 +15,7 @@ import type { Allowance } from './allowance.ts'
 import { calmYamux } from './muxing.ts'
 import { pacedRegistrar } from './paced.ts'
 import { type RelayInside, relayServer, relayTransport } from './relaying.ts'
+import { sealing } from './sealing.ts'
 
 /** What is only started and stopped with the node has no type here. */
 export type Services = {
@@ -64,7 +64,7 @@ export const createNode = async (
         return inside.transport
       }
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [sealing()],
     streamMuxers: [
       calmYamux({
         maxInboundStreams: 128,

@@ -179,8 +179,8 @@ export const makeStateTable = () => {
         const digest = incoming.leaves.at(first + right)
         const leaf = bytes.subarray(right * size, (right + 1) * size)
         if (digest === undefined || !equalBytes(leafDigest(leaf), digest)) break
+        setLeaves(incoming.weights, first + right, leaf, layout.chunk)
       }
-      setLeaves(incoming.weights, first, bytes.subarray(0, right * size), layout.chunk)
       return right
     },
 

@@ -74,8 +74,8 @@ export interface ChainStore {
   checkpointHeights(): Promise<number[]>
   checkpointAt(height: number): Promise<Checkpoint | undefined>
   /**
-   * A run of a checkpoint's leaves, each held against its digest, at the begin of `into` where that is given; undefined
-   * unless the checkpoint has them.
+   * A run of a checkpoint's leaves, at the begin of `into` where that is given; undefined unless the checkpoint has them.
+   * Each is held against its digest the first time that it is read, and again once another checkpoint was.
    */
   leaves(height: number, first: number, count: number, into?: Uint8Array): Promise<Uint8Array | undefined>
   /**

@@ -1,7 +1,8 @@
 /**
  * Checkpoints of a chain: a head value that names the leaves by digest, and beside the values a file with the leaves,
  * one after the other. A checkpoint is there once its head value is, which is written after the file is on the disk; a
- * file without one is what an interrupted write or a fetch under way has left. What is read is held against the digests.
+ * file without one is what an interrupted write or a fetch under way has left. What is read is held against the digests,
+ * of the newest checkpoint once: whoever serves leaves reads each for every newcomer, who checks them too.
  */
 import { concatBytes, equalBytes } from '@gradmesh/core'
 import { leafDigest } from '@gradmesh/wire'
@@ -19,12 +20,18 @@ const RUN_BYTES = 1024 * 1024
 const NAME = /^leaves-(\d+)$/
 const nameOf = (height: number): string => `leaves-${height}`
 
+interface Read {
+  readonly checkpoint: Checkpoint
+  /** A one for each leaf that was held against its digest since. */
+  readonly held: Uint8Array
+}
+
 export class Checkpoints {
   readonly #database: Database
   /** The one that is being fetched: its file has no head value yet, and stays all the same. */
   #incoming: number | null = null
   /** As read last: whoever serves leaves asks for it again and again. */
-  #newestRead: Checkpoint | undefined
+  #lastRead: Read | undefined
 
   constructor(database: Database) {
     this.#database = database
@@ -75,7 +82,7 @@ export class Checkpoints {
     const kept = heights.slice(0, KEPT)
     const old = heights.slice(KEPT).map(height => del(checkpointKey(height)))
     if (old.length > 0) await this.#database.batch(old, { sync: true })
-    this.#newestRead = undefined
+    this.#lastRead = undefined
     const { files } = this.#database
     for (const name of await files.names()) {
       const height = Number(NAME.exec(name)?.[1] ?? Number.NaN)
@@ -97,7 +104,7 @@ export class Checkpoints {
   }
 
   async at(height: number): Promise<Checkpoint | undefined> {
-    if (this.#newestRead?.height === height) return this.#newestRead
+    if (this.#lastRead?.checkpoint.height === height) return this.#lastRead.checkpoint
     const bytes = await getSealed(
       this.#database,
       checkpointKey(height),
@@ -105,7 +112,8 @@ export class Checkpoints {
       height
     )
     const checkpoint = bytes === undefined ? undefined : decodeCheckpoint(height, bytes)
-    if (checkpoint !== undefined) this.#newestRead = checkpoint
+    if (checkpoint !== undefined)
+      this.#lastRead = { checkpoint, held: new Uint8Array(checkpoint.leaves.length) }
     return checkpoint
   }
 
@@ -122,7 +130,10 @@ export class Checkpoints {
       throw corrupt(`the file of the checkpoint of height ${height}`, 'it is missing or cut', height)
     const { files } = this.#database
     const bytes = await files.read(nameOf(height), first * leafBytes, count * leafBytes, into)
+    const known = this.#lastRead?.checkpoint === checkpoint ? this.#lastRead.held : undefined
+    if (bytes !== undefined && known?.subarray(first, first + count).every(Boolean) === true) return bytes
     const whole = bytes === undefined ? 0 : wholeLeaves(checkpoint, first, bytes, leafBytes)
+    known?.fill(1, first, first + whole)
     if (bytes !== undefined && whole === count) return bytes
     const what = `leaf ${first + whole} of the checkpoint of height ${height}`
     throw corrupt(what, 'its bytes are not those that were written', height)

@@ -255,6 +255,24 @@ t.test('a damaged leaf is named, never returned', async t => {
   await t.rejects(chain.leaves(2, 0, 1), { code: 'STORE_CORRUPT', data: { height: 2 } })
 })
 
+t.test(
+  'a leaf of the checkpoint that is read again and again is hashed once, and by each process',
+  async t => {
+    const { database, chain } = await grow()
+    const pieces = piecesOf(4)
+    for (const height of [2, 3]) await chain.putCheckpoint(checkpointOf(height, pieces), pieces)
+    await chain.leaves(3, 0, 3)
+    const rotten = Uint8Array.of(pieces[1]![500]! ^ 1)
+    await database.files.write('leaves-3', 2_500, rotten)
+    const rest = await chain.leaves(3, 1, 2)
+    t.equal(rest![500], rotten[0], 'whoever asks checks it too')
+    await t.rejects(chain.leaves(3, 0, 4), { code: 'STORE_CORRUPT', message: /leaf 1 of/ }, 'one is new')
+    await chain.leaves(2, 0, 1)
+    await t.rejects(chain.leaves(3, 1, 2), { code: 'STORE_CORRUPT' }, 'another checkpoint was read')
+    await t.rejects((await openChain(database)).leaves(3, 1, 2), { code: 'STORE_CORRUPT' })
+  }
+)
+
 const boundOr = (files: Files, of: MemoryDatabase, name: string | symbol): unknown => {
   const value: unknown = name === 'files' ? files : Reflect.get(of, name)
   return typeof value === 'function' ? value.bind(of) : value
