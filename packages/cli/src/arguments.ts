@@ -4,6 +4,9 @@ import { MeshError } from '@gradmesh/core'
 import type { Command, Options, Values } from './command.ts'
 import { nearest } from './nearest.ts'
 
+/** Values of an option that may be repeated. */
+const LIST_MAX = 64
+
 /** What every command takes. */
 export const COMMON: Options = {
   json: { type: 'boolean', help: 'the answer as JSON on standard output' },
@@ -97,9 +100,10 @@ const resolved = (options: Options, raw: Raw, env: Env): Values => {
     text,
     texts(name) {
       const given = raw[name]
-      if (Array.isArray(given)) return given.map(String).flatMap(part => part.split(','))
-      const single = text(name)
-      return single === undefined ? [] : single.split(',')
+      const lists = Array.isArray(given) ? given.map(String) : [text(name) ?? []].flat()
+      const all = lists.flatMap(list => list.split(',', LIST_MAX + 1))
+      if (all.length <= LIST_MAX) return all
+      throw usage('VALUE', `--${name} names more than ${LIST_MAX}`, 'name fewer')
     },
     is(name) {
       if (raw[name] === true) return true

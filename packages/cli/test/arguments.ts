@@ -41,6 +41,9 @@ t.test('a repeated option, and the same in one variable', async t => {
   t.strictSame(parse(['--peer', 'x', '--peer', 'y,z']).values.texts('peer'), ['x', 'y', 'z'])
   t.strictSame(parse([], { TRY_PEER: 'x,y' }).values.texts('peer'), ['x', 'y'])
   t.strictSame(parse([]).values.texts('peer'), [])
+  const many = Array.from({ length: 65 }, (_, i) => String(i)).join(',')
+  t.equal(parse(['--peer', many.slice(2)]).values.texts('peer').length, 64)
+  t.throws(() => parse(['--peer', many]).values.texts('peer'), { code: 'USAGE_VALUE' }, 'and not without end')
 })
 
 t.test('what is wrong is named, with a remedy', async t => {
