@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import t from 'tap'
 import { Meter } from '../src/libp2p/meter.ts'
 import { plainAddress, Roaming } from '../src/libp2p/roaming.ts'
@@ -44,16 +44,11 @@ t.test('what was connected from there ends, and nothing else', async t => {
   const meter = new Meter()
   const ended: string[] = []
   for (const localAddress of ['192.168.1.7', '::ffff:192.168.1.7', '127.0.0.1', '192.168.1.70']) {
-    const socket: Pick<Socket, 'once' | 'destroy' | 'localAddress'> = {
-      localAddress,
-      once: () => socket as Socket,
-      destroy: () => {
-        ended.push(localAddress)
-        return socket as Socket
-      }
-    }
+    const socket = Object.defineProperty(new Socket(), 'localAddress', { value: localAddress })
+    socket.once('close', () => ended.push(localAddress))
     meter.track('a peer', { socket } as unknown as Parameters<Meter['track']>[1])
   }
   meter.cut(['192.168.1.7'])
+  await new Promise(resolve => setImmediate(resolve))
   t.strictSame(ended, ['192.168.1.7', '::ffff:192.168.1.7'])
 })
