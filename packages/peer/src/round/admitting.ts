@@ -121,7 +121,8 @@ export class Admitting {
 
   /**
    * The signatures of a large one are checked on other threads, and what comes behind it does not wait: the network
-   * might have brought the two in either order. So whether it is still wanted is asked again afterwards.
+   * might have brought the two in either order. So whether it is still wanted is asked again afterwards; a forged one is
+   * told as that, whatever came meanwhile.
    */
   takeCertificate(certificate: Certificate): Taken {
     const { epochs, chainId } = this.#context
@@ -132,7 +133,9 @@ export class Admitting {
     const isValid = epoch.certifies(certificate, chainId)
     return typeof isValid === 'boolean'
       ? this.#admit(certificate, isValid)
-      : isValid.then(isValid => this.#unwanted(certificate) ?? this.#admit(certificate, isValid))
+      : isValid.then(
+          isValid => (isValid ? this.#unwanted(certificate) : null) ?? this.#admit(certificate, isValid)
+        )
   }
 
   #unwanted(certificate: Certificate): Fault<FaultCode> | null {
