@@ -13,8 +13,9 @@
  *             was opened never lies in it, for nothing is opened in place, which libp2p does with short messages.
  *   joined    Noise's copy of a message that lay in several pieces, which it makes for the one call.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { once } from '@gradmesh/core'
 import { type ICryptoInterface, noise } from '@libp2p/noise'
 import { defaultCrypto } from '@libp2p/noise/crypto'
 
@@ -32,14 +33,7 @@ export const sealing = (): ReturnType<typeof noise> =>
   noise({ crypto: { ...defaultCrypto, chaCha20Poly1305Encrypt: seal, chaCha20Poly1305Decrypt: open } })
 
 /** A connection has the same bytes for its key as long as it lives. */
-const keys = new WeakMap<Uint8Array, KeyObject>()
-const keyObject = (bytes: Uint8Array): KeyObject => {
-  const known = keys.get(bytes)
-  if (known !== undefined) return known
-  const key = createSecretKey(bytes)
-  keys.set(bytes, key)
-  return key
-}
+const keyObject = once((bytes: Uint8Array) => createSecretKey(bytes))
 
 /** Where the parts of a message are put together; used within one call. */
 const whole = new Uint8Array(MESSAGE_BYTES_MAX)
