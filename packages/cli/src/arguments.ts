@@ -100,8 +100,8 @@ const resolved = (options: Options, raw: Raw, env: Env): Values => {
     text,
     texts(name) {
       const given = raw[name]
-      const lists = Array.isArray(given) ? given.map(String) : [text(name) ?? []].flat()
-      const all = lists.flatMap(list => list.split(',', LIST_MAX + 1))
+      const lists = Array.isArray(given) ? given : [text(name)]
+      const all = lists.flatMap(list => (list === undefined ? [] : String(list).split(',', LIST_MAX + 1)))
       if (all.length <= LIST_MAX) return all
       throw usage('VALUE', `--${name} names more than ${LIST_MAX}`, 'name fewer')
     },

@@ -1,7 +1,8 @@
 /**
  * Bytes that really crossed each connection, handshake, framing and encryption included: read from the
  * TCP sockets' own counters. libp2p shows a connection with its authenticated peer to the gater, and
- * that is the one place where both are known.
+ * that is the one place where both are known. So whatever else is done to a socket once its handshake is over begins
+ * here.
  */
 import type { Socket } from 'node:net'
 import type { MultiaddrConnection } from '@libp2p/interface'
