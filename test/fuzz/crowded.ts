@@ -2,9 +2,10 @@
  * Messages that are all list: as many of the smallest items as fit the fuzzer's sizes, for there an answer weighs most
  * in its input's bytes. Mutation alone hardly gets there: a list's head has to count what follows.
  */
-import { sha256, u32 } from '@gradmesh/core'
+import { sha256, toHex, u32 } from '@gradmesh/core'
 import { decodeAccounts, encodeAccounts, type PackedAccounts, unpackAccounts } from '@gradmesh/ledger'
 import * as wire from '@gradmesh/wire'
+import { encodePeers } from '../../packages/net/src/libp2p/exchange.ts'
 
 let drawn = 0
 const digest = (): Uint8Array => sha256(u32(drawn++))
@@ -133,7 +134,8 @@ export const crowded: Readonly<Record<string, (samples: readonly Uint8Array[]) =
   Accounts: samples => {
     const some = samples[0]!
     return [manySeats(some), manyTrainers(some, 0), manyTrainers(some, 1), manyTrainers(some, 17)]
-  }
+  },
+  PeerRecords: () => [encodePeers(times(32, () => ({ key: toHex(digest()), record: new Uint8Array(100) })))]
 }
 
 const manySeats = (sample: Uint8Array): Uint8Array => {

@@ -132,14 +132,14 @@ const accounts: Target = {
 
 const peers: Target = {
   name: 'PeerRecords',
-  samples: [
+  samples: withCrowded('PeerRecords', [
     Uint8Array.of(0),
-    concatBytes(Uint8Array.of(1), sha256(utf8('a')), Uint8Array.of(5, 0), new Uint8Array(5)),
+    concatBytes(Uint8Array.of(1), sha256(utf8('a')), Uint8Array.of(150, 0), new Uint8Array(150)),
     concatBytes(
       Uint8Array.of(2),
       ...['b', 'c'].flatMap(name => [sha256(utf8(name)), Uint8Array.of(200, 0), new Uint8Array(200).fill(7)])
     )
-  ],
+  ]),
   bytesMax: PEERS_REPLY_BYTES_MAX,
   decode: decodePeers,
   isRefusal: answer => answer === undefined,

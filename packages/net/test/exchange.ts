@@ -8,7 +8,7 @@ import { reachOf } from '../src/reach.ts'
 const record = fc.record(
   {
     key: fc.uint8Array({ minLength: 32, maxLength: 32 }).map(toHex),
-    record: fc.uint8Array({ maxLength: 300 })
+    record: fc.uint8Array({ minLength: 100, maxLength: 300 })
   },
   { noNullPrototype: true }
 )
@@ -24,7 +24,7 @@ t.test('lists of peers survive the wire', async t => {
 })
 
 t.test('any bytes are a list or refused, and a list has one encoding', async t => {
-  const sample = encodePeers([{ key: 'ab'.repeat(32), record: Uint8Array.of(1, 2, 3) }])
+  const sample = encodePeers([{ key: 'ab'.repeat(32), record: new Uint8Array(100).fill(7) }])
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), mutated(sample)), bytes => {
       const known = decodePeers(bytes)
@@ -34,12 +34,16 @@ t.test('any bytes are a list or refused, and a list has one encoding', async t =
   t.equal(decodePeers(new Uint8Array(0)), undefined)
   t.equal(decodePeers(Uint8Array.of(200)), undefined)
   t.equal(decodePeers(sample.subarray(0, -1)), undefined)
+  const short = new Uint8Array(1 + 34 + 99)
+  short.set([1])
+  short.set([99], 33)
+  t.equal(decodePeers(short), undefined, 'no key and signature fit')
 })
 
 t.test('no more than fits is sent', async t => {
   const many = Array.from({ length: 100 }, (_, i) => ({
     key: toHex(new Uint8Array(32).fill(i)),
-    record: new Uint8Array(i === 0 ? 5000 : 10)
+    record: new Uint8Array(i === 0 ? 5000 : 100)
   }))
   const sent = decodePeers(encodePeers(many))
   t.equal(sent?.length, 32)

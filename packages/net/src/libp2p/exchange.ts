@@ -16,6 +16,8 @@ import { peerIdOf } from './addresses.ts'
 import type { Node } from './node.ts'
 
 const RECORDS_MAX = 32
+/** The key and the signature in it alone. A list of empty ones would hold ten times its bytes. */
+const RECORD_BYTES_MIN = 100
 const RECORD_BYTES_MAX = 2048
 const ADDRESSES_MAX = 8
 const HEAD_BYTES = 34
@@ -29,8 +31,10 @@ export interface Known {
   readonly record: Uint8Array
 }
 
+const isRecordSize = (bytes: number): boolean => bytes >= RECORD_BYTES_MIN && bytes <= RECORD_BYTES_MAX
+
 export const encodePeers = (known: readonly Known[]): Uint8Array => {
-  const fit = known.filter(({ record }) => record.length <= RECORD_BYTES_MAX).slice(0, RECORDS_MAX)
+  const fit = known.filter(({ record }) => isRecordSize(record.length)).slice(0, RECORDS_MAX)
   return concatBytes(
     Uint8Array.of(fit.length),
     ...fit.flatMap(({ key, record }) => [
@@ -51,7 +55,7 @@ export const decodePeers = (bytes: Uint8Array): Known[] | undefined => {
     if (at + HEAD_BYTES > bytes.length) return undefined
     const length = bytes[at + 32]! | (bytes[at + 33]! << 8)
     const end = at + HEAD_BYTES + length
-    if (length > RECORD_BYTES_MAX || end > bytes.length) return undefined
+    if (!isRecordSize(length) || end > bytes.length) return undefined
     known.push({ key: toHex(bytes.subarray(at, at + 32)), record: bytes.slice(at + HEAD_BYTES, end) })
     at = end
   }
