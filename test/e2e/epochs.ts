@@ -107,7 +107,10 @@ t.test('sets change while a mesh trains', { skip: skip ?? false }, async t => {
     'the sixth walked the sets, and started from a checkpoint'
   )
 
-  for (const peer of [sixth, restored]) t.equal(await peer.stop(), 0)
+  for (const peer of [sixth, restored]) {
+    await peer.adapterOpened(PATIENCE_MS)
+    t.equal(await peer.stop(), 0)
+  }
   t.strictSame((await verifyFolder(sixth.folder)).findings, [], 'what the sixth holds proves itself')
   t.strictSame((await verifyFolder(restored.folder)).findings, [], 'what the third holds too')
   await say('done')

@@ -200,6 +200,13 @@ export class PeerProcess {
     this.#running().kill('SIGCONT')
   }
 
+  /** While an adapter opens it may be the signal that ends a peer: where the exit code counts, wait for this. */
+  async adapterOpened(timeoutMs: number): Promise<void> {
+    await until(`the adapter of ${this.name} is open`, timeoutMs, async () =>
+      Boolean((await this.status())?.adapter)
+    )
+  }
+
   /** Asks it to end, and answers its exit code. */
   async stop(): Promise<number | NodeJS.Signals | null> {
     const child = this.#running()

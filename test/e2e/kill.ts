@@ -192,6 +192,7 @@ const loseChain = async (t: Test, mesh: Mesh, history: History, victim: PeerProc
 }
 
 const leave = async (t: Test, mesh: Mesh): Promise<void> => {
+  await Promise.all(mesh.peers.map(peer => peer.adapterOpened(PATIENCE_MS)))
   const codes = await Promise.all(mesh.peers.map(peer => peer.stop()))
   t.strictSame(codes, [0, 0, 0, 0], 'every peer leaves with exit code 0')
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createConnection, createServer, type Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { MeshError } from '@gradmesh/core'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createLibp2pNet } from '../src/libp2p.ts'
 import { codeOf, localNet, optionsOf, until } from './fixtures/local.ts'
 
@@ -121,6 +121,15 @@ t.test('stop works during start-up, with a stranger on the line and after a refu
 })
 
 t.test('a process whose nets have stopped ends by itself', async t => {
+  // libp2p tells its addresses after 1000 ms; what else the machine does only makes an end later.
+  let lingeredMs = Number.POSITIVE_INFINITY
+  for (let tries = 0; tries < 3 && lingeredMs >= 700; tries++)
+    lingeredMs = Math.min(lingeredMs, await lingered(t))
+  t.ok(lingeredMs < 700, `ended ${Math.round(lingeredMs)} ms after stop`)
+})
+
+/** How long a process is still there after its nets have stopped, in ms. */
+const lingered = async (t: Test): Promise<number> => {
   const child = spawn(process.execPath, [fileURLToPath(new URL('fixtures/stops.ts', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -131,12 +140,8 @@ t.test('a process whose nets have stopped ends by itself', async t => {
   })
   const code = await new Promise(resolve => child.once('exit', resolve))
   t.equal(code, 0)
-  const lingeredMs = performance.now() - stoppedAt
-  t.ok(
-    lingeredMs < 700,
-    `ended ${Math.round(lingeredMs)} ms after stop; libp2p tells its addresses after 1000`
-  )
-})
+  return performance.now() - stoppedAt
+}
 
 const listen = (server: Server, port = 0): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -68,7 +68,10 @@ t.test('the same certificate from two neighbours at once is told once', async t 
   const { part, inputs, certificate } = await admitting(t)
   const large = certificate(5)
   const answers = await Promise.all([part.takeCertificate(large), part.takeCertificate(large)])
-  t.match(answers, [null, { fault: 'CERTIFICATE_KNOWN' }])
+  // Other threads check them: either may be done first.
+  const [refused, ...others] = answers.filter(answer => answer !== null)
+  t.match(refused, { fault: 'CERTIFICATE_KNOWN' })
+  t.strictSame(others, [])
   t.equal(inputs.length, 1)
 })
 
