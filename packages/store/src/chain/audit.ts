@@ -18,12 +18,11 @@ import { numberAt } from '../keys.ts'
 import type { FinalHead } from '../safety/safety-store.ts'
 import { unseal } from '../sealed.ts'
 import { damageOf } from './checkpoints.ts'
-import { ERROR_PIECE_BYTES } from './error-buffer.ts'
+import { readError } from './error-buffer.ts'
 import {
   type Checkpoint,
   type DeltaPlace,
   decodeCheckpoint,
-  decodeErrorHead,
   decodeHead,
   decodePlace,
   type Head
@@ -60,7 +59,6 @@ const KINDS: Readonly<Record<string, readonly [name: string, keyBytes: number]>>
   q: ['header of a delta', 37],
   r: ['receipt', 33],
   k: ['checkpoint', 5],
-  e: ['piece of the error buffer', 9],
   m: ['value of the daemon', 0]
 }
 
@@ -75,6 +73,7 @@ export const auditChain = async (database: Database, seen?: FinalHead): Promise<
     for (const checkpoint of walk.checkpoints)
       for await (const what of damageOf(database, checkpoint))
         walk.find(checkpoint.height, `checkpoint: ${what}`)
+    if (walk.holdsErrorHead) await readError(database)
   } catch (error) {
     walk.fail(failureOf(error, 'chain').message)
   }
@@ -103,8 +102,7 @@ class Walk {
   readonly #deltas = new Map<string, string>()
   readonly #headers = new Map<string, string>()
   readonly checkpoints: Checkpoint[] = []
-  #error: { readonly round: number; readonly bytes: number } | undefined
-  readonly #errorPieces = new Map<number, number>()
+  holdsErrorHead = false
   /** Damage whose height is found once everything was read. */
   readonly #bad: { readonly key: Uint8Array; readonly what: string }[] = []
   readonly #failures: string[] = []
@@ -193,14 +191,8 @@ class Walk {
       case 'k':
         this.checkpoints.push(decodeCheckpoint(numberAt(key, 1), value))
         return null
-      case 'E': {
-        const { round, entries } = decodeErrorHead(value)
-        this.#error = { round, bytes: 4 * entries }
-        return null
-      }
-      case 'e':
-        if (value.length > ERROR_PIECE_BYTES) return 'it is too long'
-        add(this.#errorPieces, numberAt(key, 1), value.length)
+      case 'E':
+        this.holdsErrorHead = true
         return null
       default:
         return null
@@ -217,6 +209,7 @@ class Walk {
     if (!this.#genesis) this.find(0, 'genesis: missing or damaged')
     if (this.#head === undefined) this.find(head.height, 'head: missing or damaged')
     if (this.#base === undefined) this.find(head.height, 'base: missing or damaged')
+    if (!this.holdsErrorHead) this.find(head.height, 'head of the error buffer: missing or damaged')
     this.#checkDeltas(head, deltaHeights)
     this.#checkRest(head)
     if (seen !== undefined) this.#checkSeen(head, base, seen)
@@ -301,13 +294,6 @@ class Walk {
     for (const { height } of this.checkpoints) {
       if (height > head.height) this.find(height, `checkpoint: it is above the head at ${head.height}`)
     }
-    const error = this.#error
-    const held = error === undefined ? 0 : (this.#errorPieces.get(error.round) ?? 0)
-    if (held !== (error?.bytes ?? 0))
-      this.find(head.height, `error buffer: ${held} of ${error?.bytes} bytes are whole`)
-    const rounds = [...this.#errorPieces.keys()].filter(round => round !== error?.round)
-    for (const round of rounds)
-      this.find(head.height, `error buffer: pieces of round ${round} without their head`)
   }
 
   #checkSeen(head: Head, base: Head, seen: FinalHead): void {
@@ -357,7 +343,3 @@ class Walk {
 }
 
 const undecodable = ({ fault }: Fault): string => `it does not decode (${fault})`
-
-const add = (counts: Map<number, number>, at: number, by: number): void => {
-  counts.set(at, (counts.get(at) ?? 0) + by)
-}

@@ -1,6 +1,7 @@
 /** What of the disk goes to which kind of value. */
 import type { Database } from '../database.ts'
 import { allOf } from '../keys.ts'
+import { ERROR_FILE } from './error-buffer.ts'
 
 /** The letters of the keys of each kind that grows; `other`: the rest, the newest few megabytes in the log too. */
 const DISK_KINDS = {
@@ -8,7 +9,7 @@ const DISK_KINDS = {
   deltas: 'diq',
   receipts: 'r',
   checkpoints: 'k',
-  errorBuffer: 'e'
+  errorBuffer: 'E'
 } as const
 export type DiskKind = keyof typeof DISK_KINDS | 'other'
 
@@ -22,7 +23,7 @@ export const sizesOf = async (database: Database): Promise<Readonly<Record<DiskK
   }
   for (const name of await database.files.names()) {
     const bytes = (await database.files.size(name)) ?? 0
-    sizes.checkpoints += bytes
+    sizes[ERROR_FILE.test(name) ? 'errorBuffer' : 'checkpoints'] += bytes
     counted += bytes
   }
   sizes.other = Math.max(0, (await database.sizeOf()) - counted)

@@ -5,12 +5,13 @@ import { corrupt, storeError } from '../failures.ts'
 import { beU32, numberAt } from '../keys.ts'
 import { getSealed, put } from '../sealed.ts'
 import type { ChainStore } from './chain-store.ts'
+import { noError } from './error-buffer.ts'
 import { BASE, FORMAT, GENESIS, HEAD } from './keys.ts'
 import { OpenChain } from './open-chain.ts'
 import { decodeHead, encodeHead } from './values.ts'
 
-/** Rises when a folder of before can't be read any more. 2: a checkpoint's leaves lie in a file. */
-const CHAIN_FORMAT = 2
+/** Rises when a folder of before can't be read any more. 2: a checkpoint's leaves lie in a file. 3: the error buffer does. */
+const CHAIN_FORMAT = 3
 
 /** Writes the genesis into an empty database. Code STORE_EXISTS when it holds another chain. */
 export const createChain = async (database: Database, genesisBytes: Uint8Array): Promise<ChainStore> => {
@@ -26,7 +27,8 @@ export const createChain = async (database: Database, genesisBytes: Uint8Array):
       put(FORMAT, beU32(CHAIN_FORMAT)),
       put(GENESIS, genesisBytes),
       put(HEAD, start),
-      put(BASE, start)
+      put(BASE, start),
+      noError()
     ]
     await database.batch(first, { sync: true })
   }

@@ -1,10 +1,8 @@
 /** Values of `chain/` that are not messages of the mesh, as bytes. Numbers big-endian, as in keys. */
-import { concatBytes, equalBytes, type Fault, u64, u64At } from '@gradmesh/core'
+import { concatBytes, DIGEST_BYTES, equalBytes, type Fault, u64, u64At } from '@gradmesh/core'
 import { type Digest, DigestList, type PublicKey } from '@gradmesh/wire'
 import { corrupt } from '../failures.ts'
 import { beU32, NUMBER_BYTES, numberAt } from '../keys.ts'
-
-const DIGEST_BYTES = 32
 
 export interface Head {
   readonly height: number
@@ -37,6 +35,14 @@ export interface ErrorFeedback {
   readonly buffer: Int32Array
   /** The own delta whose verdict the buffer still waits for. */
   readonly pendingDelta: Digest | null
+}
+
+/** Of an error buffer, where it lies in the file `error-0` or `error-1`. */
+export interface ErrorHead extends Pick<ErrorFeedback, 'round' | 'pendingDelta'> {
+  readonly entries: number
+  readonly file: 0 | 1
+  /** Over the digests of its pieces of 1 MiB. */
+  readonly digest: Digest
 }
 
 /** Where a held delta belongs; `height` is null until a final block names it. */
@@ -88,16 +94,26 @@ export const decodeCheckpoint = (height: number, bytes: Uint8Array): Checkpoint 
   return { height, leaves, accounts: bytes.slice(accountsAt) }
 }
 
-/** round u32 · entries u32 · pending delta 32, zeros for none */
-export const encodeErrorHead = (round: number, entries: number, pending: Digest | null): Uint8Array =>
-  concatBytes(beU32(round), beU32(entries), pending ?? new Uint8Array(DIGEST_BYTES))
+/** round u32 · entries u32 · pending delta 32, zeros for none · file u8 · digest 32 */
+export const encodeErrorHead = ({ round, entries, pendingDelta, file, digest }: ErrorHead): Uint8Array =>
+  concatBytes(
+    beU32(round),
+    beU32(entries),
+    pendingDelta ?? new Uint8Array(DIGEST_BYTES),
+    Uint8Array.of(file),
+    digest
+  )
 
-export const decodeErrorHead = (
-  bytes: Uint8Array
-): { readonly round: number; readonly entries: number; readonly pendingDelta: Digest | null } => {
-  const pending = bytes.slice(8)
-  const none = equalBytes(pending, new Uint8Array(DIGEST_BYTES))
-  return { round: numberAt(bytes, 0), entries: numberAt(bytes, 4), pendingDelta: none ? null : pending }
+export const decodeErrorHead = (bytes: Uint8Array): ErrorHead => {
+  const pending = bytes.slice(8, 40)
+  const isNone = equalBytes(pending, new Uint8Array(DIGEST_BYTES))
+  return {
+    round: numberAt(bytes, 0),
+    entries: numberAt(bytes, 4),
+    pendingDelta: isNone ? null : pending,
+    file: bytes[40] === 0 ? 0 : 1,
+    digest: bytes.slice(41)
+  }
 }
 
 /** round u32 · height u32, all ones for none */

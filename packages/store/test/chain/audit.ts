@@ -138,7 +138,7 @@ t.test('a flipped bit in any value or key is found, at its height where it has o
       await database.batch([...undo, { type: 'put', key, value }], { sync: true })
     }
   }
-  t.equal([...letters].sort().join(''), 'BEGHVbcdefhiklmqr', 'every kind of value was tried')
+  t.equal([...letters].sort().join(''), 'BEGHVbcdfhiklmqr', 'every kind of value was tried')
   t.strictSame((await auditChain(database)).findings, [], 'and all was put back')
 })
 

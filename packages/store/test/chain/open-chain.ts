@@ -88,8 +88,8 @@ t.test('a chain of another format is named, and nothing of it is read', async t 
   const { database } = await grow()
   const key = Uint8Array.of('V'.charCodeAt(0))
   const refused = { code: 'STORE_FORMAT', remedy: /move `chain` away/ }
-  await database.batch([put(key, Uint8Array.of(0, 0, 0, 3))], { sync: true })
-  await t.rejects(openChain(database), { ...refused, message: /format 3.*reads 2/ })
+  await database.batch([put(key, Uint8Array.of(0, 0, 0, 2))], { sync: true })
+  await t.rejects(openChain(database), { ...refused, message: /format 2.*reads 3/ })
   await t.rejects(createChain(database, GENESIS_BYTES), refused)
   await database.batch([{ type: 'del', key }], { sync: true })
   await t.rejects(openChain(database), { ...refused, message: /before 2/ })
@@ -337,6 +337,41 @@ t.test('the error buffer is replaced whole', async t => {
   await crashed.putError(5, buffer, own)
   t.strictSame((await crashed.error())!.pendingDelta, deltaDigest(own.header))
   t.strictSame(await crashed.delta(deltaDigest(own.header)), own, 'the delta it waits for came with it')
+})
+
+t.test(
+  'an error buffer whose file is not on the disk is not there after a crash: the one before is',
+  async t => {
+    const [before, after] = [prng.u32() | 0, prng.u32() | 0].map(n => new Int32Array(300_000).fill(n))
+    const own = deltaOf(prng, 7)
+    for (const missing of [0, 1, 2, 3]) {
+      const { database, chain } = await grow()
+      await chain.putError(7, before!, own)
+      const kept = database.unsynced
+      const files = { ...database.files, sync: () => Promise.reject(new Error('the power goes')) }
+      const cut = await openChain(new Proxy(database, { get: (of, name) => boundOr(files, of, name) }))
+      await t.rejects(cut.putError(8, after!, deltaOf(prng, 8)), { message: 'the power goes' })
+      const again = await openChain(database.crash(Math.min(kept + missing, database.unsynced)))
+      t.strictSame(await again.error(), { round: 7, buffer: before, pendingDelta: deltaDigest(own.header) })
+    }
+  }
+)
+
+t.test('a damaged, cut or missing file of the error buffer is told', async t => {
+  const buffer = new Int32Array(300_000).fill(9)
+  for (const damage of [
+    (files: Files) => files.write('error-0', 1_100_000, Uint8Array.of(8)),
+    (files: Files) => files.remove('error-0')
+  ]) {
+    const { database, chain } = await grow()
+    await chain.putError(1, buffer, null)
+    t.strictSame((await chain.error())!.buffer, buffer)
+    await damage(database.files)
+    await t.rejects(chain.error(), { code: 'STORE_CORRUPT', message: /error-0/ })
+    t.match((await auditChain(database)).findings, [{ what: /error buffer.*error-0/ }])
+    await chain.putError(2, buffer, null)
+    t.strictSame((await chain.error())!.buffer, buffer, 'the other file takes its place')
+  }
 })
 
 t.test('a full disk: nothing half done, and it goes on when there is space', async t => {
