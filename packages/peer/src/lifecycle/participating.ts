@@ -196,16 +196,22 @@ export class Participating {
 
   /** The run is over when it is complete and its last state has been measured here. */
   #considerEnd(): void {
-    const { journal, reporting, lifetime } = this.#init
-    const { ledger, attesting, driver } = this.#parts
+    const { journal, reporting } = this.#init
     const { evaluation } = reporting
     if (journal.phase === 'finished' || !this.#isComplete) return
-    const { height, root, accounts } = ledger.final
-    if (evaluation?.round !== accounts.round) return
-    attesting.stop()
+    if (evaluation?.round !== this.#parts.ledger.final.accounts.round) return
     journal.enter('finished')
-    lifetime.finish({ round: accounts.round, height, root: toHex(root), score: evaluation.score })
-    // Votes of the slots to come would decide nothing; sync still serves whoever is behind.
-    void driver.stop()
+    void this.#end(evaluation.score).catch(this.#init.lifetime.fail)
+  }
+
+  /** Votes of the slots to come would decide nothing; sync still serves whoever is behind. */
+  async #end(score: number): Promise<void> {
+    const { ledger, attesting, driver } = this.#parts
+    attesting.stop()
+    await driver.stop()
+    // An empty block on top may have become final meanwhile: what is told is what the folder holds.
+    await ledger.settled()
+    const { height, root, accounts } = ledger.final
+    this.#init.lifetime.finish({ round: accounts.round, height, root: toHex(root), score })
   }
 }

@@ -18,7 +18,7 @@ import {
 import type { Context } from '../context.ts'
 import type { FaultCode } from '../faults.ts'
 import type { Held } from '../holding.ts'
-import type { Ledger } from '../state/ledger.ts'
+import { isOvertaken, type Ledger } from '../state/ledger.ts'
 import type { Admitting, Voting } from './admitting.ts'
 import { Delays } from './delays.ts'
 import type { Epoch } from './epochs.ts'
@@ -202,7 +202,7 @@ export class Performing {
       }
       this.#around.voting.input({ type: 'verdict', id, valid: wrong === null })
     } catch (error) {
-      this.#failUnlessPassed(error)
+      this.#failUnlessOvertaken(error)
     }
   }
 
@@ -219,14 +219,12 @@ export class Performing {
       this.#around.admitting.takeBlock(block)
       await this.#context.net.publish(this.#context.topics.blocks.name, encodeBlock(block))
     } catch (error) {
-      this.#failUnlessPassed(error)
+      this.#failUnlessOvertaken(error)
     }
   }
 
-  /** A state that is gone while a block on it was looked at: another block became final in its place. */
-  #failUnlessPassed(error: unknown): void {
-    if (error instanceof MeshError && error.code === 'STATE_UNKNOWN')
-      this.#context.log.info({ error }, 'a block was overtaken while it was looked at')
+  #failUnlessOvertaken(error: unknown): void {
+    if (isOvertaken(error)) this.#context.log.info({ error }, 'a block was overtaken while it was looked at')
     else this.#context.fail(error)
   }
 

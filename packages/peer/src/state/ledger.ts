@@ -74,6 +74,10 @@ export interface FinalChange {
   readonly refused: readonly PooledDelta[]
 }
 
+/** A state is gone while a block on it was looked at: another block became final in its place. */
+export const isOvertaken = (error: unknown): boolean =>
+  error instanceof MeshError && error.code === 'STATE_UNKNOWN'
+
 export class Ledger {
   readonly #context: Context
   readonly #pool: DeltaPool
@@ -151,9 +155,18 @@ export class Ledger {
       block,
       deltas.map(delta => delta.signed)
     )
-    await this.#execute(block)
-    if (this.#skipped.has(block.header.slot)) await this.#shed()
+    void this.#executeAhead(block)
     return null
+  }
+
+  /** Beside the vote, which does not rest on it: a block carries its parent's roots. */
+  async #executeAhead(block: Block): Promise<void> {
+    try {
+      await this.#execute(block)
+      if (this.#skipped.has(block.header.slot)) await this.#shed()
+    } catch (error) {
+      if (!isOvertaken(error) && !this.#stopped) this.#context.fail(error)
+    }
   }
 
   /**
@@ -205,6 +218,11 @@ export class Ledger {
     if (certificate === null || (await setsProofAt(chain, header.epoch)) !== undefined) return
     const proof = await state.setsProof({ id: toHex(header.parentId) })
     await keepSetsProof(chain, { header, certificate, ...proof })
+  }
+
+  /** What was asked of it so far is done. */
+  settled(): Promise<void> {
+    return this.#serial.idle()
   }
 
   /** Ends retries; what is under way settles. */

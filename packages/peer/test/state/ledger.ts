@@ -107,8 +107,11 @@ t.test(
     const { ledger, node } = await behind(t)
     const proposals = [1, 2, 3, 4, 5].map(slot => moved(0, { slot }))
     const ids = proposals.map(block => ledger.add(block))
+    /** The thread answers in turn: when this resolves, it has executed what was prepared. */
+    const executed = () => node.context.state.weights({ id: ledger.final.id })
     for (const [i, id] of ids.entries()) {
       t.equal(await ledger.prepare(id, leader.publicKey), null)
+      await executed()
       t.equal(states(ledger), 2, 'the final one, and that of the open slot')
       await ledger.skipped(i + 1)
       t.equal(states(ledger), 1)
@@ -117,10 +120,13 @@ t.test(
     const late = ledger.add(moved(0, { slot: 6 }))
     await ledger.skipped(6)
     t.equal(await ledger.prepare(late, leader.publicKey), null)
+    await executed()
+    await ledger.skipped(6)
     t.equal(states(ledger), 1, 'also when the slot was skipped before the block was looked at')
 
     const child = moved(1, { slot: 7, parentSlot: 2, parentId: digestOf(ids[1]!) })
     t.equal(await ledger.prepare(ledger.add(child), leader.publicKey), null)
+    await executed()
     t.equal(states(ledger), 3)
     await ledger.skipped(7)
     t.equal(states(ledger), 2, 'what the skipped child stood on stays')
