@@ -11,6 +11,7 @@ const TRAINING = 'packages/peer/src/training/training.ts'
 const LEDGER = 'packages/peer/src/state/ledger.ts'
 const RESUMING = 'packages/peer/src/sync/resuming.ts'
 const CHAIN = 'packages/store/src/chain/open-chain.ts'
+const ERROR_BUFFER = 'packages/store/src/chain/error-buffer.ts'
 const SAFETY = 'packages/store/src/safety/open-safety.ts'
 
 const one = (name: string, file: string, find: string, put: string): Mutant => ({
@@ -136,6 +137,13 @@ export const diskOrderMutants: readonly Mutant[] = [
     CHAIN,
     '      const operations = pending === null ? [] : await this.#deltas.additions([pending])\n',
     '      const operations: Operation[] = []\n      const own = pending === null ? [] : await this.#deltas.additions([pending])\n      await this.#database.batch(own, { sync: true })\n'
+  ),
+  one('error-buffer-file-is-not-synced', ERROR_BUFFER, '  await files.sync(nameOf({ file }))\n', ''),
+  one(
+    'error-buffer-over-the-one-that-counts',
+    ERROR_BUFFER,
+    'const file = held.file === 0 ? 1 : 0',
+    'const file = 0'
   ),
   one(
     'transactions-without-a-limit',
