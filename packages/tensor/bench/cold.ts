@@ -25,8 +25,11 @@ const over = slowest.filter(({ ms }) => ms > limitMs)
 if (values.json) console.log(JSON.stringify({ adapter, limitMs, over: over.length, starts: slowest }))
 else {
   console.log(`${adapter}: ${starts.length} forms of ${new Set(starts.map(({ id }) => id)).size} kernels`)
-  for (const { id, ms, form } of slowest.slice(0, 20))
-    console.log(`${ms.toFixed(0).padStart(6)} ms  ${id}  ${form}`)
+  for (const { id, ms, yardsticks, form } of slowest.slice(0, 20)) {
+    console.log(
+      `${ms.toFixed(0).padStart(6)} ms  ${yardsticks.toFixed(1).padStart(5)} yardsticks  ${id}  ${form}`
+    )
+  }
   console.log(over.length === 0 ? `none over ${limitMs} ms` : `${over.length} over ${limitMs} ms`)
 }
 process.exitCode = over.length === 0 ? 0 : 1

@@ -7,6 +7,8 @@ export interface ColdStart {
   readonly form: string
   /** Wall time, or the process's CPU time where that is less: other programs on this machine count for nothing. */
   readonly ms: number
+  /** The same in units of what the yardstick took just before and after it, which other programs stretch alike. */
+  readonly yardsticks: number
 }
 
 export interface ColdOptions {
