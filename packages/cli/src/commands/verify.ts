@@ -15,6 +15,10 @@ const notShown = ({ base, replayedFrom, height }: VerifyReport): string[] => [
   '  what to do: to replay from the genesis, verify the folder of a peer that runs with --archive'
 ]
 
+/** What damaged files or values are in the way of says nothing of the blocks. */
+const replayed = ({ height }: VerifyReport): string =>
+  height === 0 ? 'no block was replayed because of that' : `the blocks up to ${height} do`
+
 const remedies = ({ findings }: VerifyReport): string[] => {
   const parts = new Set(findings.map(({ where }) => /^(key|safety)/.exec(where)?.[0] ?? 'chain'))
   return REMEDIES.flatMap(([part, remedy]) => (parts.has(part) ? [remedy] : []))
@@ -52,7 +56,7 @@ export const command: Command = {
       io.print(`state root ${report.root}`)
       if (report.base > 0) for (const line of notShown(report)) io.note(line)
     } else {
-      io.print(`${red('does not hold', io)} (the blocks up to ${report.height} do):`)
+      io.print(`${red('does not hold', io)} (${replayed(report)}):`)
       const { findings } = report
       for (const { where, what } of findings.slice(0, FINDINGS_TOLD)) io.print(`  ${where}: ${what}`)
       if (findings.length > FINDINGS_TOLD)
