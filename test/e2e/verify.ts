@@ -188,7 +188,7 @@ const flipFiles = async (t: Test, whole: string, fresh: () => Promise<string>): 
     const named = JSON.stringify(report).includes(file.split('/').at(-1)!) || outcome.startsWith('refused')
     if (outcome === 'LOST' || outcome.startsWith('threw') || (outcome === 'named' && !named))
       wrong.push(`${file} byte ${at} of ${size} bit ${bit}: ${outcome} ${JSON.stringify(report)}`)
-    const kind = `${/(ldb|log|MANIFEST|CURRENT|high-water)/.exec(file)?.[0]}: ${outcome}`
+    const kind = `${/(ldb|log|MANIFEST|CURRENT|high-water|error)/.exec(file)?.[0]}: ${outcome}`
     outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1)
     // Where verify went as far as to open the databases, LevelDB has rewritten their files.
     if (outcome === 'named') await flip(join(folder, file), at, bit)
@@ -203,7 +203,8 @@ const flipFiles = async (t: Test, whole: string, fresh: () => Promise<string>): 
   )
 }
 
-const isData = (name: string): boolean => /\.(ldb|log)$|^MANIFEST-|^CURRENT$|^high-water$/.test(name)
+const isData = (name: string): boolean =>
+  /\.(ldb|log)$|^MANIFEST-|^CURRENT$|^high-water$|^error-[01]$/.test(name)
 
 const flip = async (path: string, at: number, bit: number): Promise<void> => {
   const handle = await open(path, 'r+')

@@ -1,7 +1,7 @@
 export { type Audit, type AuditFinding, auditChain } from './chain/audit.ts'
 export type { ChainStore } from './chain/chain-store.ts'
 export { createChain, openChain } from './chain/opening.ts'
-export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './chain/values.ts'
+export type { Checkpoint, DeltaPlace, ErrorFeedback, Head, LostError, Receipt } from './chain/values.ts'
 export type * from './database.ts'
 export { lookTwice, type Scan, type ScanFinding, scanLevelDb } from './leveldb/scan.ts'
 export { auditSafety, type SafetyFinding } from './safety/audit.ts'

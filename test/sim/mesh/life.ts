@@ -15,6 +15,7 @@ import type { SimNode } from './node.ts'
 import { judgeMessage, watchSafety } from './promises.ts'
 import { skewedClock } from './timeline.ts'
 import { simTrainer } from './trainer.ts'
+import { violate } from './violation.ts'
 
 const CERTIFICATE = 'c'.charCodeAt(0)
 /** How long after its process has died a machine still holds its connections. */
@@ -126,6 +127,13 @@ export class Life {
     }
   }
 
+  /** No crash alone costs an error buffer. */
+  #count(name: string): void {
+    const { machine, damaged } = this.node
+    if (name === 'gradmesh_error_buffer_lost_total' && machine.honest && !damaged)
+      violate(`peer ${machine.place} has lost its error buffer`)
+  }
+
   // ---------------------------------------------------------------- ports
 
   #ports(): Ports {
@@ -141,7 +149,7 @@ export class Life {
       })
     return {
       clock: this.#clock,
-      metrics: silentMetrics,
+      metrics: { ...silentMetrics, count: name => this.guard(() => this.#count(name)) },
       loopDelay: { p99Ms: () => 0, reset: () => {} },
       openSafety: async () => {
         const database = watched(disk.safety, write)

@@ -20,7 +20,7 @@ const replayed = ({ height }: VerifyReport): string =>
   height === 0 ? 'no block was replayed because of that' : `the blocks up to ${height} do`
 
 const remedies = ({ findings }: VerifyReport): string[] => {
-  const parts = new Set(findings.map(({ where }) => /^(key|safety)/.exec(where)?.[0] ?? 'chain'))
+  const parts = new Set(findings.map(({ where }) => /^(key|safety|error buffer)/.exec(where)?.[0] ?? 'chain'))
   return REMEDIES.flatMap(([part, remedy]) => (parts.has(part) ? [remedy] : []))
 }
 
@@ -29,6 +29,10 @@ const REMEDIES = [
   [
     'safety',
     'safety/ is damaged: `gradmesh key export`, then `gradmesh key import` into a new folder: there the key votes again as soon as it can contradict nothing'
+  ],
+  [
+    'error buffer',
+    'nothing: the peer starts without what its earlier rounds had not sent yet, and the next round writes the file anew'
   ],
   [
     'chain',

@@ -2,7 +2,7 @@
 import type { MeshError } from '@gradmesh/core'
 
 export interface Finding {
-  /** What it is about: a file such as `chain/CURRENT`, `chain`, `safety`, `key`, or `height N`. */
+  /** What it is about: a file such as `chain/CURRENT`, `chain`, `safety`, `key`, `error buffer`, or `height N`. */
   readonly where: string
   readonly what: string
 }

@@ -34,10 +34,15 @@ export interface ChainCase {
 }
 
 export const checkChain = async (item: ChainCase): Promise<void> => {
-  const { database, folder, genesis, bytes, dataset, seen, report, onProgress } = item
+  const { database, seen, report } = item
   const audit = await auditChain(database, seen)
   report.findings.push(...audit.findings.map(({ height, what }) => ({ where: `height ${height}`, what })))
-  if (report.findings.length > 0) return
+  if (report.findings.length === 0) await checkBlocks(item)
+  if (audit.errorDamage !== null) report.findings.push({ where: 'error buffer', what: audit.errorDamage })
+}
+
+const checkBlocks = async (item: ChainCase): Promise<void> => {
+  const { database, folder, genesis, bytes, dataset, report, onProgress } = item
   const chain = await openChain(database)
   if (!equalBytes(chain.genesisBytes, bytes)) {
     report.findings.push({ where: 'height 0', what: 'the chain starts from another genesis than the folder' })

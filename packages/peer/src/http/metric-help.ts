@@ -9,6 +9,8 @@ export const metricHelp: Readonly<Record<string, string>> = {
     'From the start of the peer to the first delta that a final block names.',
   gradmesh_checkpoint_fetched_bytes: 'Of the newest checkpoint that this peer took from others.',
   gradmesh_checkpoint_fetch_seconds: 'How long that took, every leaf checked and on the disk.',
+  gradmesh_error_buffer_lost_total:
+    'Starts at which the file of what earlier rounds had not sent was damaged: that work is lost.',
   gradmesh_sleep_seconds: 'How long this machine, or the process alone, stood still before it went on.',
   gradmesh_height: 'Newest final block.',
   gradmesh_round: 'The round that is open.',

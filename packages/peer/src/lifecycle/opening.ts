@@ -106,10 +106,10 @@ export interface OpenedCompute {
 /** Starts the thread, and the opening of its adapter. */
 export const startCompute = async (
   ports: Pick<Ports, 'openCompute'>,
-  context: Pick<Context, 'genesis' | 'options' | 'chain' | 'clock' | 'fail'>,
+  context: Pick<Context, 'genesis' | 'options' | 'chain' | 'clock' | 'log' | 'metrics' | 'fail'>,
   closers: Closers
 ): Promise<StartedCompute> => {
-  const { genesis, options, chain, clock, fail } = context
+  const { genesis, options, clock, fail } = context
   const { task, seed, delta, training } = genesis
   const thread = ports.openCompute(fail)
   closers.push(async () => {
@@ -118,7 +118,7 @@ export const startCompute = async (
     await settleWithin(clock, GPU_CLOSE_MS_MAX, thread.call.close(undefined))
     await thread.close()
   })
-  const stored = await storedError(chain)
+  const stored = await storedError(context)
   const plugin = await pluginIn(options.folder, genesis)
   const opened = thread.call.open({
     task,
@@ -139,7 +139,7 @@ export const startCompute = async (
     // Whoever awaits it handles its failure; until then it must not count as unhandled.
     () => {}
   )
-  const openDelta = stored?.buffer.accepted === null ? { round: stored.round, digest: stored.digest } : null
+  const openDelta = stored?.isOpen ? { round: stored.round, digest: stored.digest } : null
   return { call: thread.call, answering: thread.answering ?? null, opened, openDelta }
 }
 

@@ -41,27 +41,42 @@ export const resumeVoting = async (context: Context, ledger: Ledger): Promise<Re
   return { restored, votes: votes.flatMap(vote => (isFault(vote) ? [] : [vote])) }
 }
 
+export interface ResumedError {
+  /** The own delta that was published last. */
+  readonly round: number
+  readonly digest: string
+  /** The ledger has not said yet what became of it. */
+  readonly isOpen: boolean
+  /** Null where its file was damaged. */
+  readonly buffer: StoredError | null
+}
+
 /** The error buffer as it was written down, and what the own chain says of the delta that went with it. */
-export const storedError = async (
-  chain: ChainStore
-): Promise<{ round: number; digest: string; buffer: StoredError } | null> => {
+export const storedError = async ({
+  chain,
+  log,
+  metrics
+}: Pick<Context, 'chain' | 'log' | 'metrics'>): Promise<ResumedError | null> => {
   const stored = await chain.error()
   if (stored === undefined || stored.pendingDelta === null) return null
-  const { round, buffer: accumulated, pendingDelta } = stored
+  const { round, pendingDelta } = stored
   const signed = await chain.delta(pendingDelta)
   const receipt = await chain.receipt(pendingDelta)
   const isAccepted = receipt !== undefined && receipt.weightQ16 > 0
   // A delta that is gone was pruned, which happens to those alone that no block of their round named.
   const isPast = signed === undefined || (await isClosed(chain, round))
-  return {
-    round,
-    digest: toHex(pendingDelta),
-    buffer: {
-      accumulated,
-      payload: signed?.payload ?? new Uint8Array(),
-      accepted: isAccepted ? true : isPast ? false : null
-    }
+  const accepted = isAccepted ? true : isPast ? false : null
+  const resumed = { round, digest: toHex(pendingDelta), isOpen: accepted === null }
+  if ('damage' in stored) {
+    metrics.count('gradmesh_error_buffer_lost_total')
+    log.warn(
+      { damage: stored.damage },
+      'in chain/, what earlier rounds had not sent yet is damaged and lost; training goes on without it'
+    )
+    return { ...resumed, buffer: null }
   }
+  const payload = signed?.payload ?? new Uint8Array()
+  return { ...resumed, buffer: { accumulated: stored.buffer, payload, accepted } }
 }
 
 const isClosed = async (chain: ChainStore, round: number): Promise<boolean> => {

@@ -32,7 +32,7 @@ const makeTrainer = async (
   const head = await openGenesis(node.chain, node.context.state)
   const start = new FinalPoint(head, null)
   const pool = new DeltaPool(node.context, new Evidences(script.chainId, script.genesis.epochs), start)
-  const stored = await storedError(node.chain)
+  const stored = await storedError(node.context)
   const seen = { rounds: 0, evaluations: 0, settled: [] as boolean[] }
   const published: SignedDelta[] = []
   node.net.publish = async (topic, bytes) => {
@@ -67,7 +67,7 @@ const makeTrainer = async (
       }
     } as unknown as TrainingParts['compute']
   }
-  const open = stored?.buffer.accepted === null ? { round: stored.round, digest: stored.digest } : null
+  const open = stored?.isOpen ? { round: stored.round, digest: stored.digest } : null
   const training = new Training(node.context, parts, open)
   training.paused = false
   t.teardown(() => training.stop())
@@ -100,8 +100,38 @@ t.test('a round is trained, sealed, counted and published once', async t => {
   const digest = deltaDigest(published[0]!.header)
   t.equal(pool.ofTrainer(toHex(keys.publicKey))?.digest, toHex(digest))
   t.strictSame((await node.context.safety.seal(0))?.digest, digest)
-  t.match(await storedError(node.chain), { round: 0, digest: toHex(digest), buffer: { accepted: null } })
+  t.match(await storedError(node.context), {
+    round: 0,
+    digest: toHex(digest),
+    isOpen: true,
+    buffer: { accepted: null }
+  })
   t.strictSame(node.failures, [])
+})
+
+t.test('a damaged error buffer costs the work that it held: its round is not trained again', async t => {
+  const first = await makeTrainer(t)
+  first.training.wake()
+  await settled(() => first.published.length > 0)
+  await first.training.stop()
+  const { chain, context } = first.node
+  const { round, pendingDelta } = (await chain.error())!
+  chain.error = async () => ({ round, pendingDelta, damage: 'the file error-0 is missing or cut' })
+  const told: unknown[] = []
+  const metrics = { ...context.metrics, count: (name: string) => void told.push(name) }
+  const log = { ...context.log, warn: (...words: unknown[]) => void told.push(words) }
+  t.match(await storedError({ chain, log, metrics }), {
+    round: 0,
+    digest: toHex(pendingDelta!),
+    isOpen: true,
+    buffer: null
+  })
+  t.match(told, ['gradmesh_error_buffer_lost_total', [{ damage: /error-0/ }, /lost/]])
+  const again = await makeTrainer(t, first.node)
+  again.training.wake()
+  await again.close()
+  await settled(() => again.seen.settled.length > 0)
+  t.strictSame([again.seen.rounds, again.seen.settled, first.node.failures], [0, [false], []])
 })
 
 t.test('a round below what may be signed is missed, and no more', async t => {

@@ -40,6 +40,8 @@ export interface Audit {
   /** Values that were read. */
   readonly values: number
   readonly findings: readonly AuditFinding[]
+  /** What is wrong with the file of the error buffer, which nothing else rests on. */
+  readonly errorDamage: string | null
 }
 
 /** The name of what is kept under each letter, and the length of its keys; 0: any. */
@@ -68,16 +70,18 @@ const EVERYTHING = { from: new Uint8Array(0), to: new Uint8Array(64).fill(0xff) 
 /** `seen`: what `safety/` remembers of the newest final block; a chain below it was rolled back. */
 export const auditChain = async (database: Database, seen?: FinalHead): Promise<Audit> => {
   const walk = new Walk()
+  let errorDamage: string | null = null
   try {
     for await (const [key, stored] of database.entries(EVERYTHING)) walk.take(key, stored)
     for (const checkpoint of walk.checkpoints)
       for await (const what of damageOf(database, checkpoint))
         walk.find(checkpoint.height, `checkpoint: ${what}`)
-    if (walk.holdsErrorHead) await readError(database)
+    const error = walk.holdsErrorHead ? await readError(database) : undefined
+    if (error !== undefined && 'damage' in error) errorDamage = error.damage
   } catch (error) {
     walk.fail(failureOf(error, 'chain').message)
   }
-  return walk.finish(seen)
+  return { ...walk.finish(seen), errorDamage }
 }
 
 interface BlockNote {
@@ -199,7 +203,7 @@ class Walk {
     }
   }
 
-  finish(seen: FinalHead | undefined): Audit {
+  finish(seen: FinalHead | undefined): Omit<Audit, 'errorDamage'> {
     const head = this.#head ?? { ...NONE, height: Math.max(0, ...this.#index.keys()) }
     const base = this.#base ?? NONE
     const deltaHeights = this.#checkHeights(head, base)

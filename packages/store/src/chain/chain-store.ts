@@ -2,7 +2,7 @@
 import type { Block, Certificate, Digest, SignedDelta, SignedDeltaHeader } from '@gradmesh/wire'
 import type { DiskKind } from './disk-use.ts'
 import type { Live } from './live.ts'
-import type { Checkpoint, DeltaPlace, ErrorFeedback, Head, Receipt } from './values.ts'
+import type { Checkpoint, DeltaPlace, ErrorFeedback, Head, LostError, Receipt } from './values.ts'
 
 export interface ChainStore {
   readonly chainId: Digest
@@ -95,7 +95,8 @@ export interface ChainStore {
    * both are held after a crash or neither is, so that no round is trained a second time into another delta.
    */
   putError(round: number, buffer: Int32Array, pending: SignedDelta | null): Promise<void>
-  error(): Promise<ErrorFeedback | undefined>
+  /** Its file takes most of the writes and is worth least: damage there is told, not thrown. */
+  error(): Promise<ErrorFeedback | LostError | undefined>
 
   /** About how many bytes of the disk each kind takes. */
   sizes(): Promise<Readonly<Record<DiskKind, number>>>

@@ -10,7 +10,13 @@ import type { Database, Operation } from '../database.ts'
 import { corrupt } from '../failures.ts'
 import { getSealed, put } from '../sealed.ts'
 import { ERROR_HEAD } from './keys.ts'
-import { decodeErrorHead, type ErrorFeedback, type ErrorHead, encodeErrorHead } from './values.ts'
+import {
+  decodeErrorHead,
+  type ErrorFeedback,
+  type ErrorHead,
+  encodeErrorHead,
+  type LostError
+} from './values.ts'
 
 /** Hashed and written at once: less than a millisecond of the thread. */
 const PIECE_BYTES = 1024 * 1024
@@ -51,8 +57,8 @@ export const replaceError = async (
   return [put(ERROR_HEAD, encodeErrorHead(head))]
 }
 
-/** Code STORE_CORRUPT. */
-export const readError = async (database: Database): Promise<ErrorFeedback | undefined> => {
+/** Code STORE_CORRUPT where the head is damaged: with it, what this peer published. */
+export const readError = async (database: Database): Promise<ErrorFeedback | LostError | undefined> => {
   const head = await headOf(database)
   const { round, entries, pendingDelta } = head
   if (entries === 0) return undefined
@@ -62,11 +68,11 @@ export const readError = async (database: Database): Promise<ErrorFeedback | und
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     const piece = bytes.subarray(at, at + PIECE_BYTES)
     if ((await database.files.read(nameOf(head), at, piece.length, piece)) === undefined)
-      throw corrupt('the error buffer', `the file ${nameOf(head)} is missing or cut`)
+      return { round, pendingDelta, damage: `the file ${nameOf(head)} is missing or cut` }
     digests.push(sha256(piece))
   }
   if (!equalBytes(sha256(...digests), head.digest))
-    throw corrupt('the error buffer', `the bytes of ${nameOf(head)} are not those that were written`)
+    return { round, pendingDelta, damage: `the bytes of ${nameOf(head)} are not those that were written` }
   return { round, buffer, pendingDelta }
 }
 

@@ -51,6 +51,7 @@ import {
   encodeHead,
   encodeReceipt,
   type Head,
+  type LostError,
   type Receipt
 } from './values.ts'
 
@@ -325,7 +326,7 @@ export class OpenChain implements ChainStore {
     })
   }
 
-  error(): Promise<ErrorFeedback | undefined> {
+  error(): Promise<ErrorFeedback | LostError | undefined> {
     return this.#bulkTurns.run(() => readError(this.#database))
   }
 

@@ -37,6 +37,11 @@ export interface ErrorFeedback {
   readonly pendingDelta: Digest | null
 }
 
+/** What is left of an error buffer whose file is damaged. */
+export interface LostError extends Pick<ErrorFeedback, 'round' | 'pendingDelta'> {
+  readonly damage: string
+}
+
 /** Of an error buffer, where it lies in the file `error-0` or `error-1`. */
 export interface ErrorHead extends Pick<ErrorFeedback, 'round' | 'pendingDelta'> {
   readonly entries: number
