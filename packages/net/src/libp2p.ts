@@ -309,7 +309,7 @@ class Libp2pNet implements Net {
     return { node, inside, gossip, neighbours, streams, reaching, callingBack, timer: undefined }
   }
 
-  /** Once a second. Who fell below the graylist by forged signatures stays out when it reconnects. */
+  /** Once a second. Who fell below the graylist by what gossipsub refused stays out when it reconnects. */
   #tick(): void {
     const { gossip, neighbours, reaching } = this.#running()
     this.#roam()

@@ -34,7 +34,7 @@ export class Strikes {
     this.#set(peer, count > REJECTIONS_MAX - 1 ? 2 * REJECTIONS_MAX : count)
   }
 
-  /** For misbehaviour that was seen elsewhere, such as forged signatures. */
+  /** For misbehaviour that was seen elsewhere, such as messages that gossipsub refuses. */
   expel(peer: PeerKey): void {
     this.#set(peer, 2 * REJECTIONS_MAX)
   }

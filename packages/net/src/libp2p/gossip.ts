@@ -5,6 +5,7 @@ import type { Registry } from '../registry.ts'
 import type { PeerKey, Verdict } from '../types.ts'
 import { type Judge, judge } from '../verdict.ts'
 import { keyOf, peerIdOf } from './addresses.ts'
+import { enclosed, envelopes } from './envelope.ts'
 import { GRAYLIST_BELOW } from './scoring.ts'
 
 /** What the class behind the `GossipSub` type offers beyond it (17.1). */
@@ -24,6 +25,7 @@ export class Gossip {
   readonly #pubsub: GossipSub & GossipInside
   readonly #registry: Registry
   readonly #judge: Judge
+  readonly #enclose = envelopes()
 
   constructor(pubsub: GossipSub, registry: Registry, judging: Judge) {
     this.#pubsub = pubsub as GossipSub & GossipInside
@@ -37,7 +39,7 @@ export class Gossip {
       this.#pubsub.topicValidators.set(topic, async (source, message) => {
         const from = keyOf(source)
         if (from === undefined) return TopicValidatorResult.Reject
-        return results[await judge(this.#judge, topic, entry, message.data, from)]
+        return results[await judge(this.#judge, topic, entry, enclosed(message.data), from)]
       })
     }
   }
@@ -52,7 +54,7 @@ export class Gossip {
     if (entry === undefined) throw topicUnknown(topic)
     if (message.length > entry.maxBytes) throw messageTooLong(topic, message.length, entry.maxBytes)
     this.#judge.tally.sent(topic, message.length)
-    await this.#pubsub.publish(topic, message)
+    await this.#pubsub.publish(topic, this.#enclose(message))
   }
 
   /** Both gossip streams stand and, if there are topics, the peer has told which it wants. */

@@ -12,6 +12,7 @@ import { uPnPNAT } from '@libp2p/upnp-nat'
 
 import { createLibp2p } from 'libp2p'
 import type { Allowance } from './allowance.ts'
+import { messageId } from './envelope.ts'
 import { calmYamux } from './muxing.ts'
 import { pacedRegistrar } from './paced.ts'
 import { type RelayInside, relayServer, relayTransport } from './relaying.ts'
@@ -164,11 +165,9 @@ const gossipOptions = ({ topics, scoring }: NodeInit): Partial<GossipsubOpts> =>
   // One frame may carry several messages that were asked for by IWANT.
   const frameBytes = Math.max(4 * MiB, 4 * longest)
   return {
-    globalSignaturePolicy: 'StrictSign',
+    globalSignaturePolicy: 'StrictNoSign',
+    msgIdFn: messageId,
     ...scoring,
-    // Copies of a message that was verified are told by author and sequence number, before the costly
-    // check of their signature. Only verified messages enter this cache, so nobody can plant an id.
-    fastMsgIdFn: ({ from, seqno }) => `${Buffer.from(from ?? []).toString('latin1')}/${seqno?.join()}`,
     // A peer that is not in our topics must not make us keep state for topics of its own.
     allowedTopics: [...topics.keys()],
     maxTopicBytesPerPeer: 64 * KiB,
