@@ -194,17 +194,15 @@ export class Attesting {
     this.consider()
   }
 
+  /** Looked at for every attestation and delta: of a large registry, only those who may be expected become text. */
   #expected(): string[] {
-    const connected = new Set(this.#context.net.peers().map(peer => peer.key))
-    connected.add(this.#context.self)
+    const { net, self } = this.#context
     const { round, trainers } = this.#final.accounts
-    return trainers
-      .filter(({ key, lastRound }) => {
-        const hex = toHex(key)
-        if ((this.#missed.get(hex) ?? 0) >= MISSES_MAX) return false
-        return connected.has(hex) || (lastRound >= 0 && round - lastRound <= RECENT_ROUNDS)
-      })
-      .map(({ key }) => toHex(key))
+    const connected = [...net.peers().map(peer => peer.key), self]
+    const recent = trainers.filter(({ lastRound }) => lastRound >= 0 && round - lastRound <= RECENT_ROUNDS)
+    const expected = new Set(recent.map(({ key }) => toHex(key)))
+    for (const key of connected) if (this.#final.isTrainer(key)) expected.add(key)
+    return [...expected].filter(key => (this.#missed.get(key) ?? 0) < MISSES_MAX)
   }
 
   #atHalfTime(): void {

@@ -36,21 +36,25 @@ export class FinalPoint {
   readonly header: BlockHeader | null
   readonly root: Digest
   readonly accounts: Accounts
+  /** Final points of one chain share it: the registry only grows. */
   readonly #trainers: Map<string, number>
 
-  constructor(head: StateHead, header: BlockHeader | null) {
+  constructor(head: StateHead, header: BlockHeader | null, before: FinalPoint | null = null) {
     this.id = head.id
     this.height = head.height
     this.slot = header?.slot ?? 0
     this.header = header
     this.root = head.root
     this.accounts = head.accounts
-    this.#trainers = new Map(head.accounts.trainers.map((trainer, index) => [toHex(trainer.key), index]))
+    this.#trainers = before === null ? new Map() : before.#trainers
+    const { trainers } = head.accounts
+    for (let i = this.#trainers.size; i < trainers.length; i++) this.#trainers.set(toHex(trainers[i]!.key), i)
   }
 
   /** Index into the trainer registry, by key. */
   trainerIndex(key: PublicKey | string): number | undefined {
-    return this.#trainers.get(typeof key === 'string' ? key : toHex(key))
+    const index = this.#trainers.get(typeof key === 'string' ? key : toHex(key))
+    return index !== undefined && index < this.accounts.trainers.length ? index : undefined
   }
 
   isTrainer(key: PublicKey | string): boolean {
@@ -249,7 +253,7 @@ export class Ledger {
       const before = this.#final
       const { head, header } = adopted
       await this.#context.safety.recordFinal(head.height, digestOf(head.id))
-      this.#final = new FinalPoint(head, header)
+      this.#final = new FinalPoint(head, header, before)
       this.#heads.set(head.id, head)
       this.#checkpointed = head.height
       this.#context.epochs.turn(head.accounts)
@@ -268,7 +272,7 @@ export class Ledger {
     const before = this.#final
     const checkpoint = await this.#dueCheckpoint(blocks)
     const head = await this.#context.state.finalise({ id })
-    this.#final = new FinalPoint(head, last.header)
+    this.#final = new FinalPoint(head, last.header, before)
     this.#context.epochs.turn(head.accounts)
     for (const [other, block] of this.#blocks)
       if (block.header.slot <= last.header.slot) this.#blocks.delete(other)

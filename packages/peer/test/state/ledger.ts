@@ -44,6 +44,30 @@ const behind = async (t: Test, of = script): Promise<{ node: Node; ledger: Ledge
   return { node, ledger, pool }
 }
 
+t.test('who registers is known from that final point on, and not before', async t => {
+  const { root, accounts } = script.state
+  const [one] = accounts.trainers
+  const known = accounts.trainers.length
+  const newcomers = [keysOf('first newcomer'), keysOf('second newcomer')].map(({ publicKey: key }) => ({
+    ...one!,
+    key
+  }))
+  const pointOf = (count: number, before: FinalPoint | null = null): FinalPoint => {
+    const trainers = [...accounts.trainers, ...newcomers.slice(0, count)]
+    return new FinalPoint({ id: '', height: 0, root, accounts: { ...accounts, trainers } }, null, before)
+  }
+  const first = pointOf(0)
+  const second = pointOf(1, first)
+  const third = pointOf(2, second)
+  const indexes = (point: FinalPoint) => [one!, ...newcomers].map(({ key }) => point.trainerIndex(key))
+  t.strictSame(indexes(third), [0, known, known + 1])
+  t.strictSame(indexes(second), [0, known, undefined])
+  t.strictSame(indexes(first), [0, undefined, undefined])
+  t.strictSame(indexes(pointOf(1)), indexes(second), 'as one that was made alone')
+  t.equal(third.isTrainer(toHex(newcomers[1]!.key)), true)
+  t.equal(second.isTrainer(newcomers[1]!.key), false)
+})
+
 t.test('blocks of several rounds that become final at once are executed one on top of the other', async t => {
   const { ledger, node } = await behind(t)
   const changes: FinalChange[] = []
