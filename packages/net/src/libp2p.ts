@@ -317,7 +317,12 @@ class Libp2pNet implements Net {
     reaching.tick()
     this.#options.metrics.gauge('net_relayed_bytes', this.#allowance.taken)
     for (const peer of neighbours.roster.peers()) {
-      if (gossip.isBelowGraylist(peer) && !this.#strikes.isOut(peer)) this.#strikes.expel(peer)
+      if (!gossip.isBelowGraylist(peer) || this.#strikes.isOut(peer)) continue
+      this.#options.logger.warn(
+        { peer },
+        'gossip refused what this peer sent: it is not read for ten minutes. A peer of yours may run another release'
+      )
+      this.#strikes.expel(peer)
     }
   }
 

@@ -1,7 +1,9 @@
 /** What a peer that does not keep to the protocol can do to one that does: lose its own connection. */
-import { concatBytes, u32, utf8 } from '@gradmesh/core'
+import { concatBytes, silentLogger, silentMetrics, u32, utf8 } from '@gradmesh/core'
 import t, { type Test } from 'tap'
 import { replyFrame, requestFrame, STATUS } from '../src/libp2p/frames.ts'
+import type { Libp2pNetOptions } from '../src/libp2p.ts'
+import { REJECTIONS_MAX } from '../src/strikes.ts'
 import type { Net, Verdict } from '../src/types.ts'
 import { localNet, until } from './fixtures/local.ts'
 import { rawPeer, varint } from './fixtures/raw-peer.ts'
@@ -13,8 +15,13 @@ const ECHO = '/test/echo'
 /** As gossip carries it. */
 const numbered = (number: number, text: string): Uint8Array => concatBytes(u32(number), utf8(text))
 
-const victim = async (test: Test, heard: string[], hold: Promise<void> = Promise.resolve()): Promise<Net> => {
-  const net = await localNet(test, 1)
+const victim = async (
+  test: Test,
+  heard: string[],
+  hold: Promise<void> = Promise.resolve(),
+  told: Partial<Pick<Libp2pNetOptions, 'logger' | 'metrics'>> = {}
+): Promise<Net> => {
+  const net = await localNet(test, 1, told)
   net.subscribe(TOPIC, { maxBytes: 2000 }, async (message): Promise<Verdict> => {
     heard.push(new TextDecoder().decode(message.subarray(0, 20)))
     await hold
@@ -39,7 +46,9 @@ t.test(
   'messages signed for libp2p are not read, graylist their sender, and reconnecting does not help',
   async t => {
     const heard: string[] = []
-    const net = await victim(t, heard)
+    const warnings: unknown[] = []
+    const logger = { ...silentLogger, warn: (...words: unknown[]) => void warnings.push(words) }
+    const net = await victim(t, heard, undefined, { logger })
     const other = await friend(t, net)
     const raw = await rawPeer(t, 3)
     const connection = await raw.connect(net.addresses()[0]!)
@@ -58,6 +67,7 @@ t.test(
     await until(() => heard.length > 0)
     t.strictSame(heard, ['from a friend'])
     t.equal(net.peers().find(({ key }) => key === other.self)?.graylisted, false)
+    t.match(warnings, [[{ peer: raw.key }, /another release/]], 'it is said once, of whom')
   }
 )
 
@@ -71,6 +81,29 @@ t.test('a message is not hidden by its own bytes, published in another topic fir
   stream.send(raw.frame(TOPIC, [numbered(2, 'hello'), Uint8Array.of(3)]))
   await until(() => heard.length === 3)
   t.strictSame(heard, ['hello', 'hello', ''], 'a copy is told once, and what has no number is no message')
+})
+
+t.test('who is out cannot hide a message by bringing it first', async t => {
+  const heard: string[] = []
+  const counted: string[] = []
+  const count = (name: string) => void counted.push(name)
+  const net = await victim(t, heard, undefined, { metrics: { ...silentMetrics, count } })
+  const [bad, good] = [await rawPeer(t, 3), await rawPeer(t, 4)]
+  const fromBad = await bad.gossipStream(await bad.connect(net.addresses()[0]!))
+  const fromGood = await good.gossipStream(await good.connect(net.addresses()[0]!))
+  fromBad.send(
+    bad.frame(
+      OTHER_TOPIC,
+      Array.from({ length: REJECTIONS_MAX }, (_, i) => numbered(i, 'rejected'))
+    )
+  )
+  await until(() => net.peers().some(({ key, graylisted }) => key === bad.key && graylisted))
+  const frame = bad.frame(TOPIC, [numbered(1, 'hello')])
+  fromBad.send(frame)
+  await until(() => counted.includes('net_gossip_unread_total'))
+  fromGood.send(frame)
+  await until(() => heard.length === 1)
+  t.strictSame(heard, ['hello'])
 })
 
 t.test('a frame that claims too much ends gossip with its sender alone', async t => {

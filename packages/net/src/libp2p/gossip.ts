@@ -1,5 +1,7 @@
 /** Topics on gossipsub: a validator for each, which asks the handler, and what the port tells of scores. */
 import { type GossipSub, TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
+import type { RPC } from '@chainsafe/libp2p-gossipsub/message'
+import type { PeerId } from '@libp2p/interface'
 import { messageTooLong, topicUnknown } from '../errors.ts'
 import type { Registry } from '../registry.ts'
 import type { PeerKey, Verdict } from '../types.ts'
@@ -11,6 +13,7 @@ import { GRAYLIST_BELOW } from './scoring.ts'
 /** What the class behind the `GossipSub` type offers beyond it (17.1). */
 interface GossipInside {
   getScore(peerId: string): number
+  handleReceivedRpc(from: PeerId, frame: RPC): Promise<void>
   readonly streamsOutbound: ReadonlyMap<string, unknown>
   readonly streamsInbound: ReadonlyMap<string, unknown>
 }
@@ -35,12 +38,28 @@ export class Gossip {
 
   /** Before the node starts: no message may pass unjudged. */
   validate(): void {
+    this.#silenceWhoIsOut()
     for (const [topic, entry] of this.#registry.topics) {
       this.#pubsub.topicValidators.set(topic, async (source, message) => {
         const from = keyOf(source)
         if (from === undefined) return TopicValidatorResult.Reject
         return results[await judge(this.#judge, topic, entry, enclosed(message.data), from)]
       })
+    }
+  }
+
+  /**
+   * What a peer that is out brings would count as seen before anybody judges it, and the same from an honest neighbour
+   * as a copy: for a second, until gossipsub's own score has followed, it could hide messages.
+   */
+  #silenceWhoIsOut(): void {
+    const pubsub = this.#pubsub
+    const read = pubsub.handleReceivedRpc
+    pubsub.handleReceivedRpc = async (from, frame) => {
+      const isOut = this.#judge.strikes.isOut(keyOf(from) ?? '')
+      if (!isOut) return read.call(pubsub, from, frame)
+      for (const { topic } of frame.messages)
+        if (this.#registry.topics.has(topic)) this.#judge.metrics.count('net_gossip_unread_total', { topic })
     }
   }
 
